@@ -1,0 +1,72 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"douyin.dev/services/platform/fault"
+)
+
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	txAttempts           = 5
+)
+
+// InTx runs fn in a transaction and commits it. A serialization failure or a
+// deadlock runs it again, at most five times in all: fn must have no effect
+// outside of tx.
+func (db *DB) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, db.rw, fn)
+		if err == nil || attempt == txAttempts || !retryable(err) {
+			return err
+		}
+		backoff := time.Duration(attempt) * 10 * time.Millisecond
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("retry transaction: %w", ctx.Err())
+		case <-time.After(rand.N(backoff)):
+		}
+	}
+}
+
+func retryable(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
+}
+
+// Fault turns an error that says Postgres cannot be used now into
+// fault.Unavailable and leaves every other error as it is.
+func Fault(err error) error {
+	if err == nil || !unavailable(err) {
+		return err
+	}
+	if _, ok := fault.As(err); ok {
+		return err
+	}
+	return fault.Unavailable(err)
+}
+
+func unavailable(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return true
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		switch pgErr.Code[:2] {
+		case "08", "53", "57": // connection, resources (disk full, too many clients), operator intervention
+			return true
+		}
+		return pgErr.Code == "55P03" || pgErr.Code == "25006" // lock not available, read-only after a failover
+	}
+	// Everything else that pgconn marks as a lost connection ends in a closed conn.
+	return pgconn.Timeout(err) || isConnLost(err)
+}
