@@ -1,0 +1,106 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is what operators set for every process. Each field is a flag and an
+// environment variable; --help lists them.
+type Config struct {
+	Listen        string        `help:"Address of the public port: Connect, gRPC, gRPC-Web and, at the gateway, REST." default:":8080"`
+	PrivateListen string        `help:"Address of the private port: health, metrics, traces, log level, profiles." default:"127.0.0.1:9090"`
+	LogLevel      slog.Level    `help:"Least severe level logged: debug, info, warn, error. Changeable at run time on the private port." default:"info"`
+	DrainDelay    time.Duration `help:"How long the process stays up, unready, before it stops accepting on SIGTERM." default:"0s"`
+	DrainTimeout  time.Duration `help:"How long calls under way may take to finish on SIGTERM." default:"20s"`
+
+	PostgresDSN      string `name:"postgres-dsn" help:"Postgres of the service's schema; {service} is replaced by its name."`
+	PostgresReadDSN  string `name:"postgres-read-dsn" help:"Replica for reads that may lag; empty for the primary."`
+	PostgresMaxConns int32  `help:"Most connections of a service's pool." default:"8"`
+
+	RedisAddrs         []string `help:"Redis addresses, host:port; several are a cluster."`
+	RedisUsername      string   `help:"Redis user name."`
+	RedisPassword      string   `help:"Redis password."`
+	RedisClientCaching bool     `help:"Whether the Redis supports CLIENT TRACKING." default:"true" negatable:""`
+
+	KafkaBrokers     []string `help:"Kafka addresses, host:port."`
+	KafkaPartitions  int      `help:"Partitions of a topic that is created." default:"4"`
+	KafkaReplication int      `help:"Replicas of a topic that is created; 0 leaves it to the brokers." default:"0"`
+
+	S3Endpoint  string `name:"s3-endpoint" help:"S3 endpoint URL; empty for AWS."`
+	S3Region    string `name:"s3-region" help:"S3 region." default:"us-east-1"`
+	S3Bucket    string `name:"s3-bucket" help:"S3 bucket of videos and covers." default:"douyin"`
+	S3AccessKey string `name:"s3-access-key" help:"S3 access key."`
+	S3SecretKey string `name:"s3-secret-key" help:"S3 secret key."`
+
+	ServiceURL string            `name:"service-url" help:"Base URL of the other services; {service} is replaced by a service's name." default:"http://{service}:8080"`
+	Peers      map[string]string `help:"Base URLs of single services, in place of service-url: user=http://10.0.0.1:8080;video=…"`
+}
+
+// EnvPrefix begins the name of every environment variable.
+const EnvPrefix = "DOUYIN"
+
+// parse fills config and the component's own settings from flags and
+// environment. A component's flags begin with its name.
+func parse(name string, config *Config, component any, args []string) error {
+	options := []kong.Option{
+		kong.Name(name),
+		kong.Description("Part of the douyin mesh. Every flag is also an environment variable."),
+		kong.DefaultEnvars(EnvPrefix),
+		kong.UsageOnError(),
+	}
+	if hasFields(component) {
+		options = append(options, kong.Embed(component, fmt.Sprintf(`prefix:"%s-"`, name)))
+	}
+	parser, err := kong.New(config, options...)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}
+
+// Defaults fills a component's settings with their defaults and environment,
+// for one that is mounted inside another process.
+func Defaults(name string, component any) error {
+	if !hasFields(component) {
+		return nil
+	}
+	holder := struct{}{}
+	parser, err := kong.New(&holder, kong.DefaultEnvars(EnvPrefix), kong.Embed(component, fmt.Sprintf(`prefix:"%s-"`, name)))
+	if err != nil {
+		return fmt.Errorf("settings of %s: %w", name, err)
+	}
+	if _, err := parser.Parse(nil); err != nil {
+		return fmt.Errorf("settings of %s: %w", name, err)
+	}
+	return nil
+}
+
+func hasFields(component any) bool {
+	t := reflect.TypeOf(component)
+	return t != nil && t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct && t.Elem().NumField() > 0
+}
+
+// url returns the base URL of a service.
+func (c *Config) url(service string) string {
+	if u := c.Peers[service]; u != "" {
+		return u
+	}
+	return strings.ReplaceAll(c.ServiceURL, "{service}", service)
+}
+
+func hostname() string {
+	if h, err := os.Hostname(); err == nil {
+		return h
+	}
+	return "unknown"
+}

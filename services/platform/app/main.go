@@ -1,0 +1,137 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/rpc"
+	"douyin.dev/services/platform/telemetry"
+)
+
+// Main runs a component as a process: it returns when the process was told to
+// stop and has drained, and exits with 1 when it could not start or a loop failed.
+func Main(name string, component Component) {
+	var config Config
+	if err := parse(name, &config, component, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := Run(ctx, name, &config, component); err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
+	}
+}
+
+// Run runs a component until ctx ends, then drains: unready, no new calls, the
+// calls under way, the loops, what was opened, newest first, telemetry last.
+func Run(ctx context.Context, name string, config *Config, component Component) (err error) {
+	tel, err := telemetry.Start(ctx, telemetry.Config{Service: name, Level: config.LogLevel})
+	if err != nil {
+		return fmt.Errorf("telemetry: %w", err)
+	}
+	log := tel.Logger()
+	slog.SetDefault(log)
+	defer func() { err = errors.Join(err, tel.Shutdown(context.WithoutCancel(ctx))) }()
+	if _, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithLogger(nil)); err != nil {
+		log.DebugContext(ctx, "no memory limit found", "error", err)
+	}
+
+	p := &process{config: config, log: log, loops: newLoops()}
+	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
+	rt := &Runtime{Service: name, Config: config, Log: log.With("service", name), process: p, mux: http.NewServeMux()}
+
+	var ready atomic.Bool
+	private, err := listen(ctx, config.PrivateListen)
+	if err != nil {
+		return err
+	}
+	privateServer := rpc.NewServer(privateHandler(p, tel, &ready))
+	rt.Go("private", serve(privateServer, private))
+	defer privateServer.Close()
+
+	public, err := listen(ctx, config.Listen)
+	if err != nil {
+		return err
+	}
+	if err := component.Mount(ctx, rt); err != nil {
+		_ = public.Close()
+		return fmt.Errorf("mount %s: %w", name, err)
+	}
+	server := rpc.NewServer(rt.mux)
+	server.BaseContext = func(net.Listener) context.Context { return p.loops.ctx }
+	rt.Go("public", serve(server, public))
+	ready.Store(true)
+	log.InfoContext(ctx, "ready", "listen", public.Addr().String(), "private", private.Addr().String())
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-p.loops.failed:
+	}
+	ready.Store(false)
+	log.InfoContext(ctx, "draining")
+	return errors.Join(failure, drain(server, config))
+}
+
+// Prepare gives the process its bus once the brokers are known. Main's
+// component calls it first when it finds them out itself.
+func (rt *Runtime) Prepare(ctx context.Context) error {
+	p := rt.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bus != nil || len(rt.Config.KafkaBrokers) == 0 {
+		return nil
+	}
+	b, err := bus.Connect(ctx, bus.Config{Brokers: rt.Config.KafkaBrokers, ClientID: "douyin-" + rt.Service, Log: p.log})
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	p.bus = b
+	p.closers = append(p.closers, closer{"kafka", func(context.Context) error { return b.Close() }})
+	return nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+func serve(s *http.Server, l net.Listener) func(context.Context) error {
+	return func(context.Context) error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// close stops the loops, then closes what was opened, newest first.
+func (p *process) close(ctx context.Context) error {
+	p.loops.stop()
+	ctx, cancel := context.WithTimeout(ctx, p.config.DrainTimeout)
+	defer cancel()
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		c := p.closers[i]
+		if err := c.fn(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,106 @@
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/alexedwards/argon2id"
+	"golang.org/x/sync/semaphore"
+)
+
+// passwordParams are those of RELIABILITY: 19 MiB, two passes, one lane, which
+// is OWASP's first recommendation for argon2id. About 25 ms of one core.
+var passwordParams = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// A stored hash may ask for more than ours, but not for the whole machine.
+const (
+	maxMemory     = 256 << 10 // KiB
+	maxIterations = 16
+)
+
+// Passwords hashes and checks passwords, a few at a time: each takes 19 MiB and
+// a core, and a wave of logins must not take all of both. Safe for concurrent use.
+type Passwords struct {
+	slots  *semaphore.Weighted
+	nobody string
+}
+
+// NewPasswords returns a hasher that does at most concurrent hashes at a time;
+// 0 means one for each core the process may use.
+func NewPasswords(concurrent int) *Passwords {
+	if concurrent <= 0 {
+		concurrent = runtime.GOMAXPROCS(0)
+	}
+	return &Passwords{slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash()}
+}
+
+// Hash returns the PHC string of a password, with a new salt each time.
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	if err := p.enter(ctx); err != nil {
+		return "", err
+	}
+	defer p.slots.Release(1)
+	hash, err := argon2id.CreateHash(password, &passwordParams)
+	if err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
+	return hash, nil
+}
+
+// Verify reports whether hash was made from password and, if it was, whether it
+// should be made anew because the parameters have risen since.
+func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, needsRehash bool, err error) {
+	if err := checkParams(hash); err != nil {
+		return false, false, err
+	}
+	if err := p.enter(ctx); err != nil {
+		return false, false, err
+	}
+	defer p.slots.Release(1)
+	ok, params, err := argon2id.CheckHash(password, hash)
+	if err != nil {
+		return false, false, fmt.Errorf("check password: %w", err)
+	}
+	return ok, ok && weaker(params, &passwordParams), nil
+}
+
+// VerifyNobody costs as much as Verify and answers nothing: call it when no
+// user has the name, so that the time taken does not tell.
+func (p *Passwords) VerifyNobody(ctx context.Context, password string) error {
+	_, _, err := p.Verify(ctx, password, p.nobody)
+	return err
+}
+
+func (p *Passwords) enter(ctx context.Context) error {
+	if err := p.slots.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait to hash a password: %w", err)
+	}
+	return nil
+}
+
+// checkParams refuses hashes that argon2 would panic on or that ask for too much.
+func checkParams(hash string) error {
+	params, salt, key, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		return fmt.Errorf("read password hash: %w", err)
+	}
+	if params.Iterations < 1 || params.Iterations > maxIterations || params.Memory > maxMemory ||
+		params.Parallelism < 1 || len(salt) < 8 || len(key) < 16 || len(key) > 64 {
+		return errors.New("password hash has parameters out of range")
+	}
+	return nil
+}
+
+func weaker(a, b *argon2id.Params) bool {
+	return a.Memory < b.Memory || a.Iterations < b.Iterations || a.SaltLength < b.SaltLength || a.KeyLength < b.KeyLength
+}
+
+// nobodysHash is well formed and belongs to no password.
+func nobodysHash() string {
+	zeros := func(n uint32) string { return base64.RawStdEncoding.EncodeToString(make([]byte, n)) }
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", passwordParams.Memory, passwordParams.Iterations,
+		passwordParams.Parallelism, zeros(passwordParams.SaltLength), zeros(passwordParams.KeyLength))
+}

@@ -1,0 +1,10 @@
+// Package kafka is the embedded twin of Kafka: a single-process broker for
+// development that speaks the real protocol and keeps its log on disk.
+//
+// It owns its directory: the log, the committed offsets, the port it had last
+// time. It promises that a record is on disk when it is acknowledged and that
+// a kill -9 loses neither records nor offsets; that records are kept for 7
+// days; that no topic appears because somebody misspelled one. It does not
+// replicate, has no users and listens on loopback: production configures
+// brokers instead.
+package kafka

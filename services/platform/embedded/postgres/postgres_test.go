@@ -1,0 +1,374 @@
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"douyin.dev/services/platform/embedded"
+)
+
+// serveDir names the directory in which the test binary, started as a child,
+// runs a server until it is killed.
+const serveDir = "DOUYIN_TEST_SERVE_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(serveDir); dir != "" {
+		serveUntilKilled(dir)
+	}
+	os.Exit(m.Run())
+}
+
+func serveUntilKilled(dir string) {
+	srv, err := Start(context.Background(), options(dir))
+	if err != nil {
+		fmt.Println("error", err)
+		os.Exit(1)
+	}
+	fmt.Println("ready", srv.AdminDSN())
+	<-srv.Done()
+	os.Exit(2)
+}
+
+func options(dir string) Options {
+	return Options{Dir: dir, Services: []string{"user", "interaction"}, NoDownload: true}
+}
+
+// startIn starts a server the test stops at its end.
+func startIn(t *testing.T, dir string) *Server {
+	t.Helper()
+	began := time.Now()
+	srv, err := Start(t.Context(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("ready after %v", time.Since(began).Round(time.Millisecond))
+	t.Cleanup(func() {
+		select {
+		case <-srv.Done():
+		default:
+			stop(t, srv)
+		}
+	})
+	return srv
+}
+
+func stop(t *testing.T, srv *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := srv.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func connect(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func as(srv *Server, service string) string {
+	return strings.ReplaceAll(srv.DSN(), "{service}", service)
+}
+
+func exec1(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func value[T any](t *testing.T, conn *pgx.Conn, sql string) T {
+	t.Helper()
+	var v T
+	if err := conn.QueryRow(t.Context(), sql).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+func TestEachServiceOwnsItsSchemaAndReachesNoOther(t *testing.T) {
+	t.Parallel()
+	srv := startIn(t, t.TempDir())
+
+	user := connect(t, as(srv, "user"))
+	exec1(t, user, `CREATE TABLE "user".person (name text)`)
+	if got := value[string](t, user, `SELECT current_database()`); got != "douyin" {
+		t.Errorf("database = %q", got)
+	}
+	// The server's default search path begins with the role's own schema.
+	exec1(t, user, `INSERT INTO person VALUES ('Ann')`)
+
+	other := connect(t, as(srv, "interaction"))
+	if _, err := other.Exec(t.Context(), `SELECT * FROM "user".person`); err == nil {
+		t.Error("interaction read the table of user")
+	}
+	if _, err := other.Exec(t.Context(), `CREATE TABLE "user".mine (id int)`); err == nil {
+		t.Error("interaction made a table in the schema of user")
+	}
+}
+
+func TestSettingsAreDurableAndPrivate(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, startIn(t, t.TempDir()).AdminDSN())
+	got := map[string]string{}
+	want := map[string]string{
+		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
+		"listen_addresses": "", "max_connections": "200", "shared_buffers": "128MB",
+		"server_encoding": "UTF8", "lc_collate": "C.UTF-8", "TimeZone": "UTC",
+	}
+	for name := range want {
+		got[name] = value[string](t, conn, `SELECT current_setting('`+name+`')`)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	if got := value[string](t, conn, `SELECT lower('ÄÖÜ')`); got != "äöü" {
+		t.Errorf("lower folds only ASCII: %q", got)
+	}
+}
+
+func TestRowsAreThereAfterAStop(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := startIn(t, dir)
+	exec1(t, connect(t, as(first, "user")), `CREATE TABLE kept AS SELECT 42 AS n`)
+	stop(t, first)
+
+	second := startIn(t, dir)
+	if got := value[int](t, connect(t, as(second, "user")), `SELECT n FROM kept`); got != 42 {
+		t.Errorf("n = %d", got)
+	}
+}
+
+func TestADirectoryInUseIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := startIn(t, dir)
+	if _, err := Start(t.Context(), options(dir)); !errors.Is(err, embedded.ErrInUse) {
+		t.Errorf("second start: %v", err)
+	}
+	connect(t, srv.AdminDSN())
+}
+
+func TestALongDirectoryGetsAShortSocket(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	srv := startIn(t, dir)
+	connect(t, srv.AdminDSN())
+	stop(t, srv)
+	if _, err := os.Stat(srv.socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("socket directory left behind: %v", err)
+	}
+}
+
+func TestANameThatIsNoSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "User", "pg_x", "public", "postgres", `a"b`, "a'b", "1a", strings.Repeat("a", 64)} {
+		if _, err := Start(t.Context(), Options{Dir: t.TempDir(), Services: []string{name}}); err == nil {
+			t.Errorf("%q accepted", name)
+		}
+	}
+}
+
+func TestRootMayRunAsAnotherUserWhereNamespacesAreForbidden(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	id, ok := impersonated("nobody")
+	if !ok {
+		t.Skip("no user nobody")
+	}
+	dir := openDir(t)
+	srv, err := start(t.Context(), options(dir), []identity{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec1(t, connect(t, as(srv, "user")), `CREATE TABLE kept AS SELECT 42 AS n`)
+	stop(t, srv)
+
+	// The same data under the other identity: the files change hands.
+	srv = startIn(t, dir)
+	if got := value[int](t, connect(t, as(srv, "user")), `SELECT n FROM kept`); got != 42 {
+		t.Errorf("n = %d", got)
+	}
+}
+
+func TestAClosedParentIsNamedInTheError(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	id, ok := impersonated("nobody")
+	if !ok {
+		t.Skip("no user nobody")
+	}
+	closed := openDir(t)
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := start(t.Context(), options(filepath.Join(closed, "data")), []identity{id})
+	if err == nil || !strings.Contains(err.Error(), "as user nobody") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// openDir is a directory whose parents anyone may enter, unlike t.TempDir.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pgtest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// serveChild runs a server in another process of this binary and returns the
+// process and its superuser DSN.
+func serveChild(t *testing.T, binary, dir string, attr *syscall.SysProcAttr) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(binary)
+	cmd.Env = append(os.Environ(), serveDir+"="+dir)
+	cmd.Dir = filepath.Dir(binary)
+	cmd.SysProcAttr = attr
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if err != nil || word != "ready" {
+		t.Fatalf("child said %q: %v", line, err)
+	}
+	return cmd, rest
+}
+
+// kill is kill -9. The child holds the test's pipes no longer afterwards.
+func kill(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+}
+
+func TestAcknowledgedRowsSurviveKillOfTheProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, dsn := serveChild(t, binary, dir, nil)
+	conn := connect(t, dsn)
+	exec1(t, conn, `CREATE TABLE kept (n int)`)
+	for range 50 {
+		exec1(t, conn, `INSERT INTO kept VALUES (1)`)
+	}
+	kill(t, child)
+
+	srv := startIn(t, dir)
+	if got := value[int](t, connect(t, srv.AdminDSN()), `SELECT count(*) FROM kept`); got != 50 {
+		t.Errorf("%d of 50 rows", got)
+	}
+}
+
+func TestAServerLeftBehindIsStopped(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := startIn(t, dir)
+	exec1(t, connect(t, srv.AdminDSN()), `CREATE TABLE kept AS SELECT 42 AS n`)
+	// As on systems that do not end a child with its parent: the lock is free,
+	// the server lives.
+	if err := srv.lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	next := startIn(t, dir)
+	<-srv.Done()
+	if got := value[int](t, connect(t, next.AdminDSN()), `SELECT n FROM kept`); got != 42 {
+		t.Errorf("n = %d", got)
+	}
+}
+
+func TestAPidFileThatNamesAStrangerIsIgnored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	stop(t, startIn(t, dir))
+	clusters, err := filepath.Glob(filepath.Join(dir, "pg*", "PG_VERSION"))
+	if err != nil || len(clusters) != 1 {
+		t.Fatalf("%v %v", clusters, err)
+	}
+	stranger := fmt.Sprintf("%d\n", os.Getpid())
+	if err := os.WriteFile(filepath.Join(filepath.Dir(clusters[0]), "postmaster.pid"), []byte(stranger), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startIn(t, dir)
+}
+
+func TestAnOrdinaryUserRunsIt(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("the other tests are run by one")
+	}
+	id, ok := impersonated("nobody")
+	if !ok {
+		t.Skip("no user nobody")
+	}
+	dir := openDir(t)
+	binary := filepath.Join(dir, "test")
+	copyExecutable(t, binary)
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(data, id.uid, id.gid); err != nil {
+		t.Fatal(err)
+	}
+	child, dsn := serveChild(t, binary, data, id.attr)
+	connect(t, dsn)
+	kill(t, child)
+	again, dsn := serveChild(t, binary, data, id.attr)
+	connect(t, dsn)
+	kill(t, again)
+}
+
+func copyExecutable(t *testing.T, to string) {
+	t.Helper()
+	from, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}

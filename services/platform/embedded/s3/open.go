@@ -1,0 +1,69 @@
+package s3
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/pkg/xattr"
+	"github.com/versity/versitygw/backend"
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+
+	"douyin.dev/services/platform/embedded"
+)
+
+// copyLimit is S3's: an object of up to 5 GiB may be copied in one request.
+const copyLimit = 5 << 30
+
+// openBackend opens the objects below the locked directory.
+func openBackend(lock *embedded.Lock, sidecar bool) (*rooted, error) {
+	root := lock.Path("objects")
+	if err := makeDir(root); err != nil {
+		return nil, err
+	}
+	store, err := openMeta(lock, root, sidecar)
+	if err != nil {
+		return nil, err
+	}
+	opts := posix.PosixOpts{CopyObjectThreshold: copyLimit, ValidateBucketNames: false}
+	opts.SetNewDirPerm(0o700)
+	opts.SetNewFilePerm(0o600)
+	files, err := keepWorkingDir(func() (*posix.Posix, error) { return posix.New(root, store, opts) })
+	if err != nil {
+		return nil, fmt.Errorf("open objects: %w", err)
+	}
+	return &rooted{Backend: backend.New(), files: files, root: root}, nil
+}
+
+// openMeta chooses where metadata goes: with the files, or into a directory of
+// its own, outside of the objects, where the file system keeps no attributes.
+// A directory that was begun with the second stays with it.
+func openMeta(lock *embedded.Lock, root string, sidecar bool) (meta.MetadataStorer, error) {
+	beside := lock.Path("metadata")
+	_, err := os.Stat(beside)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("look for metadata: %w", err)
+	}
+	if !sidecar && errors.Is(err, os.ErrNotExist) && attributesWork(root) {
+		return meta.XattrMeta{}, nil
+	}
+	if err := makeDir(beside); err != nil {
+		return nil, err
+	}
+	store, err := meta.NewSideCar(beside)
+	if err != nil {
+		return nil, fmt.Errorf("open metadata: %w", err)
+	}
+	return store, nil
+}
+
+// attributesWork sets one: some file systems answer questions about attributes
+// and refuse to store them.
+func attributesWork(dir string) bool {
+	const probe = "user.douyin-probe"
+	if !xattr.XATTR_SUPPORTED || xattr.Set(dir, probe, []byte("1")) != nil {
+		return false
+	}
+	return xattr.Remove(dir, probe) == nil
+}

@@ -1,0 +1,189 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/versity/versitygw/embedgw"
+	"github.com/versity/versitygw/s3api"
+
+	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/embedded"
+)
+
+const (
+	region = "us-east-1"
+	// startLimit bounds a start, which takes some 20 ms.
+	startLimit = 15 * time.Second
+	// portAttempts is how often another process may take the chosen port
+	// between its choice and the gateway's bind.
+	portAttempts = 3
+	// maxConnections and maxRequests bound what a flood of playbacks may hold open.
+	maxConnections = 1024
+	maxRequests    = 512
+	// maxParts of one multipart upload, S3's own limit.
+	maxParts = 10_000
+)
+
+// Options say where and how the gateway runs.
+type Options struct {
+	// Dir holds objects and credentials. Created if missing.
+	Dir string
+	// Log hears what the gateway cannot tell a client. Nil discards it.
+	Log *slog.Logger
+	// Port on loopback; 0 means the one it had last time, or any at first.
+	Port int
+	// Bucket is created if missing; empty means "douyin".
+	Bucket string
+	// Sidecar keeps metadata beside the objects even where the file system has
+	// extended attributes.
+	Sidecar bool
+}
+
+// Server is a running gateway. Safe for concurrent use.
+type Server struct {
+	lock   *embedded.Lock
+	config blob.Config
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // of the gateway; read after done
+}
+
+// Start runs the gateway and returns when it serves and its bucket exists. ctx
+// bounds the start, not the gateway's life.
+func Start(ctx context.Context, opts Options) (_ *Server, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Bucket == "" {
+		opts.Bucket = "douyin"
+	}
+	lock, err := embedded.LockDir(opts.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("embedded s3: %w", err)
+	}
+	s := &Server{lock: lock}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("embedded s3: %w", err), s.abandon())
+		}
+	}()
+	keys, err := loadCredentials(lock.Path("credentials.json"))
+	if err != nil {
+		return nil, err
+	}
+	s.config = blob.Config{
+		Region: region, Bucket: opts.Bucket, PathStyle: true,
+		AccessKey: keys.AccessKey, SecretKey: keys.SecretKey,
+	}
+	if err := s.serve(ctx, opts); err != nil {
+		return nil, err
+	}
+	store, err := blob.Open(ctx, s.config)
+	if err != nil {
+		return nil, err
+	}
+	return s, store.EnsureBucket(ctx)
+}
+
+// serve runs the gateway on a port nobody else got in between.
+func (s *Server) serve(ctx context.Context, opts Options) error {
+	var tried []error
+	for range portAttempts {
+		err := s.serveOnce(ctx, opts)
+		if err == nil {
+			return nil
+		}
+		tried = append(tried, err)
+		if opts.Port != 0 || ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(tried...)
+}
+
+func (s *Server) serveOnce(ctx context.Context, opts Options) error {
+	l, err := embedded.Listen(s.lock.Path("port"), opts.Port)
+	if err != nil {
+		return err
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(embedded.PortOf(l)))
+	// The library binds by itself.
+	if err := l.Close(); err != nil {
+		return fmt.Errorf("free %s: %w", address, err)
+	}
+	objects, err := openBackend(s.lock, opts.Sidecar)
+	if err != nil {
+		return err
+	}
+	listening := make(chan struct{})
+	running, cancel := context.WithCancel(context.Background())
+	s.cancel, s.done = cancel, make(chan struct{})
+	go s.run(running, objects, address, listening)
+	select {
+	case <-listening:
+		s.config.Endpoint = "http://" + address
+		return nil
+	case <-s.done:
+		cancel()
+		return fmt.Errorf("serve on %s: %w", address, s.err)
+	case <-ctx.Done():
+		cancel()
+		return fmt.Errorf("serve on %s: %w", address, context.Cause(ctx))
+	}
+}
+
+// run owns the gateway until ctx ends.
+func (s *Server) run(ctx context.Context, objects *rooted, address string, listening chan struct{}) {
+	defer close(s.done)
+	s.err = embedgw.RunVersityGW(ctx, objects, &embedgw.Config{
+		RootUserAccess: s.config.AccessKey, RootUserSecret: s.config.SecretKey,
+		Region: region, Ports: []string{address},
+		MaxConnections: maxConnections, MaxRequests: maxRequests, MultipartMaxParts: maxParts,
+		KeepAlive: true, Quiet: true, DisableACLs: true,
+		S3Options: []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
+	})
+}
+
+// Config returns how to open the bucket.
+func (s *Server) Config() blob.Config { return s.config }
+
+// Done is closed when the gateway has ended, asked to or not.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Stop lets requests finish, at most 10 s. When ctx ends first, Stop returns
+// its error and the directory stays locked until they have. Call it once.
+func (s *Server) Stop(ctx context.Context) error {
+	s.cancel()
+	select {
+	case <-s.done:
+		return errors.Join(s.err, s.lock.Release())
+	case <-ctx.Done():
+		return fmt.Errorf("stop embedded s3: %w", context.Cause(ctx))
+	}
+}
+
+// abandon undoes a start that failed.
+func (s *Server) abandon() error {
+	if s.done != nil {
+		s.cancel()
+		<-s.done
+	}
+	return s.lock.Release()
+}
+
+// makeDir creates a directory of ours.
+func makeDir(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/otelconnect"
+
+	"douyin.dev/services/platform/auth"
+)
+
+// defaultDeadline bounds a unary call whose caller set none.
+const defaultDeadline = 10 * time.Second
+
+// Verifier checks viewer tokens.
+type Verifier interface {
+	Verify(ctx context.Context, token string) (auth.Verified, error)
+}
+
+// HandlerDeps is what the server side needs.
+type HandlerDeps struct {
+	Log      *slog.Logger
+	Verifier Verifier
+	// Classify turns errors of the infrastructure into faults; errors it does
+	// not know it returns as they are.
+	Classify func(error) error
+}
+
+// HandlerOptions returns the options of every handler of the mesh.
+func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
+	telemetry, err := otelconnect.NewInterceptor(otelconnect.WithTrustRemote(), otelconnect.WithoutServerPeerAttributes())
+	if err != nil {
+		return nil, fmt.Errorf("telemetry interceptor: %w", err)
+	}
+	return []connect.HandlerOption{
+		connect.WithReadMaxBytes(MaxMessageBytes),
+		connect.WithInterceptors(
+			telemetry,
+			deadlines{},
+			faults{log: d.Log, classify: d.Classify},
+			viewers{verifier: d.Verifier},
+		),
+	}, nil
+}
+
+// ClientOptions returns the options of every client of the mesh.
+func ClientOptions() ([]connect.ClientOption, error) {
+	telemetry, err := otelconnect.NewInterceptor(otelconnect.WithoutServerPeerAttributes())
+	if err != nil {
+		return nil, fmt.Errorf("telemetry interceptor: %w", err)
+	}
+	return []connect.ClientOption{
+		connect.WithInterceptors(telemetry, deadlines{}, forwardViewer{}),
+	}, nil
+}
+
+// deadlines gives unary calls without a deadline the default one. Connect
+// sends what is left of it along, so it shrinks from hop to hop.
+type deadlines struct{ passStreams }
+
+func (deadlines) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		if _, ok := ctx.Deadline(); ok {
+			return next(ctx, req)
+		}
+		ctx, cancel := context.WithTimeout(ctx, defaultDeadline)
+		defer cancel()
+		return next(ctx, req)
+	}
+}
+
+// passStreams leaves streams as they are.
+type passStreams struct{}
+
+func (passStreams) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func (passStreams) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+// errNoAccess is a mistake of ours: an RPC that does not say who may call it.
+var errNoAccess = errors.New("rpc declares no (douyin.options.v1.access)")

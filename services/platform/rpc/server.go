@@ -1,0 +1,43 @@
+package rpc
+
+import (
+	"net/http"
+	"time"
+)
+
+// MaxMessageBytes bounds a request message (RELIABILITY: 1 MiB).
+const MaxMessageBytes = 1 << 20
+
+// NewServer returns a server with the limits every server of the mesh has,
+// speaking HTTP/1.1 and HTTP/2 without TLS. There is no WriteTimeout: streams
+// and uploads bound themselves.
+func NewServer(h http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           h,
+		Protocols:         protocols,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          1000,
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     512 << 10,
+			SendPingTimeout:               30 * time.Second,
+		},
+	}
+}
+
+// NewTransport returns a client transport over HTTP/2 without TLS.
+func NewTransport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Transport{
+		Protocols:          protocols,
+		DisableCompression: true,
+		IdleConnTimeout:    60 * time.Second,
+		HTTP2:              &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
+	}
+}

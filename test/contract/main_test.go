@@ -1,0 +1,44 @@
+package contract_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"douyin.dev/test/harness"
+)
+
+// platform is what the suite runs against. One server serves all tests: a
+// start costs more than the whole suite.
+var platform *harness.Server
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "douyin-contract-")
+	if err != nil {
+		return 1, err
+	}
+	server, err := harness.Start(context.Background(), harness.Options{Dir: dir, Args: harness.DefaultArgs()})
+	platform = server
+	code := 1
+	if err == nil {
+		code = m.Run()
+	}
+	if server != nil {
+		if closeErr := server.Close(); closeErr != nil {
+			code, err = 1, closeErr
+		}
+	}
+	if code != 0 {
+		return code, fmt.Errorf("log and data are kept in %s: %w", dir, err)
+	}
+	return 0, os.RemoveAll(dir)
+}

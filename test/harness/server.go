@@ -1,0 +1,211 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// ErrExternal says that the server is not ours to stop: DOUYIN_URL named it.
+var ErrExternal = errors.New("the server was not started by the harness (DOUYIN_URL is set)")
+
+// Server is a running platform. Its addresses stay the same through restarts.
+// Safe for concurrent use.
+type Server struct {
+	options  Options
+	binary   string
+	public   string // host:port; "" when external
+	private  string
+	url      string
+	probe    string // base URL of the private port; "" when unknown
+	log      string
+	external bool
+
+	mu      sync.Mutex
+	process *process // nil while down
+}
+
+// Start starts a platform and returns once it is ready. Close it.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	if url := os.Getenv("DOUYIN_URL"); url != "" {
+		s := &Server{url: strings.TrimRight(url, "/"), probe: strings.TrimRight(os.Getenv("DOUYIN_PRIVATE_URL"), "/"), external: true}
+		return s, s.waitReady(ctx, time.Minute, nil)
+	}
+	o = o.withDefaults()
+	path, err := binary(o.Mode)
+	if err != nil {
+		return nil, fmt.Errorf("start platform: %w", err)
+	}
+	if o.Dir == "" {
+		return nil, errors.New("start platform: Options.Dir is needed")
+	}
+	addresses, err := freeAddresses(2)
+	if err != nil {
+		return nil, fmt.Errorf("start platform: %w", err)
+	}
+	s := &Server{
+		options: o, binary: path,
+		public: addresses[0], private: addresses[1],
+		url: "http://" + addresses[0], probe: "http://" + addresses[1],
+		log: filepath.Join(o.Dir, "platform.log"),
+	}
+	return s, s.Restart(ctx)
+}
+
+// ForTest starts a platform in a directory of the test and ends it with the test.
+func ForTest(t testing.TB, o Options) *Server {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	s, err := Start(t.Context(), o)
+	if s != nil {
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Errorf("close platform: %v", err)
+			}
+			if t.Failed() {
+				t.Logf("end of %s:\n%s", s.log, s.LogTail())
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// URL is the base URL of the public port.
+func (s *Server) URL() string { return s.url }
+
+// PrivateURL is the base URL of the private port, "" when DOUYIN_URL came without one.
+func (s *Server) PrivateURL() string { return s.probe }
+
+// External reports whether DOUYIN_URL named the server: then Kill, Stop and Restart answer ErrExternal.
+func (s *Server) External() bool { return s.external }
+
+// Kill ends the platform at once with SIGKILL: the process of a standalone,
+// all processes of a mesh. Its data stay.
+func (s *Server) Kill() error {
+	return s.end(func(p *process) error { return p.kill(s.options.Mode == Mesh) })
+}
+
+// Stop asks the platform to end with SIGTERM and waits until it has.
+func (s *Server) Stop() error {
+	return s.end(func(p *process) error { return p.stop(30 * time.Second) })
+}
+
+// Close stops the platform if it runs and leaves no process behind. An external one is left alone.
+func (s *Server) Close() error {
+	if s.external {
+		return nil
+	}
+	return s.Stop()
+}
+
+func (s *Server) end(how func(*process) error) error {
+	if s.external {
+		return ErrExternal
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return nil
+	}
+	p := s.process
+	s.process = nil
+	return how(p)
+}
+
+// Restart starts the platform if it is down and waits until it is ready.
+func (s *Server) Restart(ctx context.Context) error {
+	if s.external {
+		return ErrExternal
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		args := append([]string{"--data-dir", s.options.Dir, "--listen", s.public, "--private-listen", s.private}, s.options.Args...)
+		p, err := spawn(s.binary, args, s.log)
+		if err != nil {
+			return fmt.Errorf("start platform: %w", err)
+		}
+		s.process = p
+	}
+	return s.waitReady(ctx, s.options.ReadyWithin, s.process.done)
+}
+
+// LogTail returns the end of the platform's log, at most 8 kB.
+func (s *Server) LogTail() string {
+	const most = 8 << 10
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-most):])
+}
+
+// waitReady polls both ports until they are ready, the process is done, or time is up.
+func (s *Server) waitReady(ctx context.Context, within time.Duration, done <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("platform is not ready in time: %w\n%s", err, s.LogTail())
+		case <-done:
+			return fmt.Errorf("platform ended before it was ready:\n%s", s.LogTail())
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) ready(ctx context.Context) error {
+	probes := []string{s.url + "/ping"}
+	if s.probe != "" {
+		probes = []string{s.probe + "/readyz", s.url + "/ping"}
+	}
+	for _, url := range probes {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return fmt.Errorf("probe: %w", err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return fmt.Errorf("probe: %w", err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("probe: %s answers %s", url, res.Status)
+		}
+	}
+	return nil
+}
+
+// freeAddresses returns n loopback addresses that nobody listens on.
+func freeAddresses(n int) ([]string, error) {
+	var addresses []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close() // after the last one is found, so that all differ
+		addresses = append(addresses, l.Addr().String())
+	}
+	return addresses, nil
+}
