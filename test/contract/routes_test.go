@@ -77,11 +77,11 @@ func routes(t testing.TB) []route {
 		{method: get, path: "/douyin/publish/list", access: optional, params: []param{author}, zero: list("video_list"), spoil: garbage("user_id")},
 		{method: post, path: "/douyin/favorite/action", access: required, params: []param{video, number("action_type", "2")}, spoil: garbage("video_id")},
 		{method: get, path: "/douyin/favorite/list", access: optional, params: []param{id("user_id", s.reader.id)}, zero: list("video_list"), spoil: garbage("user_id")},
-		{method: post, path: "/douyin/comment/action", access: required, params: []param{id("video_id", otherVideo(t)), number("action_type", "1"), word("comment_text", "well said")}, zero: map[string]string{"comment": "null"}, spoil: garbage("video_id")},
+		{method: post, path: "/douyin/comment/action", access: required, params: []param{id("video_id", s.crowded.ID), number("action_type", "1"), word("comment_text", "well said")}, zero: map[string]string{"comment": "null"}, spoil: garbage("video_id")},
 		{method: get, path: "/douyin/comment/list", access: optional, params: []param{video}, zero: list("comment_list"), spoil: garbage("video_id")},
 		{method: get, path: "/douyin/comment/count", access: optional, params: []param{video}, zero: map[string]string{"comment_count": "0"}, spoil: garbage("video_id")},
 		{method: post, path: "/douyin/relation/action", access: required, params: []param{reader, number("action_type", "2")}, spoil: garbage("to_user_id")},
-		{method: post, path: "/douyin/relation/follow", access: required, params: []param{id("to_user_id", other(t).id)}, spoil: garbage("to_user_id")},
+		{method: post, path: "/douyin/relation/follow", access: required, params: []param{id("to_user_id", s.crowd.id)}, spoil: garbage("to_user_id")},
 		{method: post, path: "/douyin/relation/unfollow", access: required, params: []param{reader}, spoil: garbage("to_user_id")},
 		{method: get, path: "/douyin/relation/follow/list", access: optional, params: []param{author}, zero: list("user_list"), spoil: garbage("user_id")},
 		{method: get, path: "/douyin/relation/follower/list", access: optional, params: []param{author}, zero: list("user_list"), spoil: garbage("user_id")},
@@ -89,7 +89,7 @@ func routes(t testing.TB) []route {
 		{method: get, path: "/douyin/relation/follow/count", access: optional, params: []param{author}, zero: map[string]string{"count": "0"}, spoil: garbage("user_id")},
 		{method: get, path: "/douyin/relation/follower/count", access: optional, params: []param{author}, zero: map[string]string{"count": "0"}, spoil: garbage("user_id")},
 		{method: get, path: "/douyin/relation/isFollow", access: required, params: []param{reader}, zero: map[string]string{"result": "false"}, spoil: garbage("to_user_id")},
-		{method: post, path: "/douyin/message/action", access: required, params: []param{id("to_user_id", other(t).id), number("action_type", "1"), word("content", "hi")}, spoil: garbage("to_user_id")},
+		{method: post, path: "/douyin/message/action", access: required, params: []param{id("to_user_id", s.crowd.id), number("action_type", "1"), word("content", "hi")}, spoil: garbage("to_user_id")},
 		{method: get, path: "/douyin/message/chat", access: required, params: []param{reader, number("pre_msg_time", "1000000000000")}, zero: list("message_list"), spoil: garbage("to_user_id")},
 	}
 }

@@ -14,6 +14,9 @@ type stage struct {
 	author, reader *person
 	video          harness.Video
 	comment        harness.Comment
+	// crowd takes what rule tests write: follows, messages, and comments on crowded.
+	crowd   *person
+	crowded harness.Video
 }
 
 var built struct {
@@ -35,8 +38,8 @@ func theStage(t testing.TB) *stage {
 
 func buildStage(t testing.TB) *stage {
 	t.Helper()
-	s := &stage{author: newPerson(t), reader: newPerson(t)}
-	s.video = s.author.publish(t)
+	s := &stage{author: newPerson(t), reader: newPerson(t), crowd: newPerson(t)}
+	s.video, s.crowded = s.author.publish(t), s.crowd.publish(t)
 	s.comment = s.reader.comment(t, s.video.ID, "first")
 	s.reader.like(t, s.video.ID, "1")
 	s.reader.follow(t, s.author.id, "1")

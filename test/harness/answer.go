@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 )
 
@@ -21,14 +22,20 @@ type Answer struct {
 	Fields map[string]any
 }
 
-func newAnswer(path string, res *http.Response, body []byte) *Answer {
+// ReadAnswer reads a response to its end and closes it.
+func ReadAnswer(path string, res *http.Response) (*Answer, error) {
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", path, err)
+	}
 	a := &Answer{Path: path, HTTP: res.StatusCode, Header: res.Header, Body: body}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&a.Fields); err != nil || decoder.More() {
 		a.Fields = nil
 	}
-	return a
+	return a, nil
 }
 
 // NoCode is the Code of an answer that has none.

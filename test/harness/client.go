@@ -44,7 +44,7 @@ func (c *Client) WithToken(token string) *Client {
 // Base is the server's base URL.
 func (c *Client) Base() string { return c.base }
 
-// Call is one request. At most one of Form, Parts and JSON is set.
+// Call is one request. At most one of Form, Parts, JSON and Raw is set.
 type Call struct {
 	// Method is GET without a body and POST with one, when empty.
 	Method string
@@ -58,6 +58,8 @@ type Call struct {
 	Parts []Part
 	// JSON is an application/json body.
 	JSON any
+	// Raw is a body as it is; Header names its type.
+	Raw []byte
 	// Header is added.
 	Header http.Header
 }
@@ -104,12 +106,7 @@ func (c *Client) Do(ctx context.Context, call Call) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("call: %w", err)
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read answer of %s: %w", call.Path, err)
-	}
-	return newAnswer(call.Path, res, body), nil
+	return ReadAnswer(call.Path, res)
 }
 
 // Open sends a call and returns the response as it begins, for streams. Close its body.
@@ -168,6 +165,8 @@ func (call Call) body() (io.Reader, string, error) {
 		return multipartBody(call.Parts)
 	case call.Form != nil:
 		return strings.NewReader(call.Form.Encode()), "application/x-www-form-urlencoded", nil
+	case call.Raw != nil:
+		return bytes.NewReader(call.Raw), call.Header.Get("Content-Type"), nil
 	default:
 		return nil, "", nil
 	}

@@ -17,6 +17,8 @@ type Config struct {
 	Listen        string        `help:"Address of the public port: Connect, gRPC, gRPC-Web and, at the gateway, REST." default:":8080"`
 	PrivateListen string        `help:"Address of the private port: health, metrics, traces, log level, profiles." default:"127.0.0.1:9090"`
 	LogLevel      slog.Level    `help:"Least severe level logged: debug, info, warn, error. Changeable at run time on the private port." default:"info"`
+	TraceRatio    float64       `help:"Share of traces recorded, 0 to 1." default:"1"`
+	TraceSpans    int           `help:"Newest spans kept for /traces on the private port, about 1 KiB each." default:"4000"`
 	DrainDelay    time.Duration `help:"How long the process stays up, unready, before it stops accepting on SIGTERM." default:"0s"`
 	DrainTimeout  time.Duration `help:"How long calls under way may take to finish on SIGTERM." default:"20s"`
 
@@ -56,7 +58,11 @@ func parse(name string, config *Config, component any, args []string) error {
 		kong.UsageOnError(),
 	}
 	if hasFields(component) {
-		options = append(options, kong.Embed(component, fmt.Sprintf(`prefix:"%s-"`, name)))
+		prefix := name + "-"
+		if _, whole := component.(Whole); whole {
+			prefix = ""
+		}
+		options = append(options, kong.Embed(component, fmt.Sprintf(`prefix:"%s"`, prefix)))
 	}
 	parser, err := kong.New(config, options...)
 	if err != nil {
@@ -68,21 +74,11 @@ func parse(name string, config *Config, component any, args []string) error {
 	return nil
 }
 
-// Defaults fills a component's settings with their defaults and environment,
-// for one that is mounted inside another process.
-func Defaults(name string, component any) error {
-	if !hasFields(component) {
-		return nil
-	}
-	holder := struct{}{}
-	parser, err := kong.New(&holder, kong.DefaultEnvars(EnvPrefix), kong.Embed(component, fmt.Sprintf(`prefix:"%s-"`, name)))
-	if err != nil {
-		return fmt.Errorf("settings of %s: %w", name, err)
-	}
-	if _, err := parser.Parse(nil); err != nil {
-		return fmt.Errorf("settings of %s: %w", name, err)
-	}
-	return nil
+// Whole is a component made of others: their settings keep their own names.
+type Whole interface {
+	Component
+	// Whole marks the type.
+	Whole()
 }
 
 func hasFields(component any) bool {

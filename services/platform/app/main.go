@@ -38,11 +38,14 @@ func Main(name string, component Component) {
 // Run runs a component until ctx ends, then drains: unready, no new calls, the
 // calls under way, the loops, what was opened, newest first, telemetry last.
 func Run(ctx context.Context, name string, config *Config, component Component) (err error) {
-	tel, err := telemetry.Start(ctx, telemetry.Config{Service: name, Level: config.LogLevel})
+	tel, err := telemetry.Start(ctx, telemetry.Config{
+		Service: name, LogLevel: config.LogLevel, SampleRatio: config.TraceRatio, Spans: config.TraceSpans,
+	})
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
 	}
-	log := tel.Logger()
+	tel.Install()
+	log := tel.Log()
 	slog.SetDefault(log)
 	defer func() { err = errors.Join(err, tel.Shutdown(context.WithoutCancel(ctx))) }()
 	if _, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithLogger(nil)); err != nil {
@@ -66,6 +69,9 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 	if err != nil {
 		return err
 	}
+	if err := rt.ConnectBus(ctx); err != nil {
+		return err
+	}
 	if err := component.Mount(ctx, rt); err != nil {
 		_ = public.Close()
 		return fmt.Errorf("mount %s: %w", name, err)
@@ -86,9 +92,9 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 	return errors.Join(failure, drain(server, config))
 }
 
-// Prepare gives the process its bus once the brokers are known. Main's
-// component calls it first when it finds them out itself.
-func (rt *Runtime) Prepare(ctx context.Context) error {
+// ConnectBus gives the process its bus, once the brokers are known: Main does,
+// and a component that starts its own broker.
+func (rt *Runtime) ConnectBus(ctx context.Context) error {
 	p := rt.process
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -27,7 +27,10 @@ func privateHandler(p *process, tel *telemetry.Telemetry, ready *atomic.Bool) ht
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	tel.Register(mux) // /metrics, /loglevel, /traces
+	mux.Handle("/metrics", tel.Metrics())
+	mux.Handle("/loglevel", tel.LogLevel())
+	mux.Handle("/traces", tel.Traces())
+	mux.Handle("/traces/", tel.Traces())
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)

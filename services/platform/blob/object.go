@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 // Object is what Get found. Close its Body.
@@ -144,8 +145,8 @@ func known(err error) error {
 	switch status(err) {
 	case http.StatusNotFound:
 		// A missing bucket is a wrong configuration, not a missing object.
-		var noBucket *types.NoSuchBucket
-		if errors.As(err, &noBucket) {
+		var api smithy.APIError
+		if errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket" {
 			return err
 		}
 		return fmt.Errorf("%w: %w", ErrNotFound, err)

@@ -297,6 +297,10 @@ func (b *Bus) fetchReplayProgress(ctx context.Context, of destination) (*replaye
 	if err != nil {
 		return nil, err
 	}
+	// Brokers that say so mean what others say with offset -1: nothing yet.
+	if errors.Is(res.Error, kafka.GroupIdNotFound) {
+		return &replayed{}, nil
+	}
 	if res.Error != nil {
 		return nil, res.Error
 	}

@@ -109,3 +109,12 @@ func (c *Child) signal(sig os.Signal) error {
 	}
 	return nil
 }
+
+// SignalGroup sends sig to the child and to every process it started that
+// stayed in its group. One that has ended is no error.
+func (c *Child) SignalGroup(sig syscall.Signal) error {
+	if err := syscall.Kill(-c.Pid(), sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal process group %d: %w", c.Pid(), err)
+	}
+	return nil
+}

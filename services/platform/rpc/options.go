@@ -32,7 +32,7 @@ type HandlerDeps struct {
 
 // HandlerOptions returns the options of every handler of the mesh.
 func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
-	telemetry, err := otelconnect.NewInterceptor(otelconnect.WithTrustRemote(), otelconnect.WithoutServerPeerAttributes())
+	telemetry, err := otelconnect.NewInterceptor(otelconnect.WithTrustRemote())
 	if err != nil {
 		return nil, fmt.Errorf("telemetry interceptor: %w", err)
 	}
@@ -49,7 +49,7 @@ func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
 
 // ClientOptions returns the options of every client of the mesh.
 func ClientOptions() ([]connect.ClientOption, error) {
-	telemetry, err := otelconnect.NewInterceptor(otelconnect.WithoutServerPeerAttributes())
+	telemetry, err := otelconnect.NewInterceptor()
 	if err != nil {
 		return nil, fmt.Errorf("telemetry interceptor: %w", err)
 	}
@@ -86,3 +86,17 @@ func (passStreams) WrapStreamingHandler(next connect.StreamingHandlerFunc) conne
 
 // errNoAccess is a mistake of ours: an RPC that does not say who may call it.
 var errNoAccess = errors.New("rpc declares no (douyin.options.v1.access)")
+
+// EdgeOptions returns the options of handlers clients call directly: as
+// HandlerOptions, but who the viewer is the edge finds out itself, and a
+// client's trace is linked to, not trusted.
+func EdgeOptions(log *slog.Logger) ([]connect.HandlerOption, error) {
+	telemetry, err := otelconnect.NewInterceptor()
+	if err != nil {
+		return nil, fmt.Errorf("telemetry interceptor: %w", err)
+	}
+	return []connect.HandlerOption{
+		connect.WithReadMaxBytes(MaxMessageBytes),
+		connect.WithInterceptors(telemetry, deadlines{}, faults{log: log}),
+	}, nil
+}

@@ -13,9 +13,6 @@ import (
 	"douyin.dev/services/platform/embedded"
 )
 
-// copyLimit is S3's: an object of up to 5 GiB may be copied in one request.
-const copyLimit = 5 << 30
-
 // openBackend opens the objects below the locked directory.
 func openBackend(lock *embedded.Lock, sidecar bool) (*rooted, error) {
 	root := lock.Path("objects")
@@ -26,7 +23,7 @@ func openBackend(lock *embedded.Lock, sidecar bool) (*rooted, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := posix.PosixOpts{CopyObjectThreshold: copyLimit, ValidateBucketNames: false}
+	var opts posix.PosixOpts
 	opts.SetNewDirPerm(0o700)
 	opts.SetNewFilePerm(0o600)
 	files, err := keepWorkingDir(func() (*posix.Posix, error) { return posix.New(root, store, opts) })

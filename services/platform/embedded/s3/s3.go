@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
 
@@ -91,7 +92,10 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, store.EnsureBucket(ctx)
+	if err := store.EnsureBucket(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // serve runs the gateway on a port nobody else got in between.
@@ -149,6 +153,10 @@ func (s *Server) run(ctx context.Context, objects *rooted, address string, liste
 		Region: region, Ports: []string{address},
 		MaxConnections: maxConnections, MaxRequests: maxRequests, MultipartMaxParts: maxParts,
 		KeepAlive: true, Quiet: true, DisableACLs: true,
+		// Given, because the library announces on standard output that none is.
+		IAMService: auth.NewIAMServiceSingle(auth.Account{
+			Access: s.config.AccessKey, Secret: s.config.SecretKey, Role: auth.RoleAdmin,
+		}),
 		S3Options: []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
 	})
 }

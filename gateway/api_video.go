@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"context"
+
+	apiv1 "douyin.dev/gen/douyin/api/v1"
+	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/page"
+)
+
+const (
+	// everything is the bound of a list that is asked for without a page size.
+	everything = 1000
+	// maxPage is the largest page size a client may ask for.
+	maxPage = 50
+)
+
+// pageSize answers how many entries a list gives: all, up to a bound, unless the client asks for pages.
+func pageSize(requested int32) (int32, error) {
+	n, err := page.Size("page_size", requested, everything, maxPage)
+	return int32(n), err
+}
+
+// ListPublishedVideos answers a user's videos.
+func (g *Gateway) ListPublishedVideos(ctx context.Context, req *apiv1.ListPublishedVideosRequest) (*apiv1.ListPublishedVideosResponse, error) {
+	author, size, err := g.listOf(ctx, req.GetUserId(), req.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	list, err := g.Video.ListAuthorVideos(ctx, &videov1.ListAuthorVideosRequest{AuthorId: author, PageSize: size, PageToken: req.GetPageToken()})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(list.GetVideos()))
+	for i, v := range list.GetVideos() {
+		ids[i] = v.GetId()
+	}
+	videos, err := g.videos(ctx, ids)
+	return &apiv1.ListPublishedVideosResponse{VideoList: videos, NextPageToken: list.GetNextPageToken()}, err
+}
+
+// DeleteVideo deletes a video of the caller.
+func (g *Gateway) DeleteVideo(ctx context.Context, req *apiv1.DeleteVideoRequest) (*apiv1.DeleteVideoResponse, error) {
+	_, err := g.Video.DeleteVideo(ctx, &videov1.DeleteVideoRequest{VideoId: req.GetVideoId()})
+	return &apiv1.DeleteVideoResponse{}, err
+}
+
+// listOf checks whose list is asked for, and how much of it.
+func (g *Gateway) listOf(ctx context.Context, userID int64, requested int32) (int64, int32, error) {
+	size, err := pageSize(requested)
+	if err != nil {
+		return 0, 0, err
+	}
+	id, err := userOrCaller(ctx, userID)
+	if err != nil {
+		return 0, 0, err
+	}
+	return id, size, g.mustExist(ctx, id)
+}

@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"log/slog"
+	"time"
+
+	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
+	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
+	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
+	"douyin.dev/gen/douyin/message/v1/messagev1connect"
+	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
+	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/limit"
+)
+
+// Deps is what the gateway is made of: a client of each domain service, and
+// the object store it serves media from.
+type Deps struct {
+	User        userv1connect.UserServiceClient
+	Video       videov1connect.VideoServiceClient
+	Feed        feedv1connect.FeedServiceClient
+	Interaction interactionv1connect.InteractionServiceClient
+	Relation    relationv1connect.RelationServiceClient
+	Message     messagev1connect.MessageServiceClient
+	Counter     counterv1connect.CounterServiceClient
+	Media       *blob.Store
+	Limiter     *limit.Limiter
+	Log         *slog.Logger
+	Now         func() time.Time
+	// Zone dates comments.
+	Zone *time.Location
+	// Settings are what operators set.
+	Settings Settings
+}
+
+// Settings are what operators set.
+type Settings struct {
+	PublicURL      string        `help:"Base URL of play_url and cover_url; empty follows each request's Host."`
+	CORSOrigins    []string      `help:"Origins browsers may call from; * for all." default:"*"`
+	TimeZone       string        `help:"Zone of a comment's create_date." default:"Asia/Shanghai"`
+	MaxUploadBytes int64         `help:"Largest upload." default:"268435456"`
+	ActionBurst    int           `help:"Actions of one kind a user may do at once; 0 for no limit." default:"100"`
+	ActionRate     float64       `help:"Actions of one kind a user may do per second after the burst." default:"20"`
+	LoginBurst     int           `help:"Login attempts per account, and ten times as many per address, at once; 0 for no limit." default:"20"`
+	LoginRate      float64       `help:"Login attempts per account and second after the burst, and ten times as many per address." default:"0.2"`
+	SessionRecheck time.Duration `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
+}
+
+// Gateway implements the public API by asking the domain services.
+type Gateway struct {
+	Deps
+	sessions *sessions
+}
+
+// New returns a gateway.
+func New(d Deps) *Gateway {
+	return &Gateway{Deps: d, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck)}
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"context"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/limit"
+)
+
+// limited are the actions counted per user; everything else reads.
+var limited = map[string]bool{
+	"/douyin.api.v1.InteractionService/LikeVideo": true, "/douyin.api.v1.InteractionService/UnlikeVideo": true,
+	"/douyin.api.v1.InteractionService/CreateComment": true, "/douyin.api.v1.InteractionService/DeleteComment": true,
+	"/douyin.api.v1.RelationService/Follow": true, "/douyin.api.v1.RelationService/Unfollow": true,
+	"/douyin.api.v1.MessageService/SendMessage": true, publishProcedure: true,
+	"/douyin.api.v1.UserService/ChangePassword": true, "/douyin.api.v1.UserService/UpdateProfile": true,
+}
+
+// addressFactor is how many accounts may log in behind one address.
+const addressFactor = 10
+
+// allow counts an action against its user's budget.
+func (g *Gateway) allow(ctx context.Context, procedure string) error {
+	viewer, ok := auth.ViewerFrom(ctx)
+	if !ok || !limited[procedure] {
+		return nil
+	}
+	return g.spend(ctx, procedure, strconv.FormatInt(viewer.UserID, 10), g.Settings.ActionBurst, g.Settings.ActionRate)
+}
+
+// allowLogin counts an attempt against the account's and the address's budget.
+func (g *Gateway) allowLogin(ctx context.Context, username string) error {
+	burst, rate := g.Settings.LoginBurst, g.Settings.LoginRate
+	host, _, err := net.SplitHostPort(originFrom(ctx).address)
+	if err != nil {
+		host = originFrom(ctx).address
+	}
+	if err := g.spend(ctx, "login-address", host, burst*addressFactor, rate*addressFactor); err != nil {
+		return err
+	}
+	return g.spend(ctx, "login-account", strings.ToLower(username), burst, rate)
+}
+
+func (g *Gateway) spend(ctx context.Context, bucket, key string, burst int, rate float64) error {
+	if burst <= 0 || g.Limiter == nil {
+		return nil
+	}
+	ok, retryAfter := g.Limiter.Allow(ctx, bucket, key, limit.Rate{Burst: burst, PerSecond: rate})
+	if ok {
+		return nil
+	}
+	return fault.TooMany(int(math.Ceil(retryAfter.Seconds())))
+}

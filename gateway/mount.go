@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"douyin.dev/gateway/numjson"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
+	"douyin.dev/gen/douyin/api/v1/apiv1connect"
+	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
+	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
+	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
+	"douyin.dev/gen/douyin/message/v1/messagev1connect"
+	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/limit"
+	"douyin.dev/services/platform/rpc"
+)
+
+// Component is the gateway as a process mounts it.
+type Component struct {
+	Settings `embed:""`
+}
+
+// Mount serves both faces of the public API, media, and the documentation.
+func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return fmt.Errorf("gateway-time-zone: %w", err)
+	}
+	media, err := rt.Blob(ctx)
+	if err != nil {
+		return err
+	}
+	redis, err := rt.Redis(ctx)
+	if err != nil {
+		return err
+	}
+	g := New(clients(rt, Deps{
+		Media: media, Limiter: limit.New(redis, limit.Config{}), Log: rt.Log, Now: rt.Clock(), Zone: zone, Settings: c.Settings,
+	}))
+	return g.mount(rt)
+}
+
+func clients(rt *app.Runtime, d Deps) Deps {
+	o := rt.ClientOptions()
+	at := func(service string) (connect.HTTPClient, string, connect.ClientOption) {
+		client, base := rt.Client(service)
+		return client, base, o
+	}
+	d.User = userv1connect.NewUserServiceClient(at("user"))
+	d.Video = videov1connect.NewVideoServiceClient(at("video"))
+	d.Feed = feedv1connect.NewFeedServiceClient(at("feed"))
+	d.Interaction = interactionv1connect.NewInteractionServiceClient(at("interaction"))
+	d.Relation = relationv1connect.NewRelationServiceClient(at("relation"))
+	d.Message = messagev1connect.NewMessageServiceClient(at("message"))
+	d.Counter = counterv1connect.NewCounterServiceClient(at("counter"))
+	return d
+}
+
+func (g *Gateway) mount(rt *app.Runtime) error {
+	encoder, err := numjson.Compile(renamedKeys(), (&apiv1.Message{}).ProtoReflect().Descriptor())
+	if err != nil {
+		return err
+	}
+	rest, err := NewREST(Servers{
+		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
+		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
+	}, RESTOptions{Session: g.restSession, Logger: g.Log, Now: g.Now})
+	if err != nil {
+		return err
+	}
+	around := func(h http.Handler) http.Handler {
+		return CORS(g.Settings.CORSOrigins)(g.withOrigin(h))
+	}
+	rt.Handle("/", around(traced(rest)))
+	rt.Handle("GET "+mediaPrefix+"{key...}", around(http.HandlerFunc(g.media)))
+	rt.Handle("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
+	rt.Handle("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
+	return g.mountRPC(rt, func(h http.Handler) http.Handler { return around(HeaderToken(h)) })
+}
+
+// traced starts a span per REST call, named by its path.
+func traced(h http.Handler) http.Handler {
+	return otelhttp.NewHandler(h, "rest", otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
+		return r.Method + " " + r.URL.Path
+	}))
+}
+
+// mountRPC serves the public API over Connect, gRPC and gRPC-Web, with health
+// and reflection.
+func (g *Gateway) mountRPC(rt *app.Runtime, around func(http.Handler) http.Handler) error {
+	edge, err := rpc.EdgeOptions(g.Log)
+	if err != nil {
+		return err
+	}
+	options := connect.WithHandlerOptions(append(edge, connect.WithInterceptors(rpcSession{g}))...)
+	mount := func(path string, h http.Handler) { rt.Handle(path, around(h)) }
+	mount(apiv1connect.NewFeedServiceHandler(g, options))
+	mount(apiv1connect.NewUserServiceHandler(g, options))
+	mount(apiv1connect.NewVideoServiceHandler(g, options))
+	mount(apiv1connect.NewUploadServiceHandler(g, options))
+	mount(apiv1connect.NewInteractionServiceHandler(g, options))
+	mount(apiv1connect.NewRelationServiceHandler(g, options))
+	mount(apiv1connect.NewMessageServiceHandler(g, options))
+	mount(apiv1connect.NewMessageStreamServiceHandler(g, options))
+
+	names := []string{
+		apiv1connect.FeedServiceName, apiv1connect.UserServiceName, apiv1connect.VideoServiceName, apiv1connect.UploadServiceName,
+		apiv1connect.InteractionServiceName, apiv1connect.RelationServiceName, apiv1connect.MessageServiceName, apiv1connect.MessageStreamServiceName,
+	}
+	rt.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(names...)))
+	reflector := grpcreflect.NewStaticReflector(names...)
+	rt.Handle(grpcreflect.NewHandlerV1(reflector))
+	rt.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+	return nil
+}

@@ -1,0 +1,169 @@
+package openapi
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	optionsv1 "douyin.dev/gen/douyin/options/v1"
+)
+
+// needed are the parameters without which a call is refused.
+var needed = []string{
+	"username", "password", "old_password", "new_password",
+	"video_id", "comment_id", "to_user_id", "comment_text", "content", "action_type", "data", "title",
+}
+
+// lengths are the characters a text parameter may have.
+var lengths = map[string][2]int{
+	"username":         {1, 32},
+	"password":         {1, 256},
+	"old_password":     {1, 256},
+	"new_password":     {1, 256},
+	"comment_text":     {1, 1000},
+	"content":          {1, 1000},
+	"title":            {0, 100},
+	"avatar":           {0, 512},
+	"background_image": {0, 512},
+	"signature":        {0, 200},
+	"idempotency_key":  {0, 128},
+}
+
+// maxID is the largest public id.
+const maxID = 1<<53 - 1
+
+// input is one parameter of an operation.
+type input struct {
+	name     string
+	about    string
+	schema   object
+	required bool
+}
+
+// inputs are the parameters of all routes of an operation. One that not every
+// action has is not required of all.
+func (b *builder) inputs(op *operation) []input {
+	var all []input
+	if len(op.actions) > 0 {
+		all = append(all, actionInput(op))
+	}
+	times := map[string]int{}
+	for _, r := range op.routes {
+		fields := r.RPC.Input().Fields()
+		for i := range fields.Len() {
+			fd := fields.Get(i)
+			name := string(fd.Name())
+			if times[name]++; times[name] == 1 && plain(fd) {
+				all = append(all, input{name: name, about: b.comments.of(fd), schema: paramSchema(fd), required: slices.Contains(needed, name)})
+			}
+		}
+	}
+	for i := range all {
+		if n := times[all[i].name]; n > 0 && n < len(op.routes) {
+			all[i].required = false
+		}
+	}
+	return all
+}
+
+func actionInput(op *operation) input {
+	var values list
+	for _, a := range op.actions {
+		values = append(values, int(a[0]-'0'))
+	}
+	return input{name: "action_type", about: "What to do.", required: true, schema: object{"type": "integer", "enum": values}}
+}
+
+func plain(fd protoreflect.FieldDescriptor) bool {
+	switch fd.Kind() {
+	case protoreflect.StringKind, protoreflect.Int32Kind, protoreflect.Int64Kind:
+		return !fd.IsList()
+	default:
+		return false
+	}
+}
+
+func paramSchema(fd protoreflect.FieldDescriptor) object {
+	s := scalarSchema(fd)
+	name := string(fd.Name())
+	if limits, ok := lengths[name]; ok {
+		s["minLength"], s["maxLength"] = limits[0], limits[1]
+	}
+	switch {
+	case strings.HasSuffix(name, "_id"):
+		s["minimum"], s["maximum"] = 1, maxID
+	case name == "page_size":
+		s["minimum"], s["maximum"] = 1, 50
+	}
+	return s
+}
+
+func (b *builder) queryParams(op *operation) list {
+	var out list
+	for _, in := range b.inputs(op) {
+		out = append(out, object{"name": in.name, "in": "query", "description": in.about, "required": in.required, "schema": in.schema})
+	}
+	return out
+}
+
+// requestBody offers the forms a body may have; an upload has only one.
+func (b *builder) requestBody(op *operation) object {
+	if op.routes[0].RPC.IsStreamingClient() {
+		return uploadBody()
+	}
+	schema := bodySchema(b.inputs(op))
+	return object{
+		"description": "The parameters may come in the query as well.",
+		"content": object{
+			"application/x-www-form-urlencoded": object{"schema": schema},
+			"multipart/form-data":               object{"schema": schema},
+			"application/json":                  object{"schema": schema},
+		},
+	}
+}
+
+func bodySchema(inputs []input) object {
+	properties := object{}
+	var required list
+	for _, in := range inputs {
+		in.schema["description"] = in.about
+		properties[in.name] = in.schema
+		if in.required {
+			required = append(required, in.name)
+		}
+	}
+	schema := object{"type": "object", "properties": properties}
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	return schema
+}
+
+func uploadBody() object {
+	text := func(about string, limit int) object {
+		return object{"type": "string", "description": about, "maxLength": limit}
+	}
+	return object{"required": true, "content": object{"multipart/form-data": object{"schema": object{
+		"type":     "object",
+		"required": list{"data", "title"},
+		"properties": object{
+			"data":            object{"type": "string", "contentMediaType": "application/octet-stream", "description": "The video file. The order of the parts, its type and its name do not matter."},
+			"title":           text("At most 100 characters.", 100),
+			"token":           object{"type": "string", "description": "The token, where no header has it."},
+			"idempotency_key": text("Same key, same answer; empty for none, at most 128 characters.", 128),
+		},
+	}}}}
+}
+
+// security is who may call an RPC. An open one knows its caller if there is a token.
+func security(rpc protoreflect.MethodDescriptor) list {
+	tokens := list{
+		object{"bearer": list{}}, object{"query": list{}}, object{"accessToken": list{}}, object{"tokenHeader": list{}},
+	}
+	if proto.GetExtension(rpc.Options(), optionsv1.E_Access) != optionsv1.Access_ACCESS_VIEWER {
+		tokens = append(tokens, object{})
+	}
+	return tokens
+}

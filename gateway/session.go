@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	apiv1 "douyin.dev/gen/douyin/api/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/rpc"
+)
+
+// rememberedSessions bounds the sessions kept as verified.
+const rememberedSessions = 100_000
+
+// sessions turns client tokens into viewers. A verified token is believed for
+// a moment, so that most calls ask nobody; when the user service cannot answer,
+// a token it has vouched for stays good as long as its viewer token lasts.
+type sessions struct {
+	user    userv1connect.UserServiceClient
+	now     func() time.Time
+	recheck time.Duration
+	seen    *otter.Cache[string, session]
+	flight  singleflight.Group
+}
+
+type session struct {
+	viewer    auth.Viewer
+	token     string
+	checkedAt time.Time
+	expiresAt time.Time
+	refused   error
+}
+
+func newSessions(user userv1connect.UserServiceClient, now func() time.Time, recheck time.Duration) *sessions {
+	return &sessions{
+		user: user, now: now, recheck: recheck,
+		seen: otter.Must(&otter.Options[string, session]{MaximumSize: rememberedSessions}),
+	}
+}
+
+// admit adds the token's viewer to ctx. Where access needs no viewer, a token
+// that is not good makes the call anonymous.
+func (s *sessions) admit(ctx context.Context, token string, access rpc.Access) (context.Context, error) {
+	if token == "" {
+		if access == rpc.AccessViewer {
+			return ctx, fault.LoginRequired()
+		}
+		return ctx, nil
+	}
+	known, err := s.find(ctx, token)
+	switch {
+	case err == nil:
+		return auth.WithToken(auth.WithViewer(ctx, known.viewer), known.token), nil
+	case access != rpc.AccessViewer:
+		return ctx, nil
+	default:
+		return ctx, err
+	}
+}
+
+func (s *sessions) find(ctx context.Context, token string) (session, error) {
+	known, ok := s.seen.GetIfPresent(token)
+	if ok && s.now().Sub(known.checkedAt) < s.recheck {
+		return known, known.refused
+	}
+	// The check is shared, so it must not end with the first caller.
+	got, err, _ := s.flight.Do(token, func() (any, error) {
+		return s.check(context.WithoutCancel(ctx), token)
+	})
+	if err == nil {
+		fresh := got.(session)
+		return fresh, fresh.refused
+	}
+	if ok && known.refused == nil && s.now().Before(known.expiresAt) {
+		return known, nil
+	}
+	return session{}, err
+}
+
+// check asks the user service. A refusal is an answer and is remembered too;
+// an error says that there was none.
+func (s *sessions) check(ctx context.Context, token string) (session, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	res, err := s.user.VerifySession(ctx, &userv1.VerifySessionRequest{Token: token})
+	known := session{checkedAt: s.now()}
+	switch {
+	case err == nil:
+		known.viewer = auth.Viewer{UserID: res.GetUserId(), SessionID: res.GetSessionId()}
+		known.token = res.GetViewerToken()
+		known.expiresAt = time.UnixMilli(res.GetViewerTokenExpiresAtMs())
+	case fault.CodeOf(err) == connect.CodeUnauthenticated:
+		known.refused = fault.LoginRequired()
+	default:
+		return session{}, err
+	}
+	s.seen.Set(token, known)
+	return known, nil
+}
+
+// forget drops what is remembered of a token whose session ended here.
+func (s *sessions) forget(token string) { s.seen.Invalidate(token) }
+
+// accesses maps each procedure of the public API to who may call it.
+var accesses = readAccesses()
+
+func readAccesses() map[string]rpc.Access {
+	all := map[string]rpc.Access{}
+	for _, file := range []protoreflect.FileDescriptor{
+		apiv1.File_douyin_api_v1_feed_proto, apiv1.File_douyin_api_v1_user_proto, apiv1.File_douyin_api_v1_video_proto,
+		apiv1.File_douyin_api_v1_interaction_proto, apiv1.File_douyin_api_v1_relation_proto, apiv1.File_douyin_api_v1_message_proto,
+	} {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				m := methods.Get(j)
+				all["/"+string(m.Parent().FullName())+"/"+string(m.Name())] = rpc.AccessOf(m)
+			}
+		}
+	}
+	return all
+}
+
+// restSession is the middleware of the REST face: viewer, then limits.
+func (g *Gateway) restSession(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		procedure := procedureFrom(r.Context())
+		if procedure == publishProcedure {
+			next.ServeHTTP(w, r) // its token may come inside the body
+			return
+		}
+		ctx, err := g.sessions.admit(r.Context(), TokenFrom(r.Context()), accesses[procedure])
+		if err == nil {
+			err = g.allow(ctx, procedure)
+		}
+		if err != nil {
+			answerError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// rpcSession is the interceptor of the Connect and gRPC face: the same viewer
+// and limits.
+type rpcSession struct{ g *Gateway }
+
+func (s rpcSession) admit(ctx context.Context, procedure string) (context.Context, error) {
+	ctx, err := s.g.sessions.admit(ctx, TokenFrom(ctx), accesses[procedure])
+	if err != nil {
+		return ctx, err
+	}
+	return ctx, s.g.allow(ctx, procedure)
+}
+
+func (s rpcSession) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		ctx, err := s.admit(ctx, req.Spec().Procedure)
+		if err != nil {
+			return nil, err
+		}
+		return next(ctx, req)
+	}
+}
+
+func (s rpcSession) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func (s rpcSession) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		ctx, err := s.admit(ctx, conn.Spec().Procedure)
+		if err != nil {
+			return err
+		}
+		return next(ctx, conn)
+	}
+}
+
+type originKey struct{}
+
+// origin is what a request tells about how clients reach the platform.
+type origin struct{ baseURL, address string }
+
+// withOrigin notes the base URL of links in answers and the client's address.
+func (g *Gateway) withOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o := origin{baseURL: strings.TrimSuffix(g.Settings.PublicURL, "/"), address: r.RemoteAddr}
+		if o.baseURL == "" {
+			scheme := "http"
+			if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+				scheme = "https"
+			}
+			o.baseURL = scheme + "://" + r.Host
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, o)))
+	})
+}
+
+func originFrom(ctx context.Context) origin {
+	o, _ := ctx.Value(originKey{}).(origin)
+	return o
+}

@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"douyin.dev/gateway/numjson"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
+	messagev1 "douyin.dev/gen/douyin/message/v1"
+	"douyin.dev/services/platform/auth"
+)
+
+// Subscribe pushes the caller's messages over Connect and gRPC.
+func (g *Gateway) Subscribe(ctx context.Context, req *apiv1.SubscribeRequest, out *connect.ServerStream[apiv1.SubscribeResponse]) error {
+	return g.follow(ctx, req.After, func(m *apiv1.Message, cursor int64) error {
+		return out.Send(&apiv1.SubscribeResponse{Message: m, Cursor: cursor})
+	})
+}
+
+// resubscribe is how long a break of the message service is bridged before the
+// client is told to come back.
+const (
+	resubscribePause = 200 * time.Millisecond
+	resubscribeLimit = 50
+)
+
+// follow delivers the caller's messages after a cursor. When the message
+// service goes away it goes on from the last cursor, so nothing is missing and
+// nothing comes twice. It ends with ctx, or after ten seconds of failures.
+func (g *Gateway) follow(ctx context.Context, after *int64, deliver func(*apiv1.Message, int64) error) error {
+	failures := 0
+	for {
+		stream, err := g.Message.Subscribe(g.freshViewer(ctx), &messagev1.SubscribeRequest{AfterMs: after})
+		if err != nil {
+			return err
+		}
+		for stream.Receive() {
+			failures = 0
+			res := stream.Msg()
+			cursor := res.GetCursorMs()
+			var m *apiv1.Message
+			if res.GetMessage() != nil {
+				m = publicMessage(res.GetMessage())
+			}
+			if err := deliver(m, cursor); err != nil {
+				_ = stream.Close()
+				return err
+			}
+			after = &cursor
+		}
+		err = stream.Err()
+		_ = stream.Close()
+		if failures++; ctx.Err() != nil || failures > resubscribeLimit || connect.CodeOf(err) == connect.CodeUnauthenticated {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(resubscribePause):
+		}
+	}
+}
+
+// freshViewer replaces the viewer token of a call that lasts longer than one.
+func (g *Gateway) freshViewer(ctx context.Context) context.Context {
+	known, err := g.sessions.find(ctx, TokenFrom(ctx))
+	if err != nil {
+		return ctx
+	}
+	return auth.WithToken(ctx, known.token)
+}
+
+// messageStream is the same as Server-Sent Events, for browsers: GET
+// /douyin/message/stream?token=…&after=…, or Last-Event-ID on reconnect. An
+// event's id is the cursor to go on from.
+func (g *Gateway) messageStream(encoder *numjson.Encoder) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		after := eventCursor(r)
+		flusher := http.NewResponseController(w)
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Accel-Buffering", "no")
+		fmt.Fprint(w, "retry: 1000\n\n")
+		_ = flusher.Flush()
+		_ = g.follow(r.Context(), after, func(m *apiv1.Message, cursor int64) error {
+			if m == nil {
+				fmt.Fprintf(w, "id: %d\nevent: alive\ndata: {}\n\n", cursor)
+				return flusher.Flush()
+			}
+			body, err := encoder.Marshal("", m)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", cursor, body)
+			return flusher.Flush()
+		})
+	}
+}
+
+// eventCursor answers where the browser stopped; nil for from now on.
+func eventCursor(r *http.Request) *int64 {
+	for _, s := range []string{r.Header.Get("Last-Event-ID"), r.Form.Get("after")} {
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 {
+			return &n
+		}
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+package main
+
+import (
+	"douyin.dev/services/feed"
+	"douyin.dev/services/platform/app"
+)
+
+func main() { app.Main("feed", &feed.Component{}) }

@@ -1,0 +1,8 @@
+package main
+
+import (
+	"douyin.dev/services/message"
+	"douyin.dev/services/platform/app"
+)
+
+func main() { app.Main("message", &message.Component{}) }

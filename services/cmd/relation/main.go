@@ -1,0 +1,8 @@
+package main
+
+import (
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/relation"
+)
+
+func main() { app.Main("relation", &relation.Component{}) }

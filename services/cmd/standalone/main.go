@@ -1,0 +1,8 @@
+package main
+
+import (
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/standalone"
+)
+
+func main() { app.Main("standalone", &standalone.Component{}) }

@@ -1,0 +1,8 @@
+package main
+
+import (
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/user"
+)
+
+func main() { app.Main("user", &user.Component{}) }

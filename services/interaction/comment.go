@@ -1,0 +1,140 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/id"
+	"douyin.dev/services/platform/page"
+	"douyin.dev/services/platform/pg"
+)
+
+// maxTextLength bounds a comment, in characters.
+const maxTextLength = 1000
+
+// CreateComment implements interactionv1connect.InteractionServiceHandler.
+func (s *Service) CreateComment(ctx context.Context, req *interactionv1.CreateCommentRequest) (*interactionv1.CreateCommentResponse, error) {
+	viewer, err := auth.MustViewer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := commentText(req.GetText())
+	if err != nil {
+		return nil, err
+	}
+	c := comment{VideoID: req.GetVideoId(), UserID: viewer.UserID, Text: text}
+	if req.GetIdempotencyKey() != "" {
+		return s.createOnce(ctx, c, req.GetIdempotencyKey())
+	}
+	if err := s.complete(ctx, &c); err != nil {
+		return nil, fmt.Errorf("create comment: %w", err)
+	}
+	exists, err := s.comments.Do(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("create comment: %w", err)
+	}
+	if !exists {
+		return nil, noSuchVideo()
+	}
+	return &interactionv1.CreateCommentResponse{Comment: c.proto()}, nil
+}
+
+// createOnce creates a comment under an idempotency key.
+func (s *Service) createOnce(ctx context.Context, c comment, key string) (*interactionv1.CreateCommentResponse, error) {
+	// A video that is gone does not take the answer back that its key once got:
+	// only a first use of the key fails.
+	incomplete := s.complete(ctx, &c)
+	request := &interactionv1.CreateCommentRequest{VideoId: c.VideoID, Text: c.Text}
+	answer := &interactionv1.CreateCommentResponse{}
+	err := pg.Once(ctx, s.store.db, c.UserID, key, request, answer, func(tx pgx.Tx) error {
+		if incomplete != nil {
+			return incomplete
+		}
+		exists, err := writeComments(ctx, tx, s.store.gateClass, []comment{c})
+		if err != nil {
+			return err
+		}
+		if !exists[0] {
+			return noSuchVideo()
+		}
+		answer.Comment = c.proto()
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create comment: %w", err)
+	}
+	s.wake()
+	return answer, nil
+}
+
+// complete adds what the request does not say: author, id and time. The time is
+// the id's, so the order of ids is the order of times.
+func (s *Service) complete(ctx context.Context, c *comment) (err error) {
+	if c.AuthorID, err = s.videos.author(ctx, c.VideoID); err != nil {
+		return err
+	}
+	if c.ID, err = s.ids.Next(); err != nil {
+		return fault.Unavailable(err)
+	}
+	c.CreatedAtMs = id.Time(c.ID).UnixMilli()
+	return nil
+}
+
+// commentText trims and checks a text. Postgres stores no NUL.
+func commentText(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	n := utf8.RuneCountInString(text)
+	switch {
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return "", fault.Invalid("comment_text", "must be valid text")
+	case n < 1 || n > maxTextLength:
+		return "", fault.Invalid("comment_text", "must have 1 to 1000 characters")
+	default:
+		return text, nil
+	}
+}
+
+// DeleteComment implements interactionv1connect.InteractionServiceHandler.
+func (s *Service) DeleteComment(ctx context.Context, req *interactionv1.DeleteCommentRequest) (*interactionv1.DeleteCommentResponse, error) {
+	viewer, err := auth.MustViewer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.deleteComment(ctx, req.GetVideoId(), req.GetCommentId(), viewer.UserID); err != nil {
+		return nil, fmt.Errorf("delete comment: %w", err)
+	}
+	s.wake()
+	return &interactionv1.DeleteCommentResponse{}, nil
+}
+
+// ListComments implements interactionv1connect.InteractionServiceHandler.
+func (s *Service) ListComments(ctx context.Context, req *interactionv1.ListCommentsRequest) (*interactionv1.ListCommentsResponse, error) {
+	size, after, err := pageOf(req)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.videos.author(ctx, req.GetVideoId()); err != nil {
+		return nil, fmt.Errorf("list comments: %w", err)
+	}
+	comments, err := s.store.listComments(ctx, req.GetVideoId(), after, size+1)
+	if err != nil {
+		return nil, fmt.Errorf("list comments: %w", err)
+	}
+	res := &interactionv1.ListCommentsResponse{}
+	if len(comments) > size {
+		comments = comments[:size]
+		last := comments[size-1]
+		res.NextPageToken = page.Cursor{Time: last.CreatedAtMs, ID: last.ID}.Token()
+	}
+	for _, c := range comments {
+		res.Comments = append(res.Comments, c.proto())
+	}
+	return res, nil
+}

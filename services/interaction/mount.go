@@ -1,0 +1,68 @@
+package interaction
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"time"
+
+	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
+	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/outbox"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
+
+// retention is how long events can be replayed; consumers remember them twice as long.
+const retention = 7 * 24 * time.Hour
+
+// Component is the interaction service as a part of a process.
+type Component struct {
+	Partitions int `help:"Partitions of each topic of this service when it is created." default:"8"`
+}
+
+// Mount opens what the service needs, serves it, and listens for deleted videos.
+func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
+	tables, err := Migrations()
+	if err != nil {
+		return err
+	}
+	db, err := rt.Postgres(ctx, tables)
+	if err != nil {
+		return err
+	}
+	ids, err := rt.IDs(ctx, db)
+	if err != nil {
+		return err
+	}
+	err = rt.EnsureTopics(ctx,
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{}), Partitions: c.Partitions, Retention: retention},
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{}), Partitions: c.Partitions, Retention: retention},
+	)
+	if err != nil {
+		return err
+	}
+	client, baseURL := rt.Client("video")
+	svc, err := New(Deps{
+		DB:     db,
+		Videos: videov1connect.NewVideoServiceClient(client, baseURL, rt.ClientOptions()),
+		IDs:    ids,
+		Now:    rt.Clock(),
+		Wake:   rt.Outbox(db).Wake,
+	})
+	if err != nil {
+		return err
+	}
+	rt.Go("interaction video events", func(ctx context.Context) error {
+		return rt.Bus().Consume(ctx, svc.Subscription())
+	})
+	rt.Handle(interactionv1connect.NewInteractionServiceHandler(svc, rt.HandlerOptions()))
+	return nil
+}

@@ -1,0 +1,105 @@
+package relation
+
+import (
+	"context"
+	"fmt"
+
+	"connectrpc.com/connect"
+
+	v1 "douyin.dev/gen/douyin/relation/v1"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
+)
+
+// maxCheck bounds the users of a BatchCheckFollows.
+const maxCheck = 1000
+
+func selfFollow() error {
+	return fault.New(connect.CodeInvalidArgument, "cannot follow yourself").For(v1.ErrorReason_ERROR_REASON_SELF_FOLLOW)
+}
+
+func noSuchUser() error {
+	return fault.NotFound("no such user").For(v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+}
+
+// Follow makes the viewer follow a user.
+func (s *Service) Follow(ctx context.Context, req *v1.FollowRequest) (*v1.FollowResponse, error) {
+	p, err := pairOf(ctx, req.GetUserId())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mustExist(ctx, p.Followee); err != nil {
+		return nil, err
+	}
+	if _, err := s.change(ctx, p, true); err != nil {
+		return nil, err
+	}
+	return &v1.FollowResponse{}, nil
+}
+
+// Unfollow ends a follow. Who was followed exists, so the user service is
+// asked only when there was nothing to end.
+func (s *Service) Unfollow(ctx context.Context, req *v1.UnfollowRequest) (*v1.UnfollowResponse, error) {
+	p, err := pairOf(ctx, req.GetUserId())
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.change(ctx, p, false)
+	if err != nil {
+		return nil, err
+	}
+	if changed {
+		return &v1.UnfollowResponse{}, nil
+	}
+	if err := s.mustExist(ctx, p.Followee); err != nil {
+		return nil, err
+	}
+	return &v1.UnfollowResponse{}, nil
+}
+
+// BatchCheckFollows answers which of the users a user follows.
+func (s *Service) BatchCheckFollows(ctx context.Context, req *v1.BatchCheckFollowsRequest) (*v1.BatchCheckFollowsResponse, error) {
+	if len(req.GetUserIds()) > maxCheck {
+		return nil, fault.Invalid("user_ids", fmt.Sprintf("must be at most %d", maxCheck))
+	}
+	followed, err := s.store.followed(ctx, req.GetFollowerId(), req.GetUserIds())
+	if err != nil {
+		return nil, err
+	}
+	return &v1.BatchCheckFollowsResponse{FollowedUserIds: followed}, nil
+}
+
+// pairOf is the viewer and whom the request names.
+func pairOf(ctx context.Context, followee int64) (pair, error) {
+	viewer, err := auth.MustViewer(ctx)
+	if err != nil {
+		return pair{}, err
+	}
+	if viewer.UserID == followee {
+		return pair{}, selfFollow()
+	}
+	return pair{Follower: viewer.UserID, Followee: followee}, nil
+}
+
+func (s *Service) mustExist(ctx context.Context, userID int64) error {
+	exists, err := s.users.exists(ctx, userID)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		return noSuchUser()
+	}
+	return nil
+}
+
+// change answers after the commit, and whether anything changed.
+func (s *Service) change(ctx context.Context, p pair, follows bool) (bool, error) {
+	changed, err := s.writes.Do(ctx, change{pair: p, follows: follows, at: s.now().UnixMicro()})
+	if err != nil {
+		return false, err
+	}
+	if changed {
+		s.wake()
+	}
+	return changed, nil
+}

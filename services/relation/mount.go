@@ -1,0 +1,47 @@
+package relation
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+
+	v1 "douyin.dev/gen/douyin/relation/v1"
+	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/outbox"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Component is the relation service as a part of a process.
+type Component struct {
+	Config `embed:""`
+}
+
+// Mount implements app.Component.
+func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
+	tables, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	db, err := rt.Postgres(ctx, tables)
+	if err != nil {
+		return err
+	}
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.FollowChanged{})}); err != nil {
+		return err
+	}
+	client, base := rt.Client("user")
+	service, err := New(Deps{
+		Config: c.Config, DB: db, Now: rt.Clock(), Wake: rt.Outbox(db).Wake,
+		Users: userv1connect.NewUserServiceClient(client, base, rt.ClientOptions()),
+	})
+	if err != nil {
+		return err
+	}
+	rt.Handle(relationv1connect.NewRelationServiceHandler(service, rt.HandlerOptions()))
+	return nil
+}

@@ -1,0 +1,9 @@
+// Package user owns accounts, profiles, sessions and the keys that sign tokens.
+//
+// Promises: a name belongs to one account, compared without case, whatever the
+// race. A password is never stored, shortened or logged. A session that was
+// ended is refused here at once and by every other instance within two seconds.
+// While Postgres is down, sessions that were in use go on; nothing else does.
+//
+// It asks nobody but its own Postgres.
+package user

@@ -1,0 +1,85 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	v1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/pg"
+)
+
+// store is the service's tables. Every read is from the primary: each either
+// decides a write or may follow the reader's own.
+type store struct {
+	db *pg.DB
+}
+
+// profile is what others see of an account.
+type profile struct {
+	ID            int64
+	Name          string
+	AvatarURL     string `db:"avatar_url"`
+	BackgroundURL string `db:"background_url"`
+	Signature     string
+	Version       int64
+}
+
+func (p profile) user() *v1.User {
+	return &v1.User{
+		Id: p.ID, Name: p.Name, AvatarUrl: p.AvatarURL, BackgroundUrl: p.BackgroundURL,
+		Signature: p.Signature, Version: p.Version,
+	}
+}
+
+// Uses the primary key.
+const usersSQL = `SELECT id, name, avatar_url, background_url, signature, version
+FROM account WHERE id = ANY(@ids)`
+
+// users returns those that exist.
+func (s store) users(ctx context.Context, ids []int64) ([]*v1.User, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := s.db.RW().Query(ctx, usersSQL, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	profiles, err := pgx.CollectRows(rows, pgx.RowToStructByName[profile])
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	users := make([]*v1.User, len(profiles))
+	for i, p := range profiles {
+		users[i] = p.user()
+	}
+	return users, nil
+}
+
+const updateProfileSQL = `UPDATE account SET
+    avatar_url = coalesce(@avatar_url, avatar_url),
+    background_url = coalesce(@background_url, background_url),
+    signature = coalesce(@signature, signature),
+    version = version + 1
+WHERE id = @id
+RETURNING id, name, avatar_url, background_url, signature, version`
+
+// updateProfile sets the present parts of req.
+func (s store) updateProfile(ctx context.Context, userID int64, req *v1.UpdateProfileRequest) (*v1.User, error) {
+	rows, err := s.db.RW().Query(ctx, updateProfileSQL, pgx.NamedArgs{
+		"id": userID, "avatar_url": req.AvatarUrl, "background_url": req.BackgroundUrl, "signature": req.Signature,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("update profile: %w", err)
+	}
+	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[profile])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, noSuchUser()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("update profile: %w", err)
+	}
+	return p.user(), nil
+}

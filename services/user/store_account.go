@@ -1,0 +1,114 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// newAccount is an account to be.
+type newAccount struct {
+	ID           int64
+	Name         string
+	NameKey      string
+	PasswordHash string
+}
+
+// credentials is what a password is checked against.
+type credentials struct {
+	UserID          int64
+	PasswordHash    string
+	PasswordVersion int64
+}
+
+const userByNameSQL = `SELECT user_id FROM username WHERE name_key = @name_key`
+
+// userByName returns whose name it is; 0 for nobody's.
+func (s store) userByName(ctx context.Context, key string) (int64, error) {
+	var userID int64
+	err := s.db.RW().QueryRow(ctx, userByNameSQL, pgx.NamedArgs{"name_key": key}).Scan(&userID)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("read username: %w", err)
+	}
+	return userID, nil
+}
+
+// Of two who want a name, the second waits for the first one's commit and gets
+// no row, and then neither an account nor a session.
+const insertAccountSQL = `WITH named AS (
+    INSERT INTO username (name_key, user_id) VALUES (@name_key, @id)
+    ON CONFLICT DO NOTHING RETURNING user_id
+), made AS (
+    INSERT INTO account (id, name, password_hash, created_at)
+    SELECT user_id, @name, @password_hash, @created_at FROM named
+)
+INSERT INTO session (user_id, id, created_at, expires_at)
+SELECT user_id, @session_id, @created_at, @expires_at FROM named`
+
+// insertAccount creates an account with its first session; false when the name is taken.
+func (s store) insertAccount(ctx context.Context, a newAccount, first session) (bool, error) {
+	args := first.args()
+	args["id"], args["name"], args["name_key"], args["password_hash"] = a.ID, a.Name, a.NameKey, a.PasswordHash
+	tag, err := s.db.RW().Exec(ctx, insertAccountSQL, args)
+	if err != nil {
+		return false, fmt.Errorf("create account: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+const credentialsSQL = `SELECT id, password_hash, password_version FROM account WHERE id = @id`
+
+// credentialsOf returns a user's; UserID is 0 when there is none.
+func (s store) credentialsOf(ctx context.Context, userID int64) (credentials, error) {
+	var c credentials
+	err := s.db.RW().QueryRow(ctx, credentialsSQL, pgx.NamedArgs{"id": userID}).Scan(&c.UserID, &c.PasswordHash, &c.PasswordVersion)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return credentials{}, fmt.Errorf("read credentials: %w", err)
+	}
+	return c, nil
+}
+
+const rehashSQL = `UPDATE account SET password_hash = @password_hash
+WHERE id = @id AND password_version = @password_version`
+
+// rehash stores another hash of the same password.
+func (s store) rehash(ctx context.Context, c credentials, hash string) error {
+	_, err := s.db.RW().Exec(ctx, rehashSQL, pgx.NamedArgs{
+		"id": c.UserID, "password_version": c.PasswordVersion, "password_hash": hash,
+	})
+	if err != nil {
+		return fmt.Errorf("rehash password: %w", err)
+	}
+	return nil
+}
+
+const replacePasswordSQL = `UPDATE account SET password_hash = @password_hash, password_version = password_version + 1
+WHERE id = @id AND password_version = @password_version`
+
+// changePassword replaces the password if it still has this version, ends all
+// sessions and opens the given one. It returns the ended ones.
+func (s store) changePassword(ctx context.Context, opened session, version int64, hash string) (changed bool, ended []string, err error) {
+	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, replacePasswordSQL, pgx.NamedArgs{
+			"id": opened.UserID, "password_version": version, "password_hash": hash,
+		})
+		if err != nil {
+			return fmt.Errorf("replace password: %w", err)
+		}
+		if changed = tag.RowsAffected() == 1; !changed {
+			return nil
+		}
+		// A statement of its own: it also sees the session of a login that held
+		// the account's row while the update waited.
+		if ended, err = endSessions(ctx, tx, opened.UserID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, replacementSQL, opened.args()); err != nil {
+			return fmt.Errorf("open session: %w", err)
+		}
+		return nil
+	})
+	return changed, ended, err
+}

@@ -1,0 +1,89 @@
+package user
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/pg"
+)
+
+// Config is what operators may set.
+type Config struct {
+	UsernameMax  int           `help:"Most characters of a username." default:"32"`
+	PasswordMin  int           `help:"Fewest characters of a password." default:"1"`
+	PasswordMax  int           `help:"Most characters of a password." default:"256"`
+	SessionTTL   time.Duration `help:"How long a login lasts." default:"720h"`
+	SessionCache int           `help:"How many sessions are remembered in memory, about 1 kB each." default:"50000"`
+}
+
+// check refuses settings under which nobody could register or stay logged in.
+func (c Config) check() error {
+	switch {
+	case c.UsernameMax < 1:
+		return errors.New("username-max must be at least 1")
+	case c.PasswordMin < 1 || c.PasswordMax < c.PasswordMin:
+		return errors.New("password-min must be at least 1 and at most password-max")
+	case c.SessionTTL < time.Minute:
+		return errors.New("session-ttl must be at least a minute")
+	case c.SessionCache < 1:
+		return errors.New("session-cache must be at least 1")
+	}
+	return nil
+}
+
+// IDs makes the ids of new accounts.
+type IDs interface {
+	Next() (int64, error)
+}
+
+// Deps is what a Service needs; all of it is required.
+type Deps struct {
+	Config    Config
+	DB        *pg.DB
+	IDs       IDs
+	Issuer    *auth.Issuer
+	Passwords *auth.Passwords
+	Now       func() time.Time
+	// SessionID returns a new id that nobody can guess: 128 random bits at least.
+	SessionID func() string
+}
+
+// Service answers douyin.user.v1.UserService. It is safe for concurrent use.
+type Service struct {
+	config    Config
+	store     store
+	ids       IDs
+	issuer    *auth.Issuer
+	passwords *auth.Passwords
+	now       func() time.Time
+	sessionID func() string
+	verifier  *auth.Verifier
+	sessions  *sessions
+}
+
+var _ userv1connect.UserServiceHandler = (*Service)(nil)
+
+// New returns a service.
+func New(d Deps) (*Service, error) {
+	if err := d.Config.check(); err != nil {
+		return nil, fmt.Errorf("user settings: %w", err)
+	}
+	verifier, err := auth.NewVerifier(auth.VerifierOptions{
+		Keys: auth.StaticKeys(d.Issuer.Public()...), Audience: auth.AudienceClient, Now: d.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	st := store{db: d.DB}
+	live, err := newSessions(st, d.Issuer, d.Now, d.Config.SessionCache)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		config: d.Config, store: st, ids: d.IDs, issuer: d.Issuer, passwords: d.Passwords,
+		now: d.Now, sessionID: d.SessionID, verifier: verifier, sessions: live,
+	}, nil
+}
