@@ -24,12 +24,10 @@ func Migrations() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
 const retention = 7 * 24 * time.Hour
 
 // Component is the interaction service as a part of a process.
-type Component struct {
-	Partitions int `help:"Partitions of each topic of this service when it is created." default:"8"`
-}
+type Component struct{}
 
 // Mount opens what the service needs, serves it, and listens for deleted videos.
-func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
+func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	tables, err := Migrations()
 	if err != nil {
 		return err
@@ -43,8 +41,8 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	err = rt.EnsureTopics(ctx,
-		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{}), Partitions: c.Partitions, Retention: retention},
-		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{}), Partitions: c.Partitions, Retention: retention},
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{}), Retention: retention},
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{}), Retention: retention},
 	)
 	if err != nil {
 		return err
@@ -60,7 +58,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	rt.Go("interaction video events", func(ctx context.Context) error {
+	rt.Go("video events", func(ctx context.Context) error {
 		return rt.Bus().Consume(ctx, svc.Subscription())
 	})
 	rt.Handle(interactionv1connect.NewInteractionServiceHandler(svc, rt.HandlerOptions()))

@@ -32,7 +32,7 @@ const seedTimeout = time.Minute
 var demoVideos = []struct{ author, title, file string }{
 	{"demo_lin", "Colours, slowly turning", "colours.mp4"},
 	{"demo_mei", "Counting the seconds", "seconds.mp4"},
-	{"demo_tao", "A plane of waves", "waves.mp4"},
+	{"demo_tao", "Cells that live and die", "life.mp4"},
 }
 
 // seed puts demo users and videos on a fresh data directory, through the

@@ -48,7 +48,7 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 	log := tel.Log()
 	slog.SetDefault(log)
 	defer func() { err = errors.Join(err, tel.Shutdown(context.WithoutCancel(ctx))) }()
-	if _, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithLogger(nil)); err != nil {
+	if _, err := memlimit.Set(); err != nil {
 		log.DebugContext(ctx, "no memory limit found", "error", err)
 	}
 

@@ -1,0 +1,5 @@
+package main
+
+import "douyin.dev/services/localmesh"
+
+func main() { localmesh.Main() }

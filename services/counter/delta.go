@@ -1,0 +1,128 @@
+package counter
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
+	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/outbox"
+)
+
+// events are what counts follow, one of each kind, empty.
+func events() []proto.Message {
+	return []proto.Message{
+		&interactionv1.LikeChanged{}, &interactionv1.CommentChanged{},
+		&relationv1.FollowChanged{}, &videov1.VideoChanged{},
+	}
+}
+
+// decode reads an event. What is none is poison.
+func decode(m bus.Message) (proto.Message, error) {
+	for _, e := range events() {
+		if outbox.Topic(e) != m.Topic {
+			continue
+		}
+		if err := proto.Unmarshal(m.Value, e); err != nil {
+			return nil, bus.Poison(errors.New("the value is not an event of its topic"))
+		}
+		return e, nil
+	}
+	return nil, bus.Poison(errors.New("no event of this topic is counted"))
+}
+
+// deltas are what a batch of events adds to each row. The version fields of its
+// rows are not used.
+type deltas struct {
+	videos map[int64]*videoCount
+	users  map[int64]*userCount
+}
+
+// fold sums up a batch: a hot video costs one row whatever the number of likes.
+func fold(batch []bus.Message) (*deltas, error) {
+	d := &deltas{videos: map[int64]*videoCount{}, users: map[int64]*userCount{}}
+	for _, m := range batch {
+		e, err := decode(m)
+		if err != nil {
+			return nil, err
+		}
+		if err := d.add(e); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *deltas) add(event proto.Message) error {
+	switch e := event.(type) {
+	case *interactionv1.LikeChanged:
+		if e.GetVideoId() <= 0 || e.GetUserId() <= 0 || e.GetAuthorId() <= 0 {
+			return incomplete()
+		}
+		n := one(e.GetLiked())
+		d.video(e.GetVideoId()).Favorites += n
+		d.user(e.GetUserId()).Favorites += n
+		d.user(e.GetAuthorId()).Favorited += n
+	case *interactionv1.CommentChanged:
+		if e.GetVideoId() <= 0 {
+			return incomplete()
+		}
+		d.video(e.GetVideoId()).Comments += one(e.GetPresent())
+	case *relationv1.FollowChanged:
+		if e.GetFollowerId() <= 0 || e.GetFolloweeId() <= 0 {
+			return incomplete()
+		}
+		n := one(e.GetFollowing())
+		d.user(e.GetFollowerId()).Following += n
+		d.user(e.GetFolloweeId()).Followers += n
+	case *videov1.VideoChanged:
+		return d.addVideo(e)
+	}
+	return nil
+}
+
+func (d *deltas) addVideo(e *videov1.VideoChanged) error {
+	if e.GetAuthorId() <= 0 {
+		return incomplete()
+	}
+	switch e.GetState() {
+	case videov1.VideoState_VIDEO_STATE_PUBLISHED:
+		d.user(e.GetAuthorId()).Works++
+	case videov1.VideoState_VIDEO_STATE_DELETED:
+		d.user(e.GetAuthorId()).Works--
+	default:
+		return bus.Poison(errors.New("video changed to a state that is not known"))
+	}
+	return nil
+}
+
+func incomplete() error { return bus.Poison(errors.New("event without an id it needs")) }
+
+// one is what a thing that came or went adds to its count.
+func one(present bool) int64 {
+	if present {
+		return 1
+	}
+	return -1
+}
+
+func (d *deltas) video(id int64) *videoCount {
+	c := d.videos[id]
+	if c == nil {
+		c = &videoCount{VideoID: id}
+		d.videos[id] = c
+	}
+	return c
+}
+
+func (d *deltas) user(id int64) *userCount {
+	c := d.users[id]
+	if c == nil {
+		c = &userCount{UserID: id}
+		d.users[id] = c
+	}
+	return c
+}

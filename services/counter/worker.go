@@ -1,0 +1,78 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/inbox"
+	"douyin.dev/services/platform/outbox"
+	"douyin.dev/services/platform/pg"
+)
+
+const (
+	// consumer names the worker, to Kafka and in the record of applied events.
+	consumer = "counter"
+	// batchSize is how many events share a transaction at most.
+	batchSize = 1000
+	// forgetEvery is the pause between clearings of the record of applied events.
+	forgetEvery = time.Hour
+)
+
+// Worker applies events to the counts. It is safe for concurrent use, and any
+// number of workers may share the tables.
+type Worker struct {
+	db  *pg.DB
+	log *slog.Logger
+}
+
+// NewWorker returns a Worker on the tables of this package's migrations.
+func NewWorker(db *pg.DB, log *slog.Logger) *Worker { return &Worker{db: db, log: log} }
+
+// Subscription returns what the worker listens to.
+func (w *Worker) Subscription() bus.Subscription {
+	var topics []string
+	for _, e := range events() {
+		topics = append(topics, outbox.Topic(e))
+	}
+	return bus.Subscription{Group: consumer, Topics: topics, BatchSize: batchSize, Handle: w.Apply}
+}
+
+// Apply applies the events of a batch that were not applied before.
+func (w *Worker) Apply(ctx context.Context, batch []bus.Message) error {
+	err := w.db.InTx(ctx, func(tx pgx.Tx) error {
+		fresh, err := inbox.Fresh(ctx, tx, consumer, batch)
+		if err != nil {
+			return err
+		}
+		d, err := fold(fresh)
+		if err != nil {
+			return err
+		}
+		return d.apply(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("apply events: %w", err)
+	}
+	return nil
+}
+
+// Forget clears the record of applied events now and then, until ctx ends.
+func (w *Worker) Forget(ctx context.Context) error {
+	ticker := time.NewTicker(forgetEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if err := inbox.Forget(ctx, w.db); err != nil && ctx.Err() == nil {
+			w.log.WarnContext(ctx, "applied events were not cleared", "error", err)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package localmesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"douyin.dev/services/infra"
+	"douyin.dev/services/platform/app"
+)
+
+// Command is the configuration of a mesh. What it is given, every process of
+// the mesh gets too, from the environment.
+type Command struct {
+	app.Config     `embed:""`
+	infra.Settings `embed:""`
+}
+
+// behind are the processes behind the gateway, in the order they start.
+var behind = []string{"user", "video", "relation", "interaction", "counter", "message", "feed", "fanout"}
+
+const (
+	startLimit = time.Minute
+	stopLimit  = 25 * time.Second
+)
+
+// Main runs a mesh until it is told to stop or one of its processes ends.
+// Arguments of components (--gateway-…) go on to the processes they name.
+func Main() {
+	runtime.LockOSThread() // a child ends with the thread that started it
+	var c Command
+	own, passed := split(os.Args[1:])
+	parser, err := kong.New(&c, kong.Name("mesh"), kong.DefaultEnvars(app.EnvPrefix),
+		kong.Description("Every service as a process of its own, on one machine. Settings of a component, --gateway-login-burst for example, are passed on to it."))
+	if err == nil {
+		_, err = parser.Parse(own)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mesh:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := run(ctx, &c, passed); err != nil {
+		fmt.Fprintln(os.Stderr, "mesh:", err)
+		os.Exit(1)
+	}
+}
+
+// split separates the arguments of components from those of the mesh.
+func split(args []string) (own []string, passed map[string][]string) {
+	passed = map[string][]string{}
+	for _, a := range args {
+		component := ""
+		for _, name := range append([]string{"gateway"}, behind...) {
+			if strings.HasPrefix(a, "--"+name+"-") {
+				component = name
+			}
+		}
+		if component == "" {
+			own = append(own, a)
+		} else {
+			passed[component] = append(passed[component], a)
+		}
+	}
+	return own, passed
+}
+
+func run(ctx context.Context, c *Command, passed map[string][]string) (err error) {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	report := func(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) }
+	running, err := infra.Start(ctx, c.Settings, &c.Config, log, report)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, running.Stop(context.WithoutCancel(ctx))) }()
+
+	m := &mesh{command: c, passed: passed, ended: make(chan error, len(behind)+1)}
+	defer m.stop()
+	peers := make([]string, len(behind))
+	listens := map[string][2]string{}
+	for i, name := range behind {
+		public, err := freePort(ctx)
+		if err != nil {
+			return err
+		}
+		private, err := freePort(ctx)
+		if err != nil {
+			return err
+		}
+		listens[name] = [2]string{public, private}
+		peers[i] = name + "=http://" + public
+	}
+	for _, name := range behind {
+		if err := m.start(ctx, name, listens[name][0], listens[name][1], strings.Join(peers, ";")); err != nil {
+			return err
+		}
+	}
+	for _, name := range behind {
+		if err := m.ready(ctx, name, listens[name][1]); err != nil {
+			return err
+		}
+		report("%-11s http://%s   private http://%s", name, listens[name][0], listens[name][1])
+	}
+	if err := m.start(ctx, "gateway", c.Listen, c.PrivateListen, strings.Join(peers, ";")); err != nil {
+		return err
+	}
+	if err := m.ready(ctx, "gateway", c.PrivateListen); err != nil {
+		return err
+	}
+	report("gateway     %s   private %s", c.Listen, c.PrivateListen)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-m.ended:
+		return err
+	}
+}
+
+// mesh is the started processes.
+type mesh struct {
+	command   *Command
+	passed    map[string][]string
+	processes []*exec.Cmd
+	ended     chan error
+}
+
+// start runs the binary beside this one.
+func (m *mesh) start(ctx context.Context, name, listen, private, peers string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(filepath.Join(filepath.Dir(self), name), m.passed[name]...)
+	c := m.command
+	cmd.Env = append(os.Environ(),
+		"DOUYIN_LISTEN="+listen, "DOUYIN_PRIVATE_LISTEN="+private, "DOUYIN_PEERS="+peers,
+		"DOUYIN_LOG_LEVEL="+c.LogLevel.String(),
+		"DOUYIN_POSTGRES_DSN="+c.PostgresDSN,
+		"DOUYIN_REDIS_ADDRS="+strings.Join(c.RedisAddrs, ","),
+		fmt.Sprintf("DOUYIN_REDIS_CLIENT_CACHING=%t", c.RedisClientCaching),
+		"DOUYIN_KAFKA_BROKERS="+strings.Join(c.KafkaBrokers, ","),
+		"DOUYIN_S3_ENDPOINT="+c.S3Endpoint, "DOUYIN_S3_REGION="+c.S3Region, "DOUYIN_S3_BUCKET="+c.S3Bucket,
+		"DOUYIN_S3_ACCESS_KEY="+c.S3AccessKey, "DOUYIN_S3_SECRET_KEY="+c.S3SecretKey,
+	)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = childAttributes()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	m.processes = append(m.processes, cmd)
+	go func() {
+		err := cmd.Wait()
+		m.ended <- fmt.Errorf("%s ended: %v", name, err)
+	}()
+	return nil
+}
+
+// ready waits until a process says that it is.
+func (m *mesh) ready(ctx context.Context, name, private string) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+private+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case err := <-m.ended:
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", name, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// stop ends the processes, the gateway first, and waits for them.
+func (m *mesh) stop() {
+	for i := len(m.processes) - 1; i >= 0; i-- {
+		_ = m.processes[i].Process.Signal(syscall.SIGTERM)
+	}
+	deadline := time.After(stopLimit)
+	for range m.processes {
+		select {
+		case <-m.ended:
+		case <-deadline:
+			for _, p := range m.processes {
+				_ = p.Process.Kill()
+			}
+			return
+		}
+	}
+}
+
+func freePort(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

@@ -1,0 +1,153 @@
+package user
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	v1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/auth"
+)
+
+func TestUpdateProfileSetsOnlyWhatIsGiven(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id, token := b.register(t, "ada", "p")
+	ctx := b.as(t, token)
+	if _, err := b.UpdateProfile(ctx, &v1.UpdateProfileRequest{
+		AvatarUrl: proto.String("https://example.com/a.png"), Signature: proto.String("first\nsecond"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := b.UpdateProfile(ctx, &v1.UpdateProfileRequest{
+		BackgroundUrl: proto.String("http://example.com/b"), Signature: proto.String(""),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &v1.User{Id: id, Name: "ada", AvatarUrl: "https://example.com/a.png", BackgroundUrl: "http://example.com/b", Version: 3}
+	if diff := cmp.Diff(want, res.GetUser(), protocmp.Transform()); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	got, err := b.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: []int64{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]*v1.User{want}, got.GetUsers(), protocmp.Transform()); diff != "" {
+		t.Errorf("read after write (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryUpdateHasAVersionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, token := b.register(t, "ada", "p")
+	ctx := b.as(t, token)
+	var mu sync.Mutex
+	versions := map[int64]bool{}
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			res, err := b.UpdateProfile(ctx, &v1.UpdateProfileRequest{Signature: proto.String("s")})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			versions[res.GetUser().GetVersion()] = true
+		})
+	}
+	wg.Wait()
+	if len(versions) != 16 {
+		t.Errorf("%d versions of 16 updates", len(versions))
+	}
+}
+
+func TestProfileLimits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, token := b.register(t, "ada", "p")
+	ctx := b.as(t, token)
+	url := func(n int) string { return "https://example.com/" + strings.Repeat("a", n-len("https://example.com/")) }
+	avatar := func(s string) *v1.UpdateProfileRequest { return &v1.UpdateProfileRequest{AvatarUrl: &s} }
+	signature := func(s string) *v1.UpdateProfileRequest { return &v1.UpdateProfileRequest{Signature: &s} }
+	for name, c := range map[string]struct {
+		req   *v1.UpdateProfileRequest
+		field string
+	}{
+		"no URL":                    {avatar(""), ""},
+		"511 characters":            {avatar(url(511)), ""},
+		"512 characters":            {avatar(url(512)), ""},
+		"513 characters":            {avatar(url(513)), "avatar_url"},
+		"script":                    {avatar("javascript:alert(1)"), "avatar_url"},
+		"data":                      {avatar("data:image/png;base64,AAAA"), "avatar_url"},
+		"relative":                  {avatar("/a.png"), "avatar_url"},
+		"no host":                   {avatar("https:///a.png"), "avatar_url"},
+		"password in URL":           {avatar("https://u:p@example.com/"), "avatar_url"},
+		"line break in URL":         {avatar("https://example.com/\n"), "avatar_url"},
+		"background":                {&v1.UpdateProfileRequest{BackgroundUrl: proto.String("ftp://example.com/")}, "background_url"},
+		"199 character signature":   {signature(strings.Repeat("字", 199)), ""},
+		"200 character signature":   {signature(strings.Repeat("字", 200)), ""},
+		"201 character signature":   {signature(strings.Repeat("字", 201)), "signature"},
+		"zero byte in signature":    {signature("a\x00b"), "signature"},
+		"broken UTF-8 in signature": {signature("a\xffb"), "signature"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := b.UpdateProfile(ctx, c.req)
+			if c.field != "" {
+				wantField(t, err, c.field)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestProfileOfNobody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := b.UpdateProfile(t.Context(), &v1.UpdateProfileRequest{})
+	wantCode(t, err, connect.CodeUnauthenticated)
+	_, err = b.UpdateProfile(auth.WithViewer(t.Context(), auth.Viewer{UserID: 42, SessionID: "s"}), &v1.UpdateProfileRequest{})
+	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+}
+
+func TestBatchGetUsersLeavesOutWhoIsNotThere(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ada, _ := b.register(t, "ada", "p")
+	bob, _ := b.register(t, "bob", "p")
+	res, err := b.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: []int64{bob, 0, -1, ada, bob, 1 << 60}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []*v1.User{{Id: ada, Name: "ada", Version: 1}, {Id: bob, Name: "bob", Version: 1}}
+	byID := protocmp.SortRepeated(func(a, b *v1.User) bool { return a.GetId() < b.GetId() })
+	if diff := cmp.Diff(&v1.BatchGetUsersResponse{Users: want}, res, protocmp.Transform(), byID); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestBatchGetUsersLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for n, field := range map[int]string{0: "", 999: "", 1000: "", 1001: "ids"} {
+		ids := make([]int64, n)
+		for i := range ids {
+			ids[i] = int64(i + 1)
+		}
+		_, err := b.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: ids})
+		if field != "" {
+			wantField(t, err, field)
+		} else if err != nil {
+			t.Errorf("%d ids: %v", n, err)
+		}
+	}
+}

@@ -1,0 +1,16 @@
+// Package video owns videos: their files, covers, titles and publish times.
+//
+// It promises that a video is visible when PublishVideo has answered, and that
+// a refused upload leaves nothing behind: no row, no object, no file. Whether
+// bytes are a playable video is decided by reading them, never by a name or a
+// type that a client sent. The row and its VideoChanged event share one
+// transaction; the objects are stored before it, and those without a row are
+// removed, at once or by the janitor.
+//
+// Publish times rise strictly within a process. So a millisecond holds at most
+// one video per process, and the public list can always be cut between two
+// milliseconds.
+//
+// It asks Postgres for the rows, the object store for the files, and ffmpeg,
+// where there is one, for the first frame. It calls no other service.
+package video

@@ -1,0 +1,104 @@
+package video
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/inbox"
+	"douyin.dev/services/platform/outbox"
+
+	v1 "douyin.dev/gen/douyin/video/v1"
+	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migrations returns the service's schema.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		panic(err) // the directory is embedded above
+	}
+	return sub
+}
+
+// Component is the service as a part of a process.
+type Component struct {
+	WorkDir      string        `help:"Directory for uploads under way; empty for one in the system's temporary directory." default:""`
+	MaxBytes     int64         `help:"Largest file accepted, in bytes." default:"268435456"`
+	MaxUploads   int           `help:"Uploads a process takes at the same time." default:"32"`
+	FFmpeg       string        `name:"ffmpeg" help:"Path of ffmpeg, which makes covers; empty for the one on PATH. Without one, covers are drawn." default:""`
+	CoverTimeout time.Duration `help:"How long ffmpeg may take for a cover." default:"15s"`
+	JanitorEvery time.Duration `help:"Pause between sweeps for files without a video." default:"10m"`
+}
+
+// Mount implements app.Component.
+func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
+	db, err := rt.Postgres(ctx, Migrations())
+	if err != nil {
+		return err
+	}
+	ids, err := rt.IDs(ctx, db)
+	if err != nil {
+		return err
+	}
+	objects, err := rt.Blob(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := c.workDir()
+	if err != nil {
+		return err
+	}
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.VideoChanged{}), Retention: inbox.Keep / 2}); err != nil {
+		return err
+	}
+	limits := DefaultLimits()
+	limits.MaxBytes, limits.Uploads = c.MaxBytes, c.MaxUploads
+	svc, err := New(Deps{
+		DB: db, Objects: objects, NextID: ids.Next, Now: rt.Clock(), Wake: rt.Outbox(db).Wake, Log: rt.Log,
+		WorkDir: dir, Limits: limits,
+		Cover: CoverOptions{FFmpeg: c.ffmpeg(ctx, rt), Timeout: c.CoverTimeout, AtOnce: 2},
+	})
+	if err != nil {
+		return err
+	}
+	rt.Go("janitor", func(ctx context.Context) error { return svc.Janitor(ctx, c.JanitorEvery) })
+	path, handler := videov1connect.NewVideoServiceHandler(svc, rt.HandlerOptions())
+	rt.Handle(path, handler)
+	return nil
+}
+
+func (c *Component) workDir() (string, error) {
+	dir := c.WorkDir
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), "douyin-video")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("work directory: %w", err)
+	}
+	return dir, nil
+}
+
+// ffmpeg finds the program, or says once that there is none.
+func (c *Component) ffmpeg(ctx context.Context, rt *app.Runtime) string {
+	name := c.FFmpeg
+	if name == "" {
+		name = "ffmpeg"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		rt.Log.WarnContext(ctx, "no ffmpeg found, covers are drawn instead of taken from the video", "error", err)
+		return ""
+	}
+	return path
+}

@@ -1,0 +1,149 @@
+package video
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/outbox"
+	"douyin.dev/services/platform/pg"
+
+	v1 "douyin.dev/gen/douyin/video/v1"
+)
+
+const (
+	// publishTimeout bounds what follows the last byte of an upload.
+	publishTimeout = 2 * time.Minute
+	// cleanupTimeout bounds the removal of objects after a failure.
+	cleanupTimeout = 30 * time.Second
+)
+
+// PublishVideo implements VideoService.
+func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream[v1.PublishVideoRequest]) (*v1.PublishVideoResponse, error) {
+	viewer, err := auth.MustViewer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	release, err := s.spooler.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	u, err := s.spooler.receive(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	defer u.Close()
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return s.publish(ctx, viewer.UserID, u)
+}
+
+func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.PublishVideoResponse, error) {
+	m, err := probe(u.file, u.size)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.nextID()
+	if err != nil {
+		return nil, fault.Unavailable(err)
+	}
+	video := &v1.Video{
+		Id: id, AuthorId: author, Title: u.header.GetTitle(),
+		MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
+		DurationMs: m.durationMS, Width: m.width, Height: m.height, Version: 1,
+	}
+	if err := s.putFiles(ctx, video, u, s.covers.picture(ctx, u.file, m)); err != nil {
+		s.removeFiles(ctx, video)
+		return nil, fault.Unavailable(err)
+	}
+	res, err := s.announce(ctx, video, u)
+	if err != nil {
+		// When Postgres may have committed, the files may belong to a video;
+		// when it has not, the janitor finds them.
+		if refused(err) {
+			s.removeFiles(ctx, video)
+		}
+		return nil, err
+	}
+	if res.GetVideo().GetId() != id { // a repeated call: the first one's files stay
+		s.removeFiles(ctx, video)
+	}
+	s.wake()
+	return res, nil
+}
+
+// prefix begins the keys of a video's objects.
+func prefix(id int64) string { return fmt.Sprintf("videos/%d/", id) }
+
+func (s *Service) putFiles(ctx context.Context, v *v1.Video, u *upload, cover []byte) error {
+	if _, err := u.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("rewind upload: %w", err)
+	}
+	if err := s.objects.Put(ctx, v.GetMediaKey(), u.file, u.size, "video/mp4"); err != nil {
+		return fmt.Errorf("store original: %w", err)
+	}
+	if err := s.objects.Put(ctx, v.GetCoverKey(), bytes.NewReader(cover), int64(len(cover)), "image/jpeg"); err != nil {
+		return fmt.Errorf("store cover: %w", err)
+	}
+	return nil
+}
+
+// removeFiles removes what a failed upload stored. What it cannot remove now,
+// the janitor removes later.
+func (s *Service) removeFiles(ctx context.Context, v *v1.Video) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if err := s.objects.Delete(ctx, v.GetMediaKey(), v.GetCoverKey()); err != nil {
+		s.log.WarnContext(ctx, "files of a failed upload are left to the janitor", "video_id", v.GetId(), "error", err)
+	}
+}
+
+// announce makes the video visible: its row and its event in one transaction.
+func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.PublishVideoResponse, error) {
+	sum := u.sum.Sum(nil)
+	// What makes two uploads the same request: the title and the bytes, here by their hash.
+	request := &v1.PublishVideoHeader{Title: v.GetTitle(), IdempotencyKey: hex.EncodeToString(sum)}
+	res := &v1.PublishVideoResponse{}
+	err := pg.Once(ctx, s.db, v.GetAuthorId(), u.header.GetIdempotencyKey(), request, res, func(tx pgx.Tx) error {
+		v.PublishedAtMs = s.publishTime()
+		if err := insert(ctx, tx, v, u.size, sum); err != nil {
+			return err
+		}
+		res.Video = v
+		return outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_PUBLISHED))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("publish video: %w", err)
+	}
+	return res, nil
+}
+
+func changed(v *v1.Video, state v1.VideoState) outbox.Event {
+	return outbox.Event{Key: v.GetId(), Message: &v1.VideoChanged{
+		VideoId: v.GetId(), AuthorId: v.GetAuthorId(), PublishedAtMs: v.GetPublishedAtMs(), State: state,
+	}}
+}
+
+// transactionUnknown is what Postgres answers when it does not know either.
+const transactionUnknown = "08007"
+
+// refused reports whether err says for certain that nothing was committed.
+func refused(err error) bool {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return true
+	}
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code != transactionUnknown
+}

@@ -1,0 +1,149 @@
+package video
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"douyin.dev/services/platform/page"
+
+	v1 "douyin.dev/gen/douyin/video/v1"
+)
+
+// fewAuthors is up to how many authors are asked for one by one.
+const fewAuthors = 64
+
+const insertSQL = `INSERT INTO video (id, author_id, title, media_key, cover_key, published_at_ms,
+    duration_ms, width, height, size_bytes, sha256, state, version)
+VALUES (@id, @author_id, @title, @media_key, @cover_key, @published_at_ms,
+    @duration_ms, @width, @height, @size_bytes, @sha256, 1, @version)`
+
+func insert(ctx context.Context, tx pgx.Tx, v *v1.Video, size int64, sum []byte) error {
+	_, err := tx.Exec(ctx, insertSQL, pgx.NamedArgs{
+		"id": v.GetId(), "author_id": v.GetAuthorId(), "title": v.GetTitle(),
+		"media_key": v.GetMediaKey(), "cover_key": v.GetCoverKey(), "published_at_ms": v.GetPublishedAtMs(),
+		"duration_ms": v.GetDurationMs(), "width": v.GetWidth(), "height": v.GetHeight(),
+		"size_bytes": size, "sha256": sum, "version": v.GetVersion(),
+	})
+	if err != nil {
+		return fmt.Errorf("insert video: %w", err)
+	}
+	return nil
+}
+
+// Waits for a deletion under way; a deleted video is none.
+const lockSQL = `SELECT author_id, published_at_ms FROM video WHERE id = @id AND state = 1 FOR UPDATE`
+
+func lock(ctx context.Context, tx pgx.Tx, id int64) (*v1.Video, error) {
+	v := &v1.Video{Id: id}
+	if err := tx.QueryRow(ctx, lockSQL, pgx.NamedArgs{"id": id}).Scan(&v.AuthorId, &v.PublishedAtMs); err != nil {
+		return nil, fmt.Errorf("lock video: %w", err)
+	}
+	return v, nil
+}
+
+const markDeletedSQL = `UPDATE video SET state = 2, version = version + 1 WHERE id = @id`
+
+func markDeleted(ctx context.Context, tx pgx.Tx, id int64) error {
+	if _, err := tx.Exec(ctx, markDeletedSQL, pgx.NamedArgs{"id": id}); err != nil {
+		return fmt.Errorf("mark video deleted: %w", err)
+	}
+	return nil
+}
+
+const byIDsSQL = `SELECT id, author_id, title, media_key, cover_key, published_at_ms, duration_ms, width, height, version
+FROM video WHERE id = ANY(@ids) AND state = 1`
+
+// byIDs reads the primary: who has just published asks for the video next.
+func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*v1.Video, error) {
+	rows, err := s.db.RW().Query(ctx, byIDsSQL, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return nil, fmt.Errorf("read videos: %w", err)
+	}
+	videos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*v1.Video, error) {
+		v := &v1.Video{}
+		return v, row.Scan(&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.PublishedAtMs,
+			&v.DurationMs, &v.Width, &v.Height, &v.Version)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read videos: %w", err)
+	}
+	return videos, nil
+}
+
+// Uses video_recent. The ties complete the last millisecond.
+const recentSQL = `SELECT id, author_id, published_at_ms FROM video
+WHERE state = 1 AND published_at_ms < @before
+ORDER BY published_at_ms DESC FETCH FIRST @limit ROWS WITH TIES`
+
+func (s *Service) recent(ctx context.Context, before int64, limit int) ([]*v1.VideoRef, error) {
+	rows, err := s.db.RO().Query(ctx, recentSQL, pgx.NamedArgs{"before": before, "limit": limit})
+	refs, err := collectRefs(rows, err)
+	slices.SortFunc(refs, newestFirst)
+	return refs, err
+}
+
+// Uses video_author.
+const byAuthorSQL = `SELECT id, author_id, published_at_ms FROM video
+WHERE state = 1 AND author_id = @author AND (published_at_ms, id) < (@time, @id)
+ORDER BY published_at_ms DESC, id DESC LIMIT @limit`
+
+func (s *Service) byAuthor(ctx context.Context, author int64, from page.Cursor, limit int) ([]*v1.VideoRef, error) {
+	rows, err := s.db.RW().Query(ctx, byAuthorSQL, pgx.NamedArgs{"author": author, "time": from.Time, "id": from.ID, "limit": limit})
+	return collectRefs(rows, err)
+}
+
+// Uses video_author. Reads every video of the authors: no worse than their
+// number, and a plan that a distributed table has as well.
+const byAuthorsSQL = `SELECT id, author_id, published_at_ms FROM video
+WHERE state = 1 AND author_id = ANY(@authors) AND published_at_ms < @before
+ORDER BY published_at_ms DESC, id DESC LIMIT @limit`
+
+// byAuthors reads the primary: timelines are kept for long, so what goes into
+// them must not lag behind the event that is pushed.
+func (s *Service) byAuthors(ctx context.Context, authors []int64, before int64, limit int) ([]*v1.VideoRef, error) {
+	if len(authors) <= fewAuthors {
+		return s.byFewAuthors(ctx, authors, before, limit)
+	}
+	rows, err := s.db.RW().Query(ctx, byAuthorsSQL, pgx.NamedArgs{"authors": authors, "before": before, "limit": limit})
+	return collectRefs(rows, err)
+}
+
+// byFewAuthors reads at most limit entries of each author: authors whose
+// followers pull may be few and have many videos.
+func (s *Service) byFewAuthors(ctx context.Context, authors []int64, before int64, limit int) ([]*v1.VideoRef, error) {
+	batch := &pgx.Batch{}
+	for _, a := range authors {
+		// Below (before, 0) is what was published before it: ids are positive.
+		batch.Queue(byAuthorSQL, pgx.NamedArgs{"author": a, "time": before, "id": 0, "limit": limit})
+	}
+	results := s.db.RW().SendBatch(ctx, batch)
+	defer results.Close()
+	var all []*v1.VideoRef
+	for range authors {
+		rows, err := results.Query()
+		refs, err := collectRefs(rows, err)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, refs...)
+	}
+	slices.SortFunc(all, newestFirst)
+	return all[:min(len(all), limit)], nil
+}
+
+func collectRefs(rows pgx.Rows, err error) ([]*v1.VideoRef, error) {
+	if err != nil {
+		return nil, fmt.Errorf("list videos: %w", err)
+	}
+	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*v1.VideoRef, error) {
+		r := &v1.VideoRef{}
+		return r, row.Scan(&r.Id, &r.AuthorId, &r.PublishedAtMs)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list videos: %w", err)
+	}
+	return refs, nil
+}

@@ -1,0 +1,109 @@
+package video
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/pg"
+
+	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
+)
+
+// Objects is what the service needs of the object store.
+type Objects interface {
+	// Put stores size bytes under a key: whole or not at all.
+	Put(ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string) error
+	// Delete removes objects; one that is not there counts as removed.
+	Delete(ctx context.Context, keys ...string) error
+	// List walks the objects whose key begins with prefix.
+	List(ctx context.Context, prefix string) iter.Seq2[blob.Item, error]
+}
+
+// Limits bound an upload.
+type Limits struct {
+	// MaxBytes of a file.
+	MaxBytes int64
+	// MinRate in bytes per second, asked for once Grace has passed.
+	MinRate int64
+	// Grace is how long an upload may be slow at its beginning.
+	Grace time.Duration
+	// Uploads is how many may be under way at a time.
+	Uploads int
+}
+
+// DefaultLimits are those of the platform.
+func DefaultLimits() Limits {
+	return Limits{MaxBytes: 256 << 20, MinRate: 64 << 10, Grace: 10 * time.Second, Uploads: 32}
+}
+
+// Deps is what the service is made of.
+type Deps struct {
+	DB      *pg.DB
+	Objects Objects
+	// NextID makes ids.
+	NextID func() (int64, error)
+	Now    func() time.Time
+	// Wake says that events were committed.
+	Wake func()
+	Log  *slog.Logger
+	// WorkDir is where uploads are spooled.
+	WorkDir string
+	Limits  Limits
+	Cover   CoverOptions
+}
+
+// Service implements VideoService. It is safe for concurrent use.
+type Service struct {
+	videov1connect.UnimplementedVideoServiceHandler
+
+	db      *pg.DB
+	objects Objects
+	nextID  func() (int64, error)
+	now     func() time.Time
+	wake    func()
+	log     *slog.Logger
+	spooler *spooler
+	covers  *covers
+
+	mu     sync.Mutex
+	newest int64 // the last publish time given out
+}
+
+// New returns the service.
+func New(d Deps) (*Service, error) {
+	switch {
+	case d.DB == nil || d.Objects == nil || d.NextID == nil || d.WorkDir == "":
+		return nil, errors.New("video service needs a database, objects, ids and a work directory")
+	case d.Limits.MaxBytes <= 0 || d.Limits.Uploads <= 0:
+		return nil, errors.New("video service needs limits")
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Wake == nil {
+		d.Wake = func() {}
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{
+		db: d.DB, objects: d.Objects, nextID: d.NextID, now: d.Now, wake: d.Wake, log: d.Log,
+		spooler: newSpooler(d.WorkDir, d.Limits),
+		covers:  newCovers(d.Cover, d.Log),
+	}, nil
+}
+
+// publishTime returns the current time in milliseconds, later than any it
+// returned before.
+func (s *Service) publishTime() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newest = max(s.now().UnixMilli(), s.newest+1)
+	return s.newest
+}
