@@ -45,8 +45,12 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	limiter, err := limit.New(redis, limit.Config{})
+	if err != nil {
+		return err
+	}
 	g := New(clients(rt, Deps{
-		Media: media, Limiter: limit.New(redis, limit.Config{}), Log: rt.Log, Now: rt.Clock(), Zone: zone, Settings: c.Settings,
+		Media: media, Limiter: limiter, Log: rt.Log, Now: rt.Clock(), Zone: zone, Settings: c.Settings,
 	}))
 	return g.mount(rt)
 }

@@ -1,10 +1,12 @@
 package video
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"douyin.dev/services/platform/fault"
@@ -133,12 +135,9 @@ func layoutOf(r io.ReaderAt, size int64) (layout, error) {
 	return l, nil
 }
 
-// holds reports whether a range lies inside one of the mdat boxes.
+// holds reports whether a range lies inside one of the mdat boxes, which are
+// in the order of the file.
 func (l layout) holds(at, size int64) bool {
-	for _, m := range l.mdats {
-		if at >= m.body && at <= m.end && size <= m.end-at {
-			return true
-		}
-	}
-	return false
+	i, _ := slices.BinarySearchFunc(l.mdats, at, func(m box, at int64) int { return cmp.Compare(m.end, at+1) })
+	return i < len(l.mdats) && at >= l.mdats[i].body && size <= l.mdats[i].end-at
 }

@@ -61,6 +61,9 @@ func (t *track) addChunks(l layout, moov tree, sizes []int64) error {
 			entry++
 		}
 		n := min(perChunk, len(sizes))
+		if n == 0 {
+			continue
+		}
 		if err := t.add(l, at, sizes[:n]); err != nil {
 			return err
 		}

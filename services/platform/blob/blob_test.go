@@ -384,7 +384,7 @@ func fetch(t *testing.T, address string) (int, string) {
 func TestEnsureBucketMakesItOnce(t *testing.T) {
 	t.Parallel()
 	cfg := shared
-	cfg.Bucket = "second-bucket"
+	cfg.Bucket = "second-" + strings.ToLower(rand.Text())
 	store := open(t, cfg)
 	if err := store.Put(t.Context(), "a/1.mp4", strings.NewReader("x"), 1, "video/mp4"); err == nil {
 		t.Fatal("the bucket is there already")

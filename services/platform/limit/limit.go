@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// deadline of a look into Redis.
-	deadline = 20 * time.Millisecond
+	// defaultDeadline of a look into Redis.
+	defaultDeadline = 20 * time.Millisecond
 	// maxKey bounds a key in Redis, in bytes; a longer one is hashed. Keys may
 	// come from clients, for example the name of a login attempt.
 	maxKey = 64
@@ -50,6 +50,8 @@ func (r Rate) interval() time.Duration {
 type Config struct {
 	// Local bounds the buckets counted here while Redis is away; 0 for 20,000.
 	Local int
+	// Deadline of a look into Redis; 0 for 20 ms.
+	Deadline time.Duration
 	// Meters gets douyin_limit_decisions; nil for none.
 	Meters metric.MeterProvider
 }
@@ -68,6 +70,9 @@ func New(redis rueidis.Client, c Config) (*Limiter, error) {
 	if c.Local <= 0 {
 		c.Local = 20_000
 	}
+	if c.Deadline <= 0 {
+		c.Deadline = defaultDeadline
+	}
 	if c.Meters == nil {
 		c.Meters = noop.NewMeterProvider()
 	}
@@ -80,7 +85,7 @@ func New(redis rueidis.Client, c Config) (*Limiter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("limit metrics: %w", err)
 	}
-	return &Limiter{redis: redis, guard: guard.New(deadline), script: rueidis.NewLuaScript(takeScript), local: local, decisions: decisions}, nil
+	return &Limiter{redis: redis, guard: guard.New(c.Deadline), script: rueidis.NewLuaScript(takeScript), local: local, decisions: decisions}, nil
 }
 
 // Allow takes a token from key's bucket. When there is none it says how long

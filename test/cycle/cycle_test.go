@@ -1,0 +1,101 @@
+package cycle_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"douyin.dev/test/harness"
+)
+
+func TestCycle(t *testing.T) {
+	cycles, err := strconv.Atoi(os.Getenv("DOUYIN_CYCLES"))
+	if err != nil || cycles < 1 {
+		t.Skip("DOUYIN_CYCLES does not say how many cycles to run")
+	}
+	if os.Getenv("DOUYIN_URL") != "" {
+		t.Skip("kills the platform, and DOUYIN_URL names one that is not ours")
+	}
+	suite := build(t)
+	server := harness.ForTest(t, harness.Options{Args: harness.DefaultArgs()})
+	witness := plant(t, server)
+	for cycle := range cycles {
+		run(t, suite, server, fmt.Sprintf("cycle %d: first run", cycle+1))
+		run(t, suite, server, fmt.Sprintf("cycle %d: same data", cycle+1))
+		began := time.Now()
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("ready %s after SIGKILL", time.Since(began).Round(time.Millisecond))
+		witness.check(t)
+		run(t, suite, server, fmt.Sprintf("cycle %d: after SIGKILL", cycle+1))
+	}
+}
+
+// build compiles the suite once.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "contract.test")
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, "../contract").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build the suite: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// run runs the suite against the server.
+func run(t *testing.T, suite string, server *harness.Server, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	began := time.Now()
+	cmd := exec.CommandContext(ctx, suite, "-test.timeout=9m")
+	cmd.Env = append(slices.Clone(os.Environ()), "DOUYIN_URL="+server.URL(), "DOUYIN_PRIVATE_URL="+server.PrivateURL())
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s: %s", name, time.Since(began).Round(time.Millisecond))
+	if err != nil {
+		t.Errorf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// witness is a session opened before everything, which must outlive it all.
+type witness struct {
+	client *harness.Client
+	name   string
+}
+
+func plant(t *testing.T, server *harness.Server) witness {
+	t.Helper()
+	anonymous := harness.NewClient(server.URL())
+	name := harness.Name("witness")
+	answer, err := anonymous.Post(t.Context(), "/douyin/user/register/", "username", name, "password", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := answer.Fields["token"].(string)
+	if answer.Code() != 0 || token == "" {
+		t.Fatalf("register: %s", answer)
+	}
+	return witness{client: anonymous.WithToken(token), name: name}
+}
+
+func (w witness) check(t *testing.T) {
+	t.Helper()
+	answer, err := w.client.Get(t.Context(), "/douyin/user/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, _ := answer.Fields["user"].(map[string]any)
+	if answer.Code() != 0 || user["name"] != w.name {
+		t.Errorf("the session from before is gone: %s", answer)
+	}
+}

@@ -1,0 +1,180 @@
+package durability_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"douyin.dev/test/durability"
+)
+
+// good is a history and the state it should have led to.
+func good() (durability.History, durability.State) {
+	const ann, bob, video = 1, 2, 10
+	message := []durability.Row{{ID: 21, Author: ann, Target: bob, Text: "m1"}}
+	h := durability.History{Operations: []durability.Operation{
+		{Kind: durability.Like, Actor: ann, Target: video, On: true, Outcome: durability.OK},
+		{Kind: durability.Like, Actor: bob, Target: video, On: true, Outcome: durability.OK},
+		{Kind: durability.Like, Actor: bob, Target: video, Outcome: durability.OK},
+		{Kind: durability.Follow, Actor: ann, Target: bob, On: true, Outcome: durability.OK},
+		{Kind: durability.Follow, Actor: bob, Target: ann, On: true, Outcome: durability.Fail},
+		{Kind: durability.Comment, Actor: ann, Target: video, Key: "c1", Answers: []int64{11, 11}, Outcome: durability.OK},
+		{Kind: durability.Comment, Actor: ann, Target: video, Key: "c2", Answers: []int64{12}, Outcome: durability.OK},
+		{Kind: durability.Uncomment, Actor: ann, Target: video, Key: "c2", Outcome: durability.OK},
+		{Kind: durability.Comment, Actor: bob, Target: video, Key: "c3", Outcome: durability.Fail},
+		{Kind: durability.Message, Actor: ann, Target: bob, Key: "m1", Answers: []int64{21}, Outcome: durability.OK},
+	}}
+	return h, durability.State{
+		Likes:         []durability.Edge{{From: ann, To: video}},
+		Following:     []durability.Edge{{From: ann, To: bob}},
+		Followers:     []durability.Edge{{From: ann, To: bob}},
+		Comments:      []durability.Row{{ID: 11, Author: ann, Target: video, Text: "c1"}},
+		Conversations: []durability.Conversation{{First: message, Second: slices.Clone(message)}},
+		Counters:      []durability.Counter{{Name: "favorite_count", Read: 1, Rows: 1}},
+	}
+}
+
+func TestGoodStateBreaksNothing(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff([]durability.Violation(nil), durability.Check(good())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPlantedViolationIsFound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		want  []string
+		plant func(h *durability.History, s *durability.State)
+	}{
+		{"LostLike", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Likes = nil }},
+		{"LostFollow", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Following = nil }},
+		{"LostFollower", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Followers = nil }},
+		{"LostComment", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Comments = nil }},
+		{"LostMessage", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Conversations = nil }},
+		{"LostUnlike", []string{"D2"}, func(_ *durability.History, s *durability.State) {
+			s.Likes = append(s.Likes, durability.Edge{From: 2, To: 10})
+		}},
+		{"LostDelete", []string{"D1"}, func(_ *durability.History, s *durability.State) {
+			s.Comments = append(s.Comments, durability.Row{ID: 12, Author: 1, Target: 10, Text: "c2"})
+		}},
+		{"PhantomLike", []string{"D2"}, func(_ *durability.History, s *durability.State) {
+			s.Likes = append(s.Likes, durability.Edge{From: 1, To: 99})
+		}},
+		{"PhantomComment", []string{"D2"}, func(_ *durability.History, s *durability.State) {
+			s.Comments = append(s.Comments, durability.Row{ID: 99, Author: 1, Target: 10, Text: "c9"})
+		}},
+		{"AnothersComment", []string{"D2"}, func(_ *durability.History, s *durability.State) { s.Comments[0].Author = 2 }},
+		{"FailedFollowTookEffect", []string{"D2"}, func(_ *durability.History, s *durability.State) {
+			s.Following = append(s.Following, durability.Edge{From: 2, To: 1})
+		}},
+		{"FailedCommentTookEffect", []string{"D3"}, func(_ *durability.History, s *durability.State) {
+			s.Comments = append(s.Comments, durability.Row{ID: 13, Author: 2, Target: 10, Text: "c3"})
+		}},
+		{"LikeTwice", []string{"D4"}, func(_ *durability.History, s *durability.State) { s.Likes = append(s.Likes, s.Likes[0]) }},
+		{"CommentTwice", []string{"D4"}, func(_ *durability.History, s *durability.State) {
+			s.Comments = append(s.Comments, s.Comments[0])
+		}},
+		{"TwoAnswersForAKey", []string{"D4"}, func(h *durability.History, _ *durability.State) { h.Operations[5].Answers[1] = 99 }},
+		{"AnotherIDThanAnswered", []string{"D4"}, func(_ *durability.History, s *durability.State) { s.Comments[0].ID = 99 }},
+		{"OneSideMissesAMessage", []string{"M1"}, func(_ *durability.History, s *durability.State) { s.Conversations[0].Second = nil }},
+		{"CounterTooHigh", []string{"C1"}, func(_ *durability.History, s *durability.State) { s.Counters[0].Read = 2 }},
+		{"CounterNegative", []string{"C1", "C2"}, func(_ *durability.History, s *durability.State) { s.Counters[0].Read = -1 }},
+		{"CounterWasNegative", []string{"C2"}, func(h *durability.History, _ *durability.State) { h.Negative = []string{"work_count"} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h, s := good()
+			c.plant(&h, &s)
+			var rules []string
+			for _, violation := range durability.Check(h, s) {
+				rules = append(rules, violation.Rule)
+			}
+			if diff := cmp.Diff(c.want, rules); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// After an unknown operation either value is right, until one is acknowledged.
+func TestUnknownOutcomeAllowsBoth(t *testing.T) {
+	t.Parallel()
+	edge := durability.Edge{From: 1, To: 2}
+	toggle := func(on bool, outcome durability.Outcome) durability.Operation {
+		return durability.Operation{Kind: durability.Like, Actor: edge.From, Target: edge.To, On: on, Outcome: outcome}
+	}
+	ok, unknown := durability.OK, durability.Unknown
+	for _, c := range []struct {
+		name              string
+		ops               []durability.Operation
+		absent, presentOK bool
+	}{
+		{"Unknown", []durability.Operation{toggle(true, unknown)}, true, true},
+		{"UnknownThenOK", []durability.Operation{toggle(true, unknown), toggle(true, ok)}, false, true},
+		{"OKThenUnknownOff", []durability.Operation{toggle(true, ok), toggle(false, unknown)}, true, true},
+		{"OKThenUnknownOn", []durability.Operation{toggle(true, ok), toggle(true, unknown)}, false, true},
+		{"UnknownOnlyOff", []durability.Operation{toggle(false, unknown)}, true, false},
+		{"UnknownThenFail", []durability.Operation{toggle(true, unknown), toggle(false, durability.Fail)}, true, true},
+	} {
+		h := durability.History{Operations: c.ops}
+		if got := len(durability.Check(h, durability.State{})) == 0; got != c.absent {
+			t.Errorf("%s: absent is right: %v, want %v", c.name, got, c.absent)
+		}
+		present := durability.State{Likes: []durability.Edge{edge}}
+		if got := len(durability.Check(h, present)) == 0; got != c.presentOK {
+			t.Errorf("%s: present is right: %v, want %v", c.name, got, c.presentOK)
+		}
+	}
+}
+
+// A platform that does what it says, whatever it says, breaks no rule; one
+// that drops any acknowledged like is caught.
+func TestHonestPlatformPassesAndForgetfulOneFails(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var h durability.History
+		likes := map[durability.Edge]bool{}
+		sure := map[durability.Edge]bool{} // present beyond doubt
+		for range rapid.IntRange(1, 60).Draw(t, "operations") {
+			op := durability.Operation{
+				Kind:  durability.Like,
+				Actor: rapid.Int64Range(1, 3).Draw(t, "actor"), Target: rapid.Int64Range(1, 3).Draw(t, "target"),
+				On: rapid.Bool().Draw(t, "on"), Outcome: durability.Outcome(rapid.IntRange(0, 2).Draw(t, "outcome")),
+			}
+			edge := durability.Edge{From: op.Actor, To: op.Target}
+			applied := op.Outcome == durability.OK || op.Outcome == durability.Unknown && rapid.Bool().Draw(t, "applied")
+			if applied {
+				likes[edge] = op.On
+			}
+			switch {
+			case op.Outcome == durability.OK:
+				sure[edge] = op.On
+			case op.Outcome == durability.Unknown && !op.On:
+				sure[edge] = false
+			}
+			h.Operations = append(h.Operations, op)
+		}
+		var s durability.State
+		for edge, on := range likes {
+			if on {
+				s.Likes = append(s.Likes, edge)
+			}
+		}
+		if found := durability.Check(h, s); len(found) != 0 {
+			t.Fatalf("an honest platform breaks %v", found)
+		}
+		for i, edge := range s.Likes {
+			if !sure[edge] {
+				continue
+			}
+			forgetful := durability.State{Likes: slices.Delete(slices.Clone(s.Likes), i, i+1)}
+			if len(durability.Check(h, forgetful)) == 0 {
+				t.Fatalf("the loss of %v goes unseen", edge)
+			}
+		}
+	})
+}

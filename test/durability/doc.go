@@ -1,0 +1,19 @@
+// Package durability decides whether the platform kept its promises while it
+// was killed: it lets clients act, kills the platform at random moments,
+// records what every client was told, reads the final state through the API,
+// and compares.
+//
+// The comparison is Check, a pure function from a history and a state to the
+// rules that were broken. It knows nothing of HTTP, and its own tests plant one
+// violation of each kind.
+//
+// Rules, by their names in the reliability goals:
+//
+//	D1 durable     every ok effect is there, unless a later one removed it
+//	D2 no phantom  everything there stems from an ok or unknown operation
+//	D3 fail        a failed operation has no effect
+//	D4 once        one row per idempotency key, and one answer
+//	C1 exact       at rest every counter equals its rows
+//	C2 natural     no counter was ever read negative
+//	M1 one order   both sides of a conversation see the same messages in the same order
+package durability

@@ -1,0 +1,86 @@
+package durability
+
+// Outcome is what a client knows about an operation.
+type Outcome int
+
+const (
+	// OK was acknowledged: the effect must last.
+	OK Outcome = iota
+	// Fail was refused: there must be no effect.
+	Fail
+	// Unknown was never answered: both are allowed.
+	Unknown
+)
+
+// Kind is what an operation does.
+type Kind int
+
+const (
+	// Like sets or takes back a like of Actor on the video Target.
+	Like Kind = iota
+	// Follow makes Actor follow or unfollow the user Target.
+	Follow
+	// Comment adds a comment of Actor to the video Target, with Key as its text.
+	Comment
+	// Uncomment deletes the comment that Key added.
+	Uncomment
+	// Message sends a message from Actor to the user Target, with Key as its content.
+	Message
+)
+
+// Operation is one thing a client tried, and how it ended after all retries.
+type Operation struct {
+	Kind   Kind
+	Actor  int64
+	Target int64
+	// On says whether a Like or Follow sets or takes back.
+	On bool
+	// Key is the idempotency key; it is also the text that is written, so that a row shows where it came from.
+	Key string
+	// Answers are the ids answered for Key, one per acknowledged attempt.
+	Answers []int64
+	Outcome Outcome
+}
+
+// History is all operations, those of one actor in the order they were made.
+// An actor makes one operation at a time.
+type History struct {
+	Operations []Operation
+	// Negative names the counters that were read below zero on the way.
+	Negative []string
+}
+
+// Edge is a like (user, video) or a follow (follower, followed).
+type Edge struct{ From, To int64 }
+
+// Row is a comment on a video, or a message to a user.
+type Row struct {
+	ID     int64
+	Author int64
+	Target int64
+	// Text is what was written: the key of its operation.
+	Text string
+}
+
+// Counter is a count as it was read, and the rows it counts.
+type Counter struct {
+	Name string
+	Read int64
+	Rows int64
+}
+
+// State is what can be read through the API at rest.
+type State struct {
+	// Likes, as the lists of their users show them; a list that shows one twice shows it twice here.
+	Likes []Edge
+	// Following and Followers are the same follows, seen from either end.
+	Following []Edge
+	Followers []Edge
+	Comments  []Row
+	// Conversations hold each conversation as its two users see it.
+	Conversations []Conversation
+	Counters      []Counter
+}
+
+// Conversation is the messages between two users as each of them reads it.
+type Conversation struct{ First, Second []Row }
