@@ -45,8 +45,8 @@ require (
 )
 
 require (
-	github.com/getkin/kin-openapi v0.152.0 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	github.com/getkin/kin-openapi v0.152.0
+	go.yaml.in/yaml/v3 v3.0.5
 )
 
 require (
@@ -94,7 +94,7 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/klauspost/compress v1.20.3
 	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/lib/pq v1.10.9 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect

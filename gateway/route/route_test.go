@@ -5,8 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	_ "douyin.dev/gen/douyin/api/v1" // the RPCs that routes name
 	"douyin.dev/gateway/route"
+	_ "douyin.dev/gen/douyin/api/v1" // the RPCs that routes name
 )
 
 func TestRoutesNameTheirRPC(t *testing.T) {

@@ -44,21 +44,23 @@ func (w *Worker) Subscription() bus.Subscription {
 
 // Apply applies the events of a batch that were not applied before.
 func (w *Worker) Apply(ctx context.Context, batch []bus.Message) error {
-	err := w.db.InTx(ctx, func(tx pgx.Tx) error {
-		fresh, err := inbox.Fresh(ctx, tx, consumer, batch)
-		if err != nil {
-			return err
-		}
-		d, err := fold(fresh)
-		if err != nil {
-			return err
-		}
-		return d.apply(ctx, tx)
-	})
+	err := w.db.InTx(ctx, func(tx pgx.Tx) error { return applyIn(ctx, tx, batch) })
 	if err != nil {
 		return fmt.Errorf("apply events: %w", err)
 	}
 	return nil
+}
+
+func applyIn(ctx context.Context, tx pgx.Tx, batch []bus.Message) error {
+	fresh, err := inbox.Fresh(ctx, tx, consumer, batch)
+	if err != nil {
+		return err
+	}
+	d, err := fold(fresh)
+	if err != nil {
+		return err
+	}
+	return d.apply(ctx, tx)
 }
 
 // Forget clears the record of applied events now and then, until ctx ends.

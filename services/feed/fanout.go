@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/redis/rueidis"
 	"google.golang.org/protobuf/proto"
@@ -40,7 +39,6 @@ type PusherDeps struct {
 	Videos    Lookup
 	// Threshold is how many followers an author may have to be pushed.
 	Threshold int
-	Now       func() time.Time
 	Log       *slog.Logger
 }
 
@@ -59,14 +57,11 @@ func NewPusher(d PusherDeps) (*Pusher, error) {
 	if d.Redis == nil || d.Followers == nil || d.Videos == nil || d.Threshold < 0 {
 		return nil, errors.New("fanout needs redis, relations, videos and a threshold")
 	}
-	if d.Now == nil {
-		d.Now = time.Now
-	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Pusher{
-		followers: d.Followers, videos: d.Videos, timelines: newTimelines(d.Redis, d.Now),
+		followers: d.Followers, videos: d.Videos, timelines: newTimelines(d.Redis),
 		threshold: d.Threshold, log: d.Log,
 	}, nil
 }
@@ -169,7 +164,10 @@ func (p *Pusher) publish(ctx context.Context, c *videov1.VideoChanged) error {
 		return err
 	}
 	e := entry{id: c.GetVideoId(), at: c.GetPublishedAtMs()}
-	read := p.timelines.now()
+	read, err := p.timelines.now(ctx)
+	if err != nil {
+		return err
+	}
 	var few []int64
 	for token := ""; ; {
 		followers, next, err := p.page(ctx, author, token)
@@ -192,7 +190,7 @@ func (p *Pusher) markAll(ctx context.Context, author int64) error {
 	if err := p.timelines.setPulled(ctx, author, marking); err != nil {
 		return err
 	}
-	err := p.eachPage(ctx, author, func(followers []int64, read time.Time) error {
+	err := p.eachPage(ctx, author, func(followers []int64, read int64) error {
 		return p.timelines.mark(ctx, author, followers, read)
 	})
 	if err != nil {
@@ -205,16 +203,19 @@ func (p *Pusher) markAll(ctx context.Context, author int64) error {
 // remove takes a video out of the timelines of all followers, also of an author
 // who is pulled: it may have been pushed before.
 func (p *Pusher) remove(ctx context.Context, c *videov1.VideoChanged) error {
-	return p.eachPage(ctx, c.GetAuthorId(), func(followers []int64, _ time.Time) error {
+	return p.eachPage(ctx, c.GetAuthorId(), func(followers []int64, _ int64) error {
 		return p.timelines.remove(ctx, c.GetVideoId(), followers)
 	})
 }
 
 // eachPage walks an author's followers. Who follows during the walk is missed:
 // their timelines are discarded by the event of it.
-func (p *Pusher) eachPage(ctx context.Context, author int64, each func(followers []int64, read time.Time) error) error {
+func (p *Pusher) eachPage(ctx context.Context, author int64, each func(followers []int64, read int64) error) error {
 	for token := ""; ; {
-		read := p.timelines.now()
+		read, err := p.timelines.now(ctx)
+		if err != nil {
+			return err
+		}
 		followers, next, err := p.page(ctx, author, token)
 		if err != nil {
 			return err

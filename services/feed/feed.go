@@ -44,7 +44,6 @@ type Deps struct {
 	Redis     rueidis.Client
 	Videos    Videos
 	Following Following
-	Now       func() time.Time
 	Log       *slog.Logger
 }
 
@@ -64,13 +63,10 @@ func New(d Deps) (*Service, error) {
 	if d.Redis == nil || d.Videos == nil || d.Following == nil {
 		return nil, errors.New("feed service needs redis, videos and relations")
 	}
-	if d.Now == nil {
-		d.Now = time.Now
-	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{videos: d.Videos, following: d.Following, timelines: newTimelines(d.Redis, d.Now), log: d.Log}, nil
+	return &Service{videos: d.Videos, following: d.Following, timelines: newTimelines(d.Redis), log: d.Log}, nil
 }
 
 // ListPublicFeed implements FeedService.

@@ -40,9 +40,9 @@ func (s *Service) readTimeline(ctx context.Context, user int64, from *page.Curso
 	if err != nil || !ok || len(p.pulled) == 0 || from == nil {
 		return p, ok, err
 	}
-	// Later pages of a merged feed end where the whole of it has timelineCap
+	// Later pages of a merged feed end where the whole of it has s.timelines.cap
 	// entries, which only the whole of it can tell.
-	return s.timelines.read(ctx, user, nil, timelineCap)
+	return s.timelines.read(ctx, user, nil, s.timelines.cap)
 }
 
 // merge adds the videos of the pulled authors.
@@ -52,13 +52,13 @@ func (s *Service) merge(ctx context.Context, p part, from *page.Cursor, limit in
 	}
 	depth := limit
 	if from != nil {
-		depth = timelineCap
+		depth = s.timelines.cap
 	}
 	pulled, err := s.videosOf(ctx, p.pulled, depth)
 	if err != nil {
 		return nil, err
 	}
-	rest := after(union(p.entries, pulled, timelineCap), from)
+	rest := after(union(p.entries, pulled, s.timelines.cap), from)
 	return rest[:min(len(rest), limit)], nil
 }
 
@@ -92,12 +92,12 @@ func (s *Service) rebuildOnce(ctx context.Context, user int64, keep bool) ([]ent
 		return nil, err
 	}
 	if !mine {
-		return s.videosOf(ctx, authors, timelineCap)
+		return s.videosOf(ctx, authors, s.timelines.cap)
 	}
 	pulled, err := s.timelines.pulledAmong(ctx, authors)
 	if err != nil {
 		s.log.WarnContext(ctx, "timeline is not rebuilt", "error", err)
-		return s.videosOf(ctx, authors, timelineCap)
+		return s.videosOf(ctx, authors, s.timelines.cap)
 	}
 	return s.fill(ctx, user, token, authors, pulled)
 }
@@ -113,18 +113,18 @@ func (s *Service) fill(ctx context.Context, user int64, token string, authors []
 			pushed = append(pushed, a)
 		}
 	}
-	kept, err := s.videosOf(ctx, pushed, timelineCap)
+	kept, err := s.videosOf(ctx, pushed, s.timelines.cap)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := s.timelines.finish(ctx, user, token, part{entries: kept, pulled: pulled}); err != nil {
 		s.log.WarnContext(ctx, "timeline could not be kept", "error", err)
 	}
-	others, err := s.videosOf(ctx, pulled, timelineCap)
+	others, err := s.videosOf(ctx, pulled, s.timelines.cap)
 	if err != nil {
 		return nil, err
 	}
-	return union(kept, others, timelineCap), nil
+	return union(kept, others, s.timelines.cap), nil
 }
 
 // authors returns all whom a user follows.

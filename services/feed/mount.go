@@ -20,7 +20,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	svc, err := New(Deps{Redis: redis, Videos: videos(rt), Following: relations(rt), Now: rt.Clock(), Log: rt.Log})
+	svc, err := New(Deps{Redis: redis, Videos: videos(rt), Following: relations(rt), Log: rt.Log})
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (f *Fanout) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	pusher, err := NewPusher(PusherDeps{
 		Redis: redis, Followers: relations(rt), Videos: videos(rt),
-		Threshold: f.PushThreshold, Now: rt.Clock(), Log: rt.Log,
+		Threshold: f.PushThreshold, Log: rt.Log,
 	})
 	if err != nil {
 		return err

@@ -36,17 +36,26 @@ if extra > 0 then
 end`
 
 // finishLua ends a rebuild whose token is still there; the others are
-// discarded. ARGV: token, cap, lifetime in ms, then score and member of each entry.
+// discarded. So is a full one that read a video deleted meanwhile: an older one
+// now belongs in it. ARGV: token, cap, lifetime in ms, then score and member of each entry.
 const finishLua = `
 if not redis.call('ZSCORE', KEYS[1], '~' .. ARGV[1]) then return 0 end
 redis.call('ZREM', KEYS[1], '~' .. ARGV[1])
 redis.call('ZADD', KEYS[1], 0, '.')
+local cap = tonumber(ARGV[2])
+local videos, deleted = 0, 0
 for i = 4, #ARGV, 2 do
-  if not redis.call('ZSCORE', KEYS[1], '-' .. ARGV[i+1]) then
+  if tonumber(ARGV[i]) >= 1 then videos = videos + 1 end
+  if redis.call('ZSCORE', KEYS[1], '-' .. ARGV[i+1]) then
+    deleted = deleted + 1
+  else
     redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i+1])
   end
 end
-local cap = tonumber(ARGV[2])
+if deleted > 0 and videos >= cap then
+  redis.call('DEL', KEYS[1])
+  return 0
+end
 ` + trimLua + `
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// timelineCap is how many videos a following feed has.
-	timelineCap = 1000
+	// feedSize is how many videos a following feed has.
+	feedSize = 1000
 	// timelineLife is how long a timeline is kept after its rebuild.
 	timelineLife = 24 * time.Hour
 	// rebuildLife is how long the token of a rebuild that died stays.
@@ -51,11 +51,24 @@ func member(id int64) string { return fmt.Sprintf("%016d", id) }
 type timelines struct {
 	redis   rueidis.Client
 	scripts scripts
-	now     func() time.Time
+	cap     int // videos in a timeline
 }
 
-func newTimelines(redis rueidis.Client, now func() time.Time) *timelines {
-	return &timelines{redis: redis, scripts: newScripts(), now: now}
+func newTimelines(redis rueidis.Client) *timelines {
+	return &timelines{redis: redis, scripts: newScripts(), cap: feedSize}
+}
+
+// now tells the time of Redis in Unix milliseconds: what is compared with it
+// later must not depend on this machine's clock.
+func (t *timelines) now(ctx context.Context) (int64, error) {
+	parts, err := t.redis.Do(ctx, t.redis.B().Time().Build()).AsIntSlice()
+	if err != nil {
+		return 0, fmt.Errorf("ask redis for the time: %w", err)
+	}
+	if len(parts) != 2 {
+		return 0, fmt.Errorf("ask redis for the time: an answer of %d parts", len(parts))
+	}
+	return parts[0]*1000 + parts[1]/1000, nil
 }
 
 func timelineKey(user int64) string { return fmt.Sprintf("douyin:{tl:%d}", user) }
@@ -163,7 +176,7 @@ func (t *timelines) begin(ctx context.Context, user int64) (token string, ok boo
 // was discarded meanwhile.
 func (t *timelines) finish(ctx context.Context, user int64, token string, p part) (bool, error) {
 	args := make([]string, 0, 3+2*len(p.entries)+2*len(p.pulled))
-	args = append(args, token, strconv.Itoa(timelineCap), ms(timelineLife))
+	args = append(args, token, strconv.Itoa(t.cap), ms(timelineLife))
 	for _, author := range p.pulled {
 		args = append(args, "-2", "@"+decimal(author))
 	}
@@ -178,20 +191,19 @@ func (t *timelines) finish(ctx context.Context, user int64, token string, p part
 }
 
 // push adds a video to the timelines of an author's followers, where they
-// exist. read is when the list of followers was asked for.
-func (t *timelines) push(ctx context.Context, author int64, e entry, followers []int64, read time.Time) error {
-	still := still(author, read)
-	return t.each(ctx, t.scripts.push, followers, append(still, decimal(e.at), member(e.id), strconv.Itoa(timelineCap)))
+// exist. read is the time, by now, before the list of followers was asked for.
+func (t *timelines) push(ctx context.Context, author int64, e entry, followers []int64, read int64) error {
+	return t.each(ctx, t.scripts.push, followers, append(still(author, read), decimal(e.at), member(e.id), strconv.Itoa(t.cap)))
 }
 
 // mark says in the timelines of an author's followers that the author is pulled.
-func (t *timelines) mark(ctx context.Context, author int64, followers []int64, read time.Time) error {
+func (t *timelines) mark(ctx context.Context, author int64, followers []int64, read int64) error {
 	return t.each(ctx, t.scripts.mark, followers, still(author, read))
 }
 
 // remove takes a video out of timelines.
 func (t *timelines) remove(ctx context.Context, id int64, followers []int64) error {
-	return t.each(ctx, t.scripts.remove, followers, []string{member(id), strconv.Itoa(timelineCap)})
+	return t.each(ctx, t.scripts.remove, followers, []string{member(id), strconv.Itoa(t.cap)})
 }
 
 // changed discards the timeline of a user who follows or unfollowed an author.
@@ -207,8 +219,8 @@ func (t *timelines) changed(ctx context.Context, user, author int64, following b
 }
 
 // still are the first arguments of stillLua.
-func still(author int64, read time.Time) []string {
-	return []string{decimal(author), decimal(read.UnixMilli()), ms(pushLife)}
+func still(author, read int64) []string {
+	return []string{decimal(author), decimal(read), ms(pushLife)}
 }
 
 // each runs a script on the timelines of users, in batches.

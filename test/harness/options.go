@@ -21,11 +21,13 @@ const (
 
 // DefaultArgs returns what a suite adds to the command line: limits that would
 // stop a thousand logins from one address, which no real client makes.
-func DefaultArgs() []string { return nil }
+func DefaultArgs() []string {
+	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200"}
+}
 
-// LoadArgs returns what a load generator adds to DefaultArgs: its 64 clients
-// do the work of 64,000.
-func LoadArgs() []string { return nil }
+// LoadArgs returns what a load generator adds to DefaultArgs: no limit on
+// actions, because its 64 clients do the work of thousands.
+func LoadArgs() []string { return []string{"--gateway-action-burst=0"} }
 
 // Options say what to start. The zero value is a fresh standalone.
 type Options struct {
