@@ -13,12 +13,18 @@ import (
 
 // Follow follows a user.
 func (g *Gateway) Follow(ctx context.Context, req *apiv1.FollowRequest) (*apiv1.FollowResponse, error) {
+	if err := required("to_user_id", req.GetToUserId()); err != nil {
+		return nil, err
+	}
 	_, err := g.Relation.Follow(ctx, &relationv1.FollowRequest{UserId: req.GetToUserId()})
 	return &apiv1.FollowResponse{}, err
 }
 
 // Unfollow ends a follow.
 func (g *Gateway) Unfollow(ctx context.Context, req *apiv1.UnfollowRequest) (*apiv1.UnfollowResponse, error) {
+	if err := required("to_user_id", req.GetToUserId()); err != nil {
+		return nil, err
+	}
 	_, err := g.Relation.Unfollow(ctx, &relationv1.UnfollowRequest{UserId: req.GetToUserId()})
 	return &apiv1.UnfollowResponse{}, err
 }
@@ -134,6 +140,9 @@ func (g *Gateway) userCounts(ctx context.Context, asked int64) (*counterv1.UserC
 
 // CheckFollow answers whether the caller follows a user.
 func (g *Gateway) CheckFollow(ctx context.Context, req *apiv1.CheckFollowRequest) (*apiv1.CheckFollowResponse, error) {
+	if err := required("to_user_id", req.GetToUserId()); err != nil {
+		return nil, err
+	}
 	caller, err := callerID(ctx)
 	if err != nil {
 		return nil, err

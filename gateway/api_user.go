@@ -60,6 +60,9 @@ func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileReq
 
 // ChangePassword replaces the caller's password and every session.
 func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordRequest) (*apiv1.ChangePasswordResponse, error) {
+	if req.GetOldPassword() == "" {
+		return nil, fault.Invalid("old_password", "is required")
+	}
 	res, err := g.User.ChangePassword(ctx, &userv1.ChangePasswordRequest{OldPassword: req.GetOldPassword(), NewPassword: req.GetNewPassword()})
 	if err != nil {
 		return nil, err

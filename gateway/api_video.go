@@ -5,6 +5,7 @@ import (
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
 )
 
@@ -41,8 +42,19 @@ func (g *Gateway) ListPublishedVideos(ctx context.Context, req *apiv1.ListPublis
 
 // DeleteVideo deletes a video of the caller.
 func (g *Gateway) DeleteVideo(ctx context.Context, req *apiv1.DeleteVideoRequest) (*apiv1.DeleteVideoResponse, error) {
+	if err := required("video_id", req.GetVideoId()); err != nil {
+		return nil, err
+	}
 	_, err := g.Video.DeleteVideo(ctx, &videov1.DeleteVideoRequest{VideoId: req.GetVideoId()})
 	return &apiv1.DeleteVideoResponse{}, err
+}
+
+// required refuses an id that was not given.
+func required(field string, id int64) error {
+	if id == 0 {
+		return fault.Invalid(field, "is required")
+	}
+	return nil
 }
 
 // listOf checks whose list is asked for, and how much of it.

@@ -22,8 +22,8 @@ func (g *Gateway) Subscribe(ctx context.Context, req *apiv1.SubscribeRequest, ou
 	})
 }
 
-// resubscribe is how long a break of the message service is bridged before the
-// client is told to come back.
+// How long a break of the message service is bridged before the
+// client is left to come back.
 const (
 	resubscribePause = 200 * time.Millisecond
 	resubscribeLimit = 50
@@ -89,7 +89,8 @@ func (g *Gateway) messageStream(encoder *numjson.Encoder) http.HandlerFunc {
 		_ = flusher.Flush()
 		_ = g.follow(r.Context(), after, func(m *apiv1.Message, cursor int64) error {
 			if m == nil {
-				fmt.Fprintf(w, "id: %d\nevent: alive\ndata: {}\n\n", cursor)
+				// Moves the browser's last event id and dispatches nothing.
+				fmt.Fprintf(w, "id: %d\n\n", cursor)
 				return flusher.Flush()
 			}
 			body, err := encoder.Marshal("", m)

@@ -104,13 +104,18 @@ func TestWakeUpCrossesInstances(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.hub.listenLoop(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	for heard := false; !heard; { // until it is subscribed
-		n, err := sender.hub.redis.Do(ctx, sender.hub.redis.B().PubsubNumsub().Channel(wakeChannel).Build()).AsIntMap()
-		if err != nil {
-			t.Fatal(err)
+	probe := s.hub.join(702, 0)
+	for heard := false; !heard; { // what is published before it listens is lost
+		sender.hub.announce([]int64{702})
+		select {
+		case <-probe.woken:
+			heard = true
+		case <-time.After(20 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal("never heard a wake-up")
 		}
-		heard = n[wakeChannel] >= 2
 	}
+	s.hub.leave(probe)
 	sub := (&instance{Service: s, client: serve(t, s)}).subscribe(t, 700, -1)
 	sender.mustSend(t, 701, 700, "hello")
 	if diff := cmp.Diff([]string{"hello"}, contents(sub.next(t, 1))); diff != "" {

@@ -2,7 +2,6 @@ package standalone
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -54,13 +53,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	inside, listener := http.NewServeMux(), memhttp.NewListener()
 	server := rpc.NewServer(inside)
-	rt.OnStop("mesh in memory", func(context.Context) error { return server.Close() })
-	rt.Go("mesh in memory", func(context.Context) error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	rt.Go("mesh in memory", app.Serve(server, listener))
 	peers := listener.Transport()
 	for _, part := range []struct {
 		name      string

@@ -56,6 +56,8 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 	if !created {
 		return nil, usernameTaken()
 	}
+	// That there is no such user may be remembered.
+	s.users.Put(ctx, userID, profile{ID: userID, Name: name, Version: firstVersion}.user())
 	token, err := s.sign(opened)
 	if err != nil {
 		return nil, err

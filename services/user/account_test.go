@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/alexedwards/argon2id"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/fault"
@@ -34,7 +35,7 @@ func TestRegisterThenLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(users) != 1 || users[0].GetName() != "Ada Lovelace" {
+	if users[id].GetName() != "Ada Lovelace" {
 		t.Errorf("got %v, want the trimmed name in its own case", users)
 	}
 	_, err = b.Login(t.Context(), &v1.LoginRequest{Username: "Ada Lovelace", Password: "secret"})
@@ -209,8 +210,8 @@ func TestChangePasswordEndsEverySession(t *testing.T) {
 	b.login(t, "ada", "new")
 }
 
-// A login that is under way with the old password while it is changed must
-// leave no session behind.
+// Two writes race: a login whose password was checked, and the change of that
+// password. Whichever is first, no session of the old password is left.
 func TestLoginDuringChangePasswordLeavesNoSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -219,27 +220,50 @@ func TestLoginDuringChangePasswordLeavesNoSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The password was checked by all of them; only the writes race.
-	opened := b.newSession(id)
-	var wg sync.WaitGroup
-	errs := make([]error, 9)
-	for i := range errs {
-		wg.Go(func() {
-			if i < len(errs)-1 {
-				_, errs[i] = b.store.insertSession(t.Context(), b.newSession(id), seen.PasswordVersion)
-				return
-			}
-			changed, _, err := b.store.changePassword(t.Context(), opened, seen.PasswordVersion, "hash")
-			if err == nil && !changed {
-				err = errors.New("password was not changed")
-			}
-			errs[i] = err
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	early, opened, late := b.newSession(id), b.newSession(id), b.newSession(id)
+
+	login, err := b.db.RW().Begin(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	args := early.args()
+	args["password_version"] = seen.PasswordVersion
+	if tag, err := login.Exec(t.Context(), insertSessionSQL, args); err != nil || tag.RowsAffected() != 1 {
+		t.Fatal(tag, err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		changed, _, err := b.store.changePassword(t.Context(), opened, seen.PasswordVersion, "hash")
+		if err != nil || !changed {
+			t.Errorf("change of the password: %v, %v", changed, err)
+		}
+	})
+	waitForWaiter(t, b.db)
+	if err := login.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+
+	change, err := b.db.RW().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := change.Exec(t.Context(), replacePasswordSQL, pgx.NamedArgs{
+		"id": id, "password_version": seen.PasswordVersion + 1, "password_hash": "hash",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	wg.Go(func() {
+		if inserted, err := b.store.insertSession(t.Context(), late, seen.PasswordVersion+1); err != nil || inserted {
+			t.Errorf("login with the password before: %v, %v", inserted, err)
+		}
+	})
+	waitForWaiter(t, b.db)
+	if err := change.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+
 	left, err := b.store.deleteSessions(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)

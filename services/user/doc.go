@@ -5,5 +5,6 @@
 // ended is refused here at once and by every other instance within two seconds.
 // While Postgres is down, sessions that were in use go on; nothing else does.
 //
-// It asks nobody but its own Postgres.
+// It asks nobody but its own Postgres. Copies of users are in memory and in
+// Redis; whoever changed a user reads the change at once, Redis or not.
 package user

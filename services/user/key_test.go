@@ -20,11 +20,16 @@ import (
 func TestInstancesThatStartTogetherAgreeOnTheKey(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	got := make([][]auth.PublicKey, 8)
+	got := make([][]auth.PublicKey, 4)
+	// Who makes the key does so when another instance has come to look.
+	random := readerFunc(func(p []byte) (int, error) {
+		waitForWaiter(t, db)
+		return rand.Read(p)
+	})
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
-			issuer, err := Keys{}.issuer(t.Context(), db, time.Now, rand.Reader)
+			issuer, err := Keys{}.issuer(t.Context(), db, time.Now, random)
 			if err != nil {
 				t.Error(err)
 				return
@@ -39,6 +44,10 @@ func TestInstancesThatStartTogetherAgreeOnTheKey(t *testing.T) {
 		}
 	}
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestNewestKeptKeySignsAndOlderOnesVerify(t *testing.T) {
 	t.Parallel()
@@ -125,6 +134,7 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 		"no password fits":   func(c *Config) { c.PasswordMax = c.PasswordMin - 1 },
 		"no session lasts":   func(c *Config) { c.SessionTTL = time.Second },
 		"unbounded sessions": func(c *Config) { c.SessionCache = 0 },
+		"unbounded users":    func(c *Config) { c.UserCache = 0 },
 	} {
 		c := settings
 		change(&c)

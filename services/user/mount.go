@@ -6,6 +6,8 @@ import (
 	"embed"
 	"io/fs"
 
+	"go.opentelemetry.io/otel"
+
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/auth"
@@ -40,13 +42,18 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	redis, err := rt.Redis(ctx)
+	if err != nil {
+		return err
+	}
 	service, err := New(Deps{
-		Config: c.Config, DB: db, IDs: ids, Issuer: issuer, Now: rt.Clock(),
-		Passwords: auth.NewPasswords(c.PasswordHashes), SessionID: rand.Text,
+		Config: c.Config, DB: db, IDs: ids, Issuer: issuer, Now: rt.Clock(), Redis: redis,
+		Passwords: auth.NewPasswords(c.PasswordHashes), SessionID: rand.Text, Meters: otel.GetMeterProvider(),
 	})
 	if err != nil {
 		return err
 	}
+	rt.Go("cache", service.Run)
 	keys, err := issuer.JWKS()
 	if err != nil {
 		return err

@@ -3,21 +3,26 @@ package user
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/id"
 )
 
 const (
 	maxURL       = 512  // characters
 	maxSignature = 200  // characters
 	maxBatch     = 1000 // ids
+
+	writeTimeout = 10 * time.Second
 )
 
 // UpdateProfile sets the given parts of the viewer's profile.
@@ -35,11 +40,24 @@ func (s *Service) UpdateProfile(ctx context.Context, req *v1.UpdateProfileReques
 	if err := checkSignature(req.GetSignature()); err != nil {
 		return nil, err
 	}
+	// A caller who leaves must not leave the copies behind what was committed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	user, err := s.store.updateProfile(ctx, viewer.UserID, req)
 	if err != nil {
+		s.reread(ctx, viewer.UserID)
 		return nil, err
 	}
+	s.users.Put(ctx, user.GetId(), user)
 	return &v1.UpdateProfileResponse{User: user}, nil
+}
+
+// reread tells the copies what Postgres has after a write whose outcome is not
+// known. When it cannot be read either, the copies' lifetime has to do.
+func (s *Service) reread(ctx context.Context, userID int64) {
+	if users, err := s.store.users(ctx, []int64{userID}); err == nil && users[userID] != nil {
+		s.users.Put(ctx, userID, users[userID])
+	}
 }
 
 // BatchGetUsers answers the users that exist.
@@ -47,13 +65,18 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *v1.BatchGetUsersReques
 	if len(req.GetIds()) > maxBatch {
 		return nil, fault.Invalid("ids", fmt.Sprintf("must be at most %d", maxBatch))
 	}
-	ids := slices.Clone(req.GetIds())
+	ids := make([]int64, 0, len(req.GetIds()))
+	for _, userID := range req.GetIds() {
+		if userID > 0 && userID < id.Max { // no other id is anybody's
+			ids = append(ids, userID)
+		}
+	}
 	slices.Sort(ids)
-	users, err := s.store.users(ctx, slices.Compact(ids))
+	users, err := s.users.GetMany(ctx, slices.Compact(ids))
 	if err != nil {
 		return nil, err
 	}
-	return &v1.BatchGetUsersResponse{Users: users}, nil
+	return &v1.BatchGetUsersResponse{Users: slices.Collect(maps.Values(users))}, nil
 }
 
 // checkURL allows what a browser can load a picture from: never javascript:,

@@ -1,17 +1,21 @@
 package user
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/rueidis"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/infratest"
 )
 
 func TestUpdateProfileSetsOnlyWhatIsGiven(t *testing.T) {
@@ -150,4 +154,63 @@ func TestBatchGetUsersLimit(t *testing.T) {
 			t.Errorf("%d ids: %v", n, err)
 		}
 	}
+}
+
+func TestEveryInstanceReadsTheNewestProfile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{infratest.Redis(t)}, DisableCache: !infratest.RedisTracking(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	instances := []*Service{b.cached(t, b.db, client), b.cached(t, b.db, client)}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for _, s := range instances {
+		running.Go(func() {
+			if err := s.Run(ctx); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() { cancel(); running.Wait() })
+
+	res, err := instances[0].Register(t.Context(), &v1.RegisterRequest{Username: "ada", Password: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	viewer := auth.WithViewer(t.Context(), auth.Viewer{UserID: res.GetUserId(), SessionID: "s"})
+	for version := int64(1); version <= 10; version++ {
+		writer := instances[version%2]
+		if version > 1 {
+			if _, err := writer.UpdateProfile(viewer, &v1.UpdateProfileRequest{Signature: proto.String("s")}); err != nil {
+				t.Fatal(err)
+			}
+			// The writer at once, the other as soon as it has heard of it.
+			if got := versionAt(t, writer, res.GetUserId()); got != version {
+				t.Errorf("the writer reads version %d after writing %d", got, version)
+			}
+		}
+		deadline := time.Now().Add(5 * time.Second)
+		for versionAt(t, instances[(version+1)%2], res.GetUserId()) != version {
+			if time.Now().After(deadline) {
+				t.Fatalf("the other instance did not get version %d", version)
+			}
+		}
+	}
+}
+
+func versionAt(t *testing.T, s *Service, userID int64) int64 {
+	t.Helper()
+	res, err := s.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: []int64{userID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.GetUsers()) != 1 {
+		t.Fatalf("got %v, want one user", res.GetUsers())
+	}
+	return res.GetUsers()[0].GetVersion()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/redis/rueidis"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
@@ -35,7 +36,7 @@ type bundle struct {
 	issuer *auth.Issuer
 }
 
-var settings = Config{UsernameMax: 32, PasswordMin: 1, PasswordMax: 256, SessionTTL: 720 * time.Hour, SessionCache: 1000}
+var settings = Config{UsernameMax: 32, PasswordMin: 1, PasswordMax: 256, SessionTTL: 720 * time.Hour, SessionCache: 1000, UserCache: 1000}
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
@@ -62,8 +63,14 @@ func database(t *testing.T) *pg.DB {
 // instance is another process of the service over db.
 func (b *bundle) instance(t *testing.T, db *pg.DB) *Service {
 	t.Helper()
+	return b.cached(t, db, nil)
+}
+
+// cached is an instance with a Redis.
+func (b *bundle) cached(t *testing.T, db *pg.DB, redis rueidis.Client) *Service {
+	t.Helper()
 	s, err := New(Deps{
-		Config: settings, DB: db, IDs: id.New(id.Fixed(int(machine.Add(1)) % id.Machines)), Issuer: b.issuer,
+		Config: settings, DB: db, Redis: redis, IDs: id.New(id.Fixed(int(machine.Add(1)) % id.Machines)), Issuer: b.issuer,
 		Passwords: auth.NewPasswords(2), Now: b.clock.Now, SessionID: rand.Text,
 	})
 	if err != nil {
@@ -159,5 +166,19 @@ func wantField(t *testing.T, err error, field string) {
 	f, _ := fault.As(err)
 	if v := f.Violations(); len(v) != 1 || v[0].Field != field {
 		t.Fatalf("got violations %v, want one of %s", v, field)
+	}
+}
+
+// waitForWaiter returns when a statement of the schema waits for a lock.
+func waitForWaiter(t *testing.T, db *pg.DB) {
+	t.Helper()
+	const waitersSQL = `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for waiting := 0; waiting == 0; {
+		if err := db.RW().QueryRow(ctx, waitersSQL, "douyin-"+db.Schema()).Scan(&waiting); err != nil {
+			t.Errorf("nobody waits for a lock: %v", err)
+			return
+		}
 	}
 }

@@ -38,11 +38,8 @@ func (p profile) user() *v1.User {
 const usersSQL = `SELECT id, name, avatar_url, background_url, signature, version
 FROM account WHERE id = ANY(@ids)`
 
-// users returns those that exist.
-func (s store) users(ctx context.Context, ids []int64) ([]*v1.User, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
+// users returns those that exist, by id.
+func (s store) users(ctx context.Context, ids []int64) (map[int64]*v1.User, error) {
 	rows, err := s.db.RW().Query(ctx, usersSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
@@ -51,9 +48,9 @@ func (s store) users(ctx context.Context, ids []int64) ([]*v1.User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	users := make([]*v1.User, len(profiles))
-	for i, p := range profiles {
-		users[i] = p.user()
+	users := make(map[int64]*v1.User, len(profiles))
+	for _, p := range profiles {
+		users[p.ID] = p.user()
 	}
 	return users, nil
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// firstVersion is the default of account.version.
+const firstVersion = 1
+
 // newAccount is an account to be.
 type newAccount struct {
 	ID           int64

@@ -1,12 +1,18 @@
 package user
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/redis/rueidis"
+	"go.opentelemetry.io/otel/metric"
+
+	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/cache"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -17,6 +23,7 @@ type Config struct {
 	PasswordMax  int           `help:"Most characters of a password." default:"256"`
 	SessionTTL   time.Duration `help:"How long a login lasts." default:"720h"`
 	SessionCache int           `help:"How many sessions are remembered in memory, about 1 kB each." default:"50000"`
+	UserCache    int           `help:"How many users are remembered in memory, about 500 bytes each." default:"50000"`
 }
 
 // check refuses settings under which nobody could register or stay logged in.
@@ -28,8 +35,8 @@ func (c Config) check() error {
 		return errors.New("password-min must be at least 1 and at most password-max")
 	case c.SessionTTL < time.Minute:
 		return errors.New("session-ttl must be at least a minute")
-	case c.SessionCache < 1:
-		return errors.New("session-cache must be at least 1")
+	case c.SessionCache < 1 || c.UserCache < 1:
+		return errors.New("session-cache and user-cache must be at least 1")
 	}
 	return nil
 }
@@ -39,7 +46,7 @@ type IDs interface {
 	Next() (int64, error)
 }
 
-// Deps is what a Service needs; all of it is required.
+// Deps is what a Service needs; what says nothing else is required.
 type Deps struct {
 	Config    Config
 	DB        *pg.DB
@@ -49,6 +56,10 @@ type Deps struct {
 	Now       func() time.Time
 	// SessionID returns a new id that nobody can guess: 128 random bits at least.
 	SessionID func() string
+	// Redis holds copies of users for all instances; nil for none.
+	Redis rueidis.Client
+	// Meters gets the cache's counts; nil for none.
+	Meters metric.MeterProvider
 }
 
 // Service answers douyin.user.v1.UserService. It is safe for concurrent use.
@@ -62,6 +73,7 @@ type Service struct {
 	sessionID func() string
 	verifier  *auth.Verifier
 	sessions  *sessions
+	users     *cache.Cache[int64, *v1.User]
 }
 
 var _ userv1connect.UserServiceHandler = (*Service)(nil)
@@ -82,8 +94,18 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	users, err := cache.New(cache.Options[int64, *v1.User]{
+		Name: "user", Redis: d.Redis, Codec: cache.Proto[*v1.User](), Version: (*v1.User).GetVersion,
+		Load: st.users, L1Size: d.Config.UserCache, Meters: d.Meters,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
 		config: d.Config, store: st, ids: d.IDs, issuer: d.Issuer, passwords: d.Passwords,
-		now: d.Now, sessionID: d.SessionID, verifier: verifier, sessions: live,
+		now: d.Now, sessionID: d.SessionID, verifier: verifier, sessions: live, users: users,
 	}, nil
 }
+
+// Run keeps the copies of users true to what other instances change, until ctx ends.
+func (s *Service) Run(ctx context.Context) error { return s.users.Run(ctx) }

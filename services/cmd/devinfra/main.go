@@ -30,7 +30,7 @@ func main() {
 		exit.Code = 1
 	}
 	// The command has said itself why it failed.
-	if err != exit {
+	if err.Error() != exit.Error() {
 		fmt.Fprintln(os.Stderr, "devinfra:", err)
 	}
 	os.Exit(exit.Code)

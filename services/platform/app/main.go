@@ -54,7 +54,7 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 
 	p := &process{config: config, log: log, loops: newLoops()}
 	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
-	rt := &Runtime{Service: name, Config: config, Log: log.With("service", name), process: p, mux: http.NewServeMux()}
+	rt := &Runtime{Service: name, Config: config, Log: log, process: p, mux: http.NewServeMux()}
 
 	var ready atomic.Bool
 	private, err := listen(ctx, config.PrivateListen)
@@ -62,7 +62,7 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 		return err
 	}
 	privateServer := rpc.NewServer(privateHandler(p, tel, &ready))
-	rt.Go("private", serve(privateServer, private))
+	rt.Go("private", Serve(privateServer, private))
 	defer privateServer.Close()
 
 	public, err := listen(ctx, config.Listen)
@@ -76,9 +76,9 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 		_ = public.Close()
 		return fmt.Errorf("mount %s: %w", name, err)
 	}
-	server := rpc.NewServer(rt.mux)
+	server := rpc.NewServer(asSent(rt.mux))
 	server.BaseContext = func(net.Listener) context.Context { return p.loops.ctx }
-	rt.Go("public", serve(server, public))
+	rt.Go("public", Serve(server, public))
 	ready.Store(true)
 	log.InfoContext(ctx, "ready", "listen", public.Addr().String(), "private", private.Addr().String())
 
@@ -118,8 +118,10 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-func serve(s *http.Server, l net.Listener) func(context.Context) error {
-	return func(context.Context) error {
+// Serve returns a loop that serves until ctx ends, or until the server was shut down.
+func Serve(s *http.Server, l net.Listener) func(context.Context) error {
+	return func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { _ = s.Close() })()
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}

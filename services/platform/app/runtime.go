@@ -72,7 +72,7 @@ type check struct {
 // handlers go to mux, and its clients call over peers.
 func (rt *Runtime) Child(service string, mux *http.ServeMux, peers http.RoundTripper) *Runtime {
 	return &Runtime{
-		Service: service, Config: rt.Config, Log: rt.process.log.With("service", service),
+		Service: service, Config: rt.Config, Log: rt.process.log.With("component", service),
 		process: rt.process, mux: mux, peers: peers,
 	}
 }

@@ -3,6 +3,7 @@ package limit_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,19 +17,24 @@ import (
 	"douyin.dev/services/platform/limit"
 )
 
-func startRedis(t *testing.T, inProcess bool) (*redis.Server, rueidis.Client) {
+func startRedis(t *testing.T, inProcess bool) (client rueidis.Client, stop func()) {
 	t.Helper()
 	srv, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: inProcess})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = srv.Stop(context.Background()) }) // some tests stop it themselves
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{srv.Addr()}, DisableCache: true})
+	stop = sync.OnceFunc(func() {
+		if err := srv.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{srv.Addr()}, DisableCache: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return srv, client
+	return client, stop
 }
 
 func newLimiter(t *testing.T, client rueidis.Client, c limit.Config) *limit.Limiter {
@@ -45,8 +51,8 @@ func newLimiter(t *testing.T, client rueidis.Client, c limit.Config) *limit.Limi
 func each(t *testing.T, test func(t *testing.T, l *limit.Limiter)) {
 	t.Parallel()
 	for name, client := range map[string]func(t *testing.T) rueidis.Client{
-		"redis-server": func(t *testing.T) rueidis.Client { _, c := startRedis(t, false); return c },
-		"in process":   func(t *testing.T) rueidis.Client { _, c := startRedis(t, true); return c },
+		"redis-server": func(t *testing.T) rueidis.Client { c, _ := startRedis(t, false); return c },
+		"in process":   func(t *testing.T) rueidis.Client { c, _ := startRedis(t, true); return c },
 		"local":        func(*testing.T) rueidis.Client { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +183,7 @@ func TestNothingIsAllowedWithoutABurst(t *testing.T) {
 
 func TestInstancesShareABucket(t *testing.T) {
 	t.Parallel()
-	_, client := startRedis(t, false)
+	client, _ := startRedis(t, false)
 	patient := limit.Config{Deadline: 10 * time.Second}
 	a, b := newLimiter(t, client, patient), newLimiter(t, client, patient)
 	if ok, _ := a.Allow(t.Context(), "like", "k", rare(1)); !ok {
@@ -190,7 +196,7 @@ func TestInstancesShareABucket(t *testing.T) {
 
 func TestBucketsLeaveRedisWhenTheyAreFull(t *testing.T) {
 	t.Parallel()
-	_, client := startRedis(t, false)
+	client, _ := startRedis(t, false)
 	l := newLimiter(t, client, limit.Config{Deadline: 10 * time.Second})
 	l.Allow(t.Context(), "like", "k", limit.Rate{Burst: 3, PerSecond: 2})
 	left, err := client.Do(t.Context(), client.B().Pttl().Key("{douyin:limit}:like:k").Build()).AsInt64()
@@ -201,14 +207,12 @@ func TestBucketsLeaveRedisWhenTheyAreFull(t *testing.T) {
 
 func TestDeadRedisLimitsLocally(t *testing.T) {
 	t.Parallel()
-	srv, client := startRedis(t, false)
+	client, stop := startRedis(t, false)
 	l := newLimiter(t, client, limit.Config{})
 	if ok, _ := l.Allow(t.Context(), "like", "k", rare(2)); !ok {
 		t.Fatal("refused while Redis works")
 	}
-	if err := srv.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	began := time.Now()
 	allowed := 0
 	for range 1000 {
@@ -227,7 +231,7 @@ func TestDeadRedisLimitsLocally(t *testing.T) {
 // A stopped process accepts connections and never answers: the worst kind of dead.
 func TestHangingRedisCostsThreeDeadlines(t *testing.T) {
 	t.Parallel()
-	_, client := startRedis(t, false)
+	client, _ := startRedis(t, false)
 	l := newLimiter(t, client, limit.Config{})
 	info, err := client.Do(t.Context(), client.B().Info().Section("server").Build()).ToString()
 	if err != nil {

@@ -32,7 +32,7 @@ func download(ctx context.Context, dir string, log *slog.Logger) (installation, 
 		RuntimePath(filepath.Join(scratch, "run")).
 		DataPath(filepath.Join(scratch, "data")).
 		Locale("none").
-		Port(freePort()).
+		Port(freePort(ctx)).
 		Logger(io.Discard))
 	done := make(chan error, 1)
 	go func() {
@@ -51,8 +51,8 @@ func download(ctx context.Context, dir string, log *slog.Logger) (installation, 
 }
 
 // freePort satisfies the library, which insists on a port nobody uses.
-func freePort() uint32 {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) uint32 {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0
 	}

@@ -62,7 +62,8 @@ func spawn(ctx context.Context, binary, dir string, opts Options) (*child, error
 		return nil, fmt.Errorf("free port %d: %w", port, err)
 	}
 	said := &tailBuffer{}
-	cmd := exec.Command(binary, arguments(port, dir, opts)...)
+	// ctx bounds the start; the child lives until stop.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, arguments(port, dir, opts)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	// A cache has nothing to save, so it need not be asked.
 	proc, err := embedded.StartChild(cmd, syscall.SIGKILL)

@@ -38,11 +38,13 @@ func openBackend(lock *embedded.Lock, sidecar bool) (*rooted, error) {
 // A directory that was begun with the second stays with it.
 func openMeta(lock *embedded.Lock, root string, sidecar bool) (meta.MetadataStorer, error) {
 	beside := lock.Path("metadata")
-	_, err := os.Stat(beside)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	switch _, err := os.Stat(beside); {
+	case err == nil:
+		sidecar = true
+	case !errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("look for metadata: %w", err)
 	}
-	if !sidecar && errors.Is(err, os.ErrNotExist) && attributesWork(root) {
+	if !sidecar && attributesWork(root) {
 		return meta.XattrMeta{}, nil
 	}
 	if err := makeDir(beside); err != nil {

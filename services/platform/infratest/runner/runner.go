@@ -109,7 +109,8 @@ func start(r *rig.Rig, signals <-chan os.Signal) ([]string, error) {
 
 // run runs the command in a process group of its own, which gets our signals.
 func run(words, env []string, signals <-chan os.Signal) error {
-	cmd := exec.Command(words[0], words[1:]...)
+	// Signals end the command, no context.
+	cmd := exec.CommandContext(context.Background(), words[0], words[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	child, err := embedded.StartChild(cmd, syscall.SIGTERM)

@@ -1,0 +1,247 @@
+package durability
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"douyin.dev/test/harness"
+	"douyin.dev/test/media"
+)
+
+// Load is what the clients do and how often the platform is killed meanwhile.
+type Load struct {
+	// Clients act at the same time, each as a user of its own.
+	Clients int
+	// Operations of all clients together.
+	Operations int
+	// Kills at random moments of the run.
+	Kills int
+	// Seed makes the choices of each client repeatable.
+	Seed uint64
+}
+
+// Platform is what is killed and restarted.
+type Platform interface {
+	URL() string
+	Kill() error
+	Restart(ctx context.Context) error
+}
+
+// Figures sum up a run.
+type Figures struct {
+	OK, Fail, Unknown int
+	// Retries are attempts after a lost answer, Downtime the longest time from a kill to ready.
+	Retries  int
+	Kills    int
+	Downtime time.Duration
+	Took     time.Duration
+}
+
+// String is the one line of a run.
+func (f Figures) String() string {
+	total := f.OK + f.Fail + f.Unknown
+	return fmt.Sprintf("operations=%d ok=%d fail=%d unknown=%d retries=%d kills=%d longest_downtime=%s took=%s rate=%.0f/s",
+		total, f.OK, f.Fail, f.Unknown, f.Retries, f.Kills, f.Downtime.Round(time.Millisecond), f.Took.Round(time.Millisecond),
+		float64(total)/f.Took.Seconds())
+}
+
+// World is who acts on what.
+type World struct {
+	actors []*actor
+	videos []int64
+}
+
+// videosPerClients is how many clients share a video of their own: few
+// videos, so that counters are contended.
+const videosPerClients = 8
+
+// Populate registers the users of a load, and lets every eighth publish a video.
+func Populate(ctx context.Context, url string, load Load) (*World, error) {
+	anonymous := harness.NewClient(url)
+	w := &World{actors: make([]*actor, load.Clients)}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
+	run := harness.Name("run")
+	for i := range w.actors {
+		group.Go(func() (err error) {
+			w.actors[i], err = newActor(ctx, anonymous, fmt.Sprintf("%s-%d", run, i), i%videosPerClients == 0)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("populate: %w", err)
+	}
+	for i, a := range w.actors {
+		a.world, a.random = w, rand.New(rand.NewPCG(load.Seed, uint64(i)))
+		w.videos = append(w.videos, a.videos...)
+	}
+	return w, nil
+}
+
+func newActor(ctx context.Context, anonymous *harness.Client, name string, publishes bool) (*actor, error) {
+	answer, err := anonymous.Post(ctx, "/douyin/user/register/", "username", name[len("run_"):], "password", "secret")
+	if err != nil {
+		return nil, err
+	}
+	var session struct {
+		UserID int64  `json:"user_id"`
+		Token  string `json:"token"`
+	}
+	if err := decode(answer, &session); err != nil {
+		return nil, err
+	}
+	a := &actor{id: session.UserID, name: name, client: anonymous.WithToken(session.Token)}
+	if !publishes {
+		return a, nil
+	}
+	file, err := media.Draw()
+	if err != nil {
+		return nil, err
+	}
+	answer, err = a.client.Do(ctx, harness.Call{Path: "/douyin/publish/action/", Parts: []harness.Part{
+		{Name: "data", FileName: "v.mp4", Content: file}, {Name: "title", Content: []byte(name)},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if answer.Code() != 0 {
+		return nil, fmt.Errorf("publish: %s", answer)
+	}
+	published, err := a.published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, video := range published {
+		a.videos = append(a.videos, video.ID)
+	}
+	return a, nil
+}
+
+// Run lets all clients act until the operations are done, and kills the
+// platform on the way. The history is complete when it returns.
+func (w *World) Run(ctx context.Context, platform Platform, load Load) (History, Figures, error) {
+	began := time.Now()
+	var figures Figures
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	due := load.killsAfter()
+	kills := make(chan struct{}, load.Kills)
+	var started atomic.Int64
+	var clients sync.WaitGroup
+	for _, a := range w.actors {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				n := started.Add(1)
+				if n > int64(load.Operations) {
+					return
+				}
+				for range due[n] {
+					kills <- struct{}{}
+				}
+				a.act(ctx)
+			}
+		})
+	}
+	watching, stopWatching := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	var negative []string
+	watcher.Go(func() { negative = w.watch(watching) })
+
+	done := make(chan struct{})
+	go func() { clients.Wait(); close(done) }()
+	var failed error
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-kills:
+			downtime, err := killAndRestart(ctx, platform)
+			if err != nil {
+				failed = errors.Join(failed, err)
+				cancel()
+			}
+			figures.Kills++
+			figures.Downtime = max(figures.Downtime, downtime)
+		}
+	}
+	stopWatching()
+	watcher.Wait()
+
+	history := History{Negative: negative}
+	for _, a := range w.actors {
+		history.Operations = append(history.Operations, a.operations...)
+		figures.Retries += a.retries
+	}
+	for _, op := range history.Operations {
+		switch op.Outcome {
+		case OK:
+			figures.OK++
+		case Fail:
+			figures.Fail++
+		case Unknown:
+			figures.Unknown++
+		}
+	}
+	figures.Took = time.Since(began)
+	return history, figures, failed
+}
+
+// killsAfter draws after how many operations the platform is killed: never at
+// the very beginning or end, where nothing is under way.
+func (l Load) killsAfter() map[int64]int {
+	random := rand.New(rand.NewPCG(l.Seed, 0xdead))
+	due := map[int64]int{}
+	for range l.Kills {
+		due[int64(l.Operations/20+random.IntN(max(l.Operations*9/10, 1)))]++
+	}
+	return due
+}
+
+func killAndRestart(ctx context.Context, platform Platform) (time.Duration, error) {
+	began := time.Now()
+	if err := platform.Kill(); err != nil {
+		return 0, err
+	}
+	if err := platform.Restart(ctx); err != nil {
+		return 0, err
+	}
+	return time.Since(began), nil
+}
+
+// watch reads counters until ctx ends and returns those that were negative.
+func (w *World) watch(ctx context.Context) []string {
+	var negative []string
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return negative
+		case <-tick.C:
+		}
+		a := w.actors[i%len(w.actors)]
+		user, err := a.user(ctx)
+		if err != nil {
+			continue // down, most likely
+		}
+		read := userCounts(user)
+		if videos, err := a.published(ctx); err == nil {
+			for _, video := range videos {
+				read = append(read, videoCounts(video)...)
+			}
+		}
+		for _, counter := range read {
+			if counter.Read < 0 {
+				negative = append(negative, counter.Name)
+			}
+		}
+	}
+}
