@@ -28,14 +28,16 @@ func (f *face) newRESTMux(s Servers) (*runtime.ServeMux, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithWriteContentLength(),
 	)
+	// The mux tries its routes one after the other, the last registered first:
+	// what is called most comes last.
 	ctx := context.Background() // registration in process neither waits nor calls
 	err := errors.Join(
-		apiv1.RegisterFeedServiceHandlerServer(ctx, mux, s.Feed),
-		apiv1.RegisterUserServiceHandlerServer(ctx, mux, s.User),
-		apiv1.RegisterVideoServiceHandlerServer(ctx, mux, s.Video),
-		apiv1.RegisterInteractionServiceHandlerServer(ctx, mux, s.Interaction),
-		apiv1.RegisterRelationServiceHandlerServer(ctx, mux, s.Relation),
 		apiv1.RegisterMessageServiceHandlerServer(ctx, mux, s.Message),
+		apiv1.RegisterVideoServiceHandlerServer(ctx, mux, s.Video),
+		apiv1.RegisterRelationServiceHandlerServer(ctx, mux, s.Relation),
+		apiv1.RegisterUserServiceHandlerServer(ctx, mux, s.User),
+		apiv1.RegisterInteractionServiceHandlerServer(ctx, mux, s.Interaction),
+		apiv1.RegisterFeedServiceHandlerServer(ctx, mux, s.Feed),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("register services: %w", err)

@@ -86,7 +86,7 @@ func (s *Service) catchUp(ctx context.Context, sub *subscriber, stream *connect.
 			if err := stream.Send(&messagev1.SubscribeResponse{Message: e.proto(sub.userID), CursorMs: e.SentAtMs}); err != nil {
 				return sent, err
 			}
-			sub.cursor.Store(e.SentAtMs+1)
+			sub.cursor.Store(e.SentAtMs)
 			sent = true
 		}
 		if len(entries) < followPage || s.isDraining() {

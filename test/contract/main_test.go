@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -21,7 +22,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// parallel is how many tests run at once, unless -parallel says otherwise:
+// they wait for the server more than they compute.
+const parallel = "8"
+
 func run(m *testing.M) (int, error) {
+	given := false
+	flag.Parse()
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", parallel); err != nil {
+			return 1, err
+		}
+	}
 	dir, err := os.MkdirTemp("", "douyin-contract-")
 	if err != nil {
 		return 1, err

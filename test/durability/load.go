@@ -158,10 +158,10 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 	done := make(chan struct{})
 	go func() { clients.Wait(); close(done) }()
 	var failed error
-	for running := true; running; {
+	for running := true; running || len(kills) > 0 && failed == nil; {
 		select {
 		case <-done:
-			running = false
+			running, done = false, nil
 		case <-kills:
 			downtime, err := killAndRestart(ctx, platform)
 			if err != nil {

@@ -107,7 +107,7 @@ func (c *Cache[K, V]) land(f *flight[K, V], got map[K]entry[V], err error) {
 		switch {
 		case !ok:
 		case barred && e.compare(changed) < 0:
-			_ = changed
+			c.outdated(k, changed)
 		case !barred && f.live && f.epoch == c.epoch:
 			c.keep(k, e)
 		}

@@ -1,0 +1,203 @@
+package pg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"connectrpc.com/connect"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/infratest"
+	"douyin.dev/services/platform/pg"
+	"douyin.dev/services/platform/pg/pgtest"
+)
+
+func TestMain(m *testing.M) { infratest.Main(m) }
+
+func TestMigratingTwiceAndSideBySideIsHarmless(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := pg.Migrate(t.Context(), db, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The schema must be able to move to Citus: every key contains the column its
+// table is distributed by.
+func TestEveryKeyOfThePlatformsTablesHoldsTheirDistributionColumn(t *testing.T) {
+	t.Parallel()
+	pgtest.CheckDistribution(t, pgtest.New(t, nil))
+}
+
+func TestBatcherSharesARunAmongThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		runs, gate := 0, make(chan struct{})
+		b := pg.NewBatcher(64, nil, func(_ context.Context, qs []int) ([]int, error) {
+			if runs++; runs == 1 {
+				<-gate
+			}
+			out := make([]int, len(qs))
+			for i, q := range qs {
+				out[i] = q * 2
+			}
+			return out, nil
+		})
+		var wg sync.WaitGroup
+		call := func(i int) {
+			wg.Go(func() {
+				if got, err := b.Do(t.Context(), i); err != nil || got != i*2 {
+					t.Errorf("Do(%d) = %d, %v", i, got, err)
+				}
+			})
+		}
+		call(1)
+		synctest.Wait() // the first run is under way
+		for i := 2; i <= 50; i++ {
+			call(i)
+		}
+		synctest.Wait() // the others wait
+		close(gate)
+		wg.Wait()
+		if runs != 2 {
+			t.Errorf("one call and 49 that waited for it took %d runs, want 2", runs)
+		}
+	})
+}
+
+func TestBatcherNeverRunsEqualKeysTogether(t *testing.T) {
+	t.Parallel()
+	b := pg.NewBatcher(64, func(q int) any { return q % 3 }, func(_ context.Context, qs []int) ([]int, error) {
+		seen := map[int]bool{}
+		for _, q := range qs {
+			if seen[q%3] {
+				return nil, fmt.Errorf("key %d twice in one run", q%3)
+			}
+			seen[q%3] = true
+		}
+		return qs, nil
+	})
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			if _, err := b.Do(t.Context(), i); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestOneBadQueryFailsOnlyItself(t *testing.T) {
+	t.Parallel()
+	bad := errors.New("bad")
+	b := pg.NewBatcher(64, nil, func(_ context.Context, qs []int) ([]int, error) {
+		for _, q := range qs {
+			if q == 7 {
+				return nil, bad
+			}
+		}
+		return qs, nil
+	})
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if _, err := b.Do(t.Context(), i); (i == 7) != errors.Is(err, bad) {
+				t.Errorf("Do(%d): %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestAPanicInARunIsAnErrorForItsCallersOnly(t *testing.T) {
+	t.Parallel()
+	b := pg.NewBatcher(1, nil, func(_ context.Context, qs []int) ([]int, error) {
+		if qs[0] == 1 {
+			panic("one")
+		}
+		return qs, nil
+	})
+	if _, err := b.Do(t.Context(), 1); err == nil {
+		t.Error("a panicking run gave no error")
+	}
+	if _, err := b.Do(t.Context(), 2); err != nil {
+		t.Errorf("the next run failed: %v", err)
+	}
+}
+
+func TestSameKeySameAnswerAndOneEffect(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	var mu sync.Mutex
+	effects := 0
+	call := func(key, request string) (string, error) {
+		answer := &wrapperspb.StringValue{}
+		err := pg.Once(t.Context(), db, 1, key, wrapperspb.String(request), answer, func(pgx.Tx) error {
+			mu.Lock()
+			defer mu.Unlock()
+			effects++
+			answer.Value = fmt.Sprint("effect ", effects)
+			return nil
+		})
+		return answer.GetValue(), err
+	}
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if got, err := call("k", "a"); err != nil || got != "effect 1" {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if effects != 1 {
+		t.Errorf("16 calls with one key had %d effects", effects)
+	}
+	_, err := call("k", "other")
+	if f, ok := fault.As(err); !ok || f.Code() != connect.CodeInvalidArgument || f.Violations()[0].Field != "idempotency_key" {
+		t.Errorf("the key with another request gave %v", err)
+	}
+}
+
+func TestAFailedEffectLeavesTheKeyFree(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	bad := errors.New("bad")
+	request, answer := wrapperspb.String("a"), &wrapperspb.StringValue{}
+	err := pg.Once(t.Context(), db, 1, "k", request, answer, func(pgx.Tx) error { return bad })
+	if !errors.Is(err, bad) {
+		t.Fatalf("got %v", err)
+	}
+	ran := false
+	if err := pg.Once(t.Context(), db, 1, "k", request, answer, func(pgx.Tx) error { ran = true; return nil }); err != nil || !ran {
+		t.Errorf("the retry ran: %t, %v", ran, err)
+	}
+}
+
+func TestAPostgresThatIsDownIsUnavailable(t *testing.T) {
+	t.Parallel()
+	db, err := pg.Open(t.Context(), pg.Config{DSN: "postgres://nobody@127.0.0.1:1/none", Service: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if got := fault.CodeOf(pg.Fault(db.Ping(t.Context()))); got != connect.CodeUnavailable {
+		t.Errorf("got %v", got)
+	}
+	if own := fault.NotFound("x"); pg.Fault(own) != error(own) {
+		t.Error("a fault was replaced")
+	}
+}

@@ -1,0 +1,81 @@
+package durability_test
+
+import (
+	"cmp"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"douyin.dev/test/durability"
+	"douyin.dev/test/harness"
+)
+
+// setting reads a number from the environment.
+func setting(t *testing.T, name string, def int) int {
+	t.Helper()
+	n, err := strconv.Atoi(cmp.Or(os.Getenv(name), strconv.Itoa(def)))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// What was acknowledged outlives SIGKILL, once, and the counters agree.
+//
+//	DOUYIN_OPS    operations, 2000 by default; the full run has 100000
+//	DOUYIN_KILLS  kills, 2 by default; the full run has 20
+//	DOUYIN_SEED   of the clients' choices; the time by default
+func TestAcknowledgedOutlivesKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts and kills the platform")
+	}
+	load := durability.Load{
+		Clients: 64, Operations: setting(t, "DOUYIN_OPS", 2000), Kills: setting(t, "DOUYIN_KILLS", 2),
+		Seed: uint64(setting(t, "DOUYIN_SEED", int(time.Now().Unix()))),
+	}
+	server := harness.ForTest(t, harness.Options{Args: slices.Concat(harness.DefaultArgs(), harness.LoadArgs())})
+	if server.External() {
+		t.Skip("kills the platform, and DOUYIN_URL names one that is not ours")
+	}
+	world, err := durability.Populate(t.Context(), server.URL(), load)
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, figures, err := world.Run(t.Context(), server, load)
+	if err != nil {
+		t.Fatal(err)
+	}
+	violations := settled(t, world, history)
+	t.Logf("seed=%d %s violations=%d", load.Seed, figures, len(violations))
+	const most = 50
+	for _, violation := range violations[:min(most, len(violations))] {
+		t.Errorf("%s: %s", violation.Rule, violation.Text)
+	}
+	if figures.Kills != load.Kills {
+		t.Errorf("killed %d times, want %d", figures.Kills, load.Kills)
+	}
+	if figures.OK < load.Operations/2 {
+		t.Errorf("only %d of %d operations were acknowledged: the run shows little", figures.OK, load.Operations)
+	}
+}
+
+// settled reads the state until the workers have caught up, and returns what is
+// broken for good. Only counters may lag: whatever else is wrong stays wrong,
+// but is read again with them.
+func settled(t *testing.T, world *durability.World, history durability.History) []durability.Violation {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		state, err := world.Read(t.Context(), history)
+		if err != nil {
+			t.Fatal(err)
+		}
+		violations := durability.Check(history, state)
+		lagging := slices.ContainsFunc(violations, func(v durability.Violation) bool { return v.Rule == "C1" })
+		if !lagging || time.Now().After(deadline) {
+			return violations
+		}
+	}
+}
