@@ -49,6 +49,8 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5
 )
 
+require github.com/bits-and-blooms/bitset v1.24.4 // indirect
+
 require (
 	connectrpc.com/connect/v2 v2.0.0 // indirect
 	douyin.dev/gen v0.0.0
@@ -153,8 +155,8 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20261026165753-2ffab32bce7e // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
-	google.golang.org/grpc v1.84.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
+	google.golang.org/grpc v1.84.0
+	google.golang.org/protobuf v1.36.12
 )
 
 replace douyin.dev/gen => ../gen

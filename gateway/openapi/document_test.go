@@ -15,8 +15,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/descriptorpb"
 
+	"douyin.dev/gen"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 
 	"douyin.dev/gateway/numjson"
@@ -200,7 +205,31 @@ func TestStreamAndUploadHaveTheirTypes(t *testing.T) {
 	}
 }
 
-// TestCommentsAreThere fails when the embedded descriptors are older than the protos.
+// TestEmbeddedDescriptorsAreThoseLinkedIn fails when gen/douyin.binpb is older
+// than the generated code beside it.
+func TestEmbeddedDescriptorsAreThoseLinkedIn(t *testing.T) {
+	t.Parallel()
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := proto.Unmarshal(gen.PublicAPI, set); err != nil {
+		t.Fatal(err)
+	}
+	if len(set.GetFile()) == 0 {
+		t.Fatal("no files")
+	}
+	for _, embedded := range set.GetFile() {
+		file, err := protoregistry.GlobalFiles.FindFileByPath(embedded.GetName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		linked := protodesc.ToFileDescriptorProto(file)
+		// Only comments may differ, and the Go package that generation sets.
+		embedded.SourceCodeInfo, embedded.Options, linked.Options = nil, nil, nil
+		if diff := cmp.Diff(linked, embedded, protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-linked +embedded)\n%s", embedded.GetName(), diff)
+		}
+	}
+}
+
 func TestCommentsAreThere(t *testing.T) {
 	t.Parallel()
 	_, doc := document(t)

@@ -13,7 +13,13 @@ import (
 // needed are the parameters without which a call is refused.
 var needed = []string{
 	"username", "password", "old_password", "new_password",
-	"video_id", "comment_id", "to_user_id", "comment_text", "content", "action_type", "data", "title",
+	"video_id", "comment_id", "to_user_id", "comment_text", "content",
+}
+
+// restOnly is what the REST face says of a parameter where it takes more than
+// the RPC behind it.
+var restOnly = map[string]string{
+	"latest_time": "Only videos published strictly before this, in Unix seconds, milliseconds, microseconds or nanoseconds by magnitude (below 1e11, 1e14, 1e17, from there); absent, 0, negative, future or not a number means now.",
 }
 
 // lengths are the characters a text parameter may have.
@@ -56,7 +62,7 @@ func (b *builder) inputs(op *operation) []input {
 			fd := fields.Get(i)
 			name := string(fd.Name())
 			if times[name]++; times[name] == 1 && plain(fd) {
-				all = append(all, input{name: name, about: b.comments.of(fd), schema: paramSchema(fd), required: slices.Contains(needed, name)})
+				all = append(all, input{name: name, about: b.about(fd), schema: paramSchema(fd), required: slices.Contains(needed, name)})
 			}
 		}
 	}
@@ -66,6 +72,13 @@ func (b *builder) inputs(op *operation) []input {
 		}
 	}
 	return all
+}
+
+func (b *builder) about(fd protoreflect.FieldDescriptor) string {
+	if text, ok := restOnly[string(fd.Name())]; ok {
+		return text
+	}
+	return b.comments.of(fd)
 }
 
 func actionInput(op *operation) input {
@@ -147,7 +160,7 @@ func uploadBody() object {
 	}
 	return object{"required": true, "content": object{"multipart/form-data": object{"schema": object{
 		"type":     "object",
-		"required": list{"data", "title"},
+		"required": list{"data"},
 		"properties": object{
 			"data":            object{"type": "string", "contentMediaType": "application/octet-stream", "description": "The video file. The order of the parts, its type and its name do not matter."},
 			"title":           text("At most 100 characters.", 100),

@@ -16,7 +16,7 @@ func (b *builder) responses(op *operation) object {
 			"text/event-stream": object{"schema": object{"type": "string"}},
 			"application/json":  object{"schema": b.answer(rpc.Output())},
 		}
-		about = "Server-Sent Events: each event's data is a Message as JSON, and its id is the cursor to go on after. JSON with status_code when the call is refused."
+		about = "Server-Sent Events: an event named message has a Message as JSON for its data, one named alive is a sign of life, and the id of either is the cursor to go on after (or Last-Event-ID). JSON with status_code when the call is refused."
 	}
 	return object{
 		"200": object{"description": about, "content": answer},

@@ -8,27 +8,20 @@ import (
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	"douyin.dev/services/platform/fault"
-	"douyin.dev/services/platform/pg"
 )
 
 // maxIDs bounds a batch read.
 const maxIDs = 1000
 
-// Deps is what a Service needs.
-type Deps struct {
-	// DB holds the tables of this package's migrations.
-	DB *pg.DB
-}
-
 // Service implements the CounterService. It is safe for concurrent use.
 type Service struct {
-	store store
+	counts *Counts
 }
 
 var _ counterv1connect.CounterServiceHandler = (*Service)(nil)
 
 // New returns a Service.
-func New(d Deps) *Service { return &Service{store: store{d.DB}} }
+func New(counts *Counts) *Service { return &Service{counts} }
 
 // BatchGetVideoCounts implements counterv1connect.CounterServiceHandler.
 func (s *Service) BatchGetVideoCounts(ctx context.Context, req *counterv1.BatchGetVideoCountsRequest) (*counterv1.BatchGetVideoCountsResponse, error) {
@@ -36,11 +29,12 @@ func (s *Service) BatchGetVideoCounts(ctx context.Context, req *counterv1.BatchG
 	if err != nil || len(ids) == 0 {
 		return &counterv1.BatchGetVideoCountsResponse{}, err
 	}
-	known, err := s.store.videoCounts(ctx, ids)
+	known, err := s.counts.videos.GetMany(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read video counts: %w", err)
 	}
-	return &counterv1.BatchGetVideoCountsResponse{Counts: complete(ids, known, videoCount.proto)}, nil
+	none := func(id int64) *counterv1.VideoCounts { return &counterv1.VideoCounts{VideoId: id} }
+	return &counterv1.BatchGetVideoCountsResponse{Counts: complete(ids, known, none)}, nil
 }
 
 // BatchGetUserCounts implements counterv1connect.CounterServiceHandler.
@@ -49,11 +43,12 @@ func (s *Service) BatchGetUserCounts(ctx context.Context, req *counterv1.BatchGe
 	if err != nil || len(ids) == 0 {
 		return &counterv1.BatchGetUserCountsResponse{}, err
 	}
-	known, err := s.store.userCounts(ctx, ids)
+	known, err := s.counts.users.GetMany(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read user counts: %w", err)
 	}
-	return &counterv1.BatchGetUserCountsResponse{Counts: complete(ids, known, userCount.proto)}, nil
+	none := func(id int64) *counterv1.UserCounts { return &counterv1.UserCounts{UserId: id} }
+	return &counterv1.BatchGetUserCountsResponse{Counts: complete(ids, known, none)}, nil
 }
 
 // distinct checks a list of ids and sorts out repeated ones.
@@ -66,10 +61,12 @@ func distinct(field string, ids []int64) ([]int64, error) {
 }
 
 // complete answers one entry for each id; one without a row counts nothing.
-func complete[R, P any](ids []int64, known map[int64]R, proto func(R, int64) P) []P {
-	out := make([]P, len(ids))
+func complete[P any](ids []int64, known map[int64]*P, nothing func(int64) *P) []*P {
+	out := make([]*P, len(ids))
 	for i, id := range ids {
-		out[i] = proto(known[id], id)
+		if out[i] = known[id]; out[i] == nil {
+			out[i] = nothing(id)
+		}
 	}
 	return out
 }

@@ -55,7 +55,7 @@ func TestEventsAreCounted(t *testing.T) {
 
 func TestTooManyIdsAreRefusedByName(t *testing.T) {
 	t.Parallel()
-	s := New(Deps{}) // refused before the database is asked
+	s := New(nil) // refused before the database is asked
 	_, videoErr := s.BatchGetVideoCounts(t.Context(), &counterv1.BatchGetVideoCountsRequest{VideoIds: make([]int64, 1001)})
 	_, userErr := s.BatchGetUserCounts(t.Context(), &counterv1.BatchGetUserCountsRequest{UserIds: make([]int64, 1001)})
 	for field, err := range map[string]error{"video_ids": videoErr, "user_ids": userErr} {

@@ -9,6 +9,9 @@
 // It asks nobody: it only listens to LikeChanged, CommentChanged, FollowChanged
 // and VideoChanged.
 //
+// Reads come through the cache. A count changes in Postgres, then in the cache,
+// by version: an older count never replaces a newer one.
+//
 // # Why no count is ever negative
 //
 // A count is a sum over things that are there or not: a like per (user, video),

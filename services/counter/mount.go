@@ -30,13 +30,22 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	redis, err := rt.Redis(ctx)
+	if err != nil {
+		return err
+	}
+	counts, err := NewCounts(db, redis)
+	if err != nil {
+		return err
+	}
+	rt.Go("cache", counts.Run)
 	if c.Apply {
-		worker := NewWorker(db, rt.Log)
+		worker := NewWorker(db, counts, rt.Log)
 		rt.Go("events", func(ctx context.Context) error {
 			return rt.Bus().Consume(ctx, worker.Subscription())
 		})
 		rt.Go("forget", worker.Forget)
 	}
-	rt.Handle(counterv1connect.NewCounterServiceHandler(New(Deps{DB: db}), rt.HandlerOptions()))
+	rt.Handle(counterv1connect.NewCounterServiceHandler(New(counts), rt.HandlerOptions()))
 	return nil
 }

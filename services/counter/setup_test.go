@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/rueidis"
 	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/services/platform/bus"
@@ -31,10 +32,22 @@ func setup(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	db := pgtest.New(t, tables)
-	return &bundle{Service: New(Deps{DB: db}), Worker: newWorker(db), db: db}
+	return &bundle{Service: New(newCounts(t, db, nil)), Worker: newWorker(t, db, nil), db: db}
 }
 
-func newWorker(db *pg.DB) *Worker { return NewWorker(db, slog.New(slog.DiscardHandler)) }
+func newCounts(t *testing.T, db *pg.DB, redis rueidis.Client) *Counts {
+	t.Helper()
+	counts, err := NewCounts(db, redis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+func newWorker(t *testing.T, db *pg.DB, redis rueidis.Client) *Worker {
+	t.Helper()
+	return NewWorker(db, newCounts(t, db, redis), slog.New(slog.DiscardHandler))
+}
 
 // messageOf is an event as the bus delivers it.
 func messageOf(t *testing.T, id string, event proto.Message) bus.Message {

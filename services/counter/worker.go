@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,12 +28,15 @@ const (
 // Worker applies events to the counts. It is safe for concurrent use, and any
 // number of workers may share the tables.
 type Worker struct {
-	db  *pg.DB
-	log *slog.Logger
+	db     *pg.DB
+	counts *Counts
+	log    *slog.Logger
 }
 
 // NewWorker returns a Worker on the tables of this package's migrations.
-func NewWorker(db *pg.DB, log *slog.Logger) *Worker { return &Worker{db: db, log: log} }
+func NewWorker(db *pg.DB, counts *Counts, log *slog.Logger) *Worker {
+	return &Worker{db: db, counts: counts, log: log}
+}
 
 // Subscription returns what the worker listens to.
 func (w *Worker) Subscription() bus.Subscription {
@@ -42,11 +47,20 @@ func (w *Worker) Subscription() bus.Subscription {
 	return bus.Subscription{Group: consumer, Topics: topics, BatchSize: batchSize, Handle: w.Apply}
 }
 
-// Apply applies the events of a batch that were not applied before.
+// Apply applies the events of a batch that were not applied before, then tells
+// the cache. A worker may die in between: so the cache is told of every row the
+// batch is about, also when it comes again and nothing of it is fresh.
 func (w *Worker) Apply(ctx context.Context, batch []bus.Message) error {
-	err := w.db.InTx(ctx, func(tx pgx.Tx) error { return applyIn(ctx, tx, batch) })
+	about, err := fold(batch)
 	if err != nil {
+		return err
+	}
+	if err := w.db.InTx(ctx, func(tx pgx.Tx) error { return applyIn(ctx, tx, batch) }); err != nil {
 		return fmt.Errorf("apply events: %w", err)
+	}
+	err = w.counts.refresh(ctx, slices.Collect(maps.Keys(about.videos)), slices.Collect(maps.Keys(about.users)))
+	if err != nil {
+		return fmt.Errorf("refresh counts: %w", err)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func deliver(ctx context.Context, w *Worker, random *rand.Rand, partition []bus.
 func TestTwoWorkersCountExactly(t *testing.T) {
 	b := setup(t)
 	h := newHistory(t, 7, 1500)
-	workers := []*Worker{b.Worker, newWorker(b.db)}
+	workers := []*Worker{b.Worker, newWorker(t, b.db, nil)}
 	ctx, done := context.WithCancel(t.Context())
 	var watching, working sync.WaitGroup
 	watching.Go(func() {

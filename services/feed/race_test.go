@@ -304,3 +304,69 @@ func TestAfterGoesOnBehindAVanishedEntry(t *testing.T) {
 		t.Errorf("rest (-want +got):\n%s", diff)
 	}
 }
+
+// TestVideoDeletedWhileItIsPushedIsGone: the deletion is handled while there is
+// no timeline that could remember it, the timeline is rebuilt, then the push arrives.
+func TestVideoDeletedWhileItIsPushedIsGone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, newRedis(t), 10, 100)
+	reader, author := b.user(1), b.user(2)
+	b.follow(reader, author, true)
+	b.deliver(t)
+	video := b.publish(author, 1)
+	b.once("ListFollowers", func() {
+		b.remove(video)
+		b.deliver(t)
+		b.read(t, reader, 5)
+	})
+	b.deliver(t)
+	if got := b.read(t, reader, 5); len(got) != 0 {
+		t.Errorf("a deleted video is in the feed: %v", got)
+	}
+}
+
+func TestDeletionFromAFullFeedBringsBackTheNextOlder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, newRedis(t), 3, 100)
+	reader, author := b.user(1), b.user(2)
+	b.follow(reader, author, true)
+	b.deliver(t)
+	b.read(t, reader, 5)
+	for range 5 {
+		b.publish(author, 1)
+	}
+	b.deliver(t)
+	b.remove(4)
+	b.deliver(t)
+	if diff := cmp.Diff(b.feed(reader, 3), b.read(t, reader, 5), entries); diff != "" {
+		t.Errorf("feed (-want +got):\n%s", diff)
+	}
+}
+
+// TestTimelineMadeBehindTheMarkingIsMarked: the walk over the followers has
+// passed a reader when the reader's timeline is made.
+func TestTimelineMadeBehindTheMarkingIsMarked(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, newRedis(t), 10, 0)
+	star := b.user(9)
+	for n := 1; n <= 4; n++ {
+		b.follow(b.user(n), star, true)
+	}
+	b.deliver(t)
+	b.publish(star, 1)
+	listed := 0
+	b.between = func(call string) {
+		if call != "ListFollowers" {
+			return
+		}
+		if listed++; listed == 3 { // once to count, then the second page of the walk
+			b.read(t, b.user(1), 5)
+		}
+	}
+	b.deliver(t)
+	b.publish(star, 1)
+	b.deliver(t)
+	if diff := cmp.Diff(b.feed(b.user(1), 10), b.read(t, b.user(1), 5), entries); diff != "" {
+		t.Errorf("feed (-want +got):\n%s", diff)
+	}
+}

@@ -162,7 +162,8 @@ type stream struct {
 // subscribe opens a stream; a negative after means from now on. hang up.
 func (i *instance) subscribe(t *testing.T, userID, after int64) *stream {
 	t.Helper()
-	ctx, cancel := context.WithCancel(as(t.Context(), userID))
+	// A message that never comes fails the test instead of hanging it.
+	ctx, cancel := context.WithTimeout(as(t.Context(), userID), 30*time.Second)
 	t.Cleanup(cancel)
 	req := &messagev1.SubscribeRequest{}
 	if after >= 0 {

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	userv1 "douyin.dev/gen/douyin/user/v1"
-
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/pg"
 )
 

@@ -195,3 +195,28 @@ func TestWithoutPostgresKnownSessionsGoOn(t *testing.T) {
 	_, err = s.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: known})
 	wantCode(t, err, connect.CodeUnavailable)
 }
+
+func TestHangingPostgresIsLikeNone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, known := b.register(t, "ada", "p")
+	unknown := b.login(t, "ada", "p")
+	first := verified(t, b.Service, known)
+	hang, err := b.db.RW().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hang.Exec(t.Context(), `LOCK TABLE session IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Advance(believed)
+	if got := verified(t, b.Service, known); got.GetViewerToken() != first.GetViewerToken() {
+		t.Error("a new viewer token was signed without asking Postgres")
+	}
+	_, err = b.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: unknown})
+	wantCode(t, err, connect.CodeUnavailable)
+	if err := hang.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	verified(t, b.Service, unknown)
+}

@@ -17,6 +17,8 @@ const (
 	// believed is how long a session is taken for live without asking Postgres.
 	// With what the gateway keeps it stays under the 5 s of a revocation.
 	believed = 2 * time.Second
+	// patience is how long Postgres may take before it counts as down.
+	patience = time.Second
 	// viewerTTL is the life of a viewer token.
 	viewerTTL = 10 * time.Minute
 	// viewerRenew is what is left of a viewer token when a new one is signed.
@@ -70,7 +72,7 @@ func (s *sessions) find(ctx context.Context, key sessionKey) (*liveSession, erro
 	if known != nil && asked.Sub(known.seen) < believed && s.usable(known, asked) {
 		return known, nil
 	}
-	ends, err := s.checks.Do(ctx, key)
+	ends, err := s.ask(ctx, key)
 	if err != nil {
 		return s.withoutPostgres(known, asked, err)
 	}
@@ -84,6 +86,18 @@ func (s *sessions) find(ctx context.Context, key sessionKey) (*liveSession, erro
 	}
 	s.cache.Set(key, live)
 	return live, nil
+}
+
+// ask returns when a session ends: the zero time for one that is not there. A
+// Postgres that hangs is fault.Unavailable like one that is gone.
+func (s *sessions) ask(ctx context.Context, key sessionKey) (time.Time, error) {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ends, err := s.checks.Do(limited, key)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return time.Time{}, fault.Unavailable(err)
+	}
+	return ends, err
 }
 
 // withoutPostgres decides when nobody can say whether the session was ended.

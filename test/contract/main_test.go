@@ -51,7 +51,8 @@ func run(m *testing.M) (int, error) {
 		}
 	}
 	if code != 0 {
-		return code, fmt.Errorf("log and data are kept in %s: %w", dir, err)
+		fmt.Fprintln(os.Stderr, "log and data are kept in", dir)
+		return code, err
 	}
 	return 0, os.RemoveAll(dir)
 }

@@ -107,6 +107,7 @@ func TestPollingMissesNothingUnderABurst(t *testing.T) {
 	for i := range sent {
 		group.Go(func() { b.say(t, a.id, "n"+strconv.Itoa(i)) })
 	}
+	defer group.Wait() // also when this test gives up
 	done := make(chan struct{})
 	go func() { group.Wait(); close(done) }()
 	var got []string

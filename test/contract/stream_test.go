@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -227,14 +228,14 @@ func TestBurstReachesSubscribersInOrderAndOnce(t *testing.T) {
 	everySubscriber(t, func(ctx context.Context, t *testing.T, s subscriber, me, peer *person) {
 		const each = 8
 		next := s.open(ctx, t, me, "0")
-		sent := make(chan struct{})
-		go func() { // ends when both have sent; received below
-			defer close(sent)
+		var sending sync.WaitGroup
+		defer sending.Wait() // also when this test gives up
+		sending.Go(func() {
 			for i := range each {
 				peer.say(t, me.id, fmt.Sprint("p", i))
 				me.say(t, peer.id, fmt.Sprint("m", i))
 			}
-		}()
+		})
 		var got []int64
 		last := int64(0)
 		for range 2 * each {
@@ -244,7 +245,7 @@ func TestBurstReachesSubscribersInOrderAndOnce(t *testing.T) {
 			}
 			got, last = append(got, m.ID), m.CreateTime
 		}
-		<-sent
+		sending.Wait()
 		if want := ids(t, me.mustGet(t, "/douyin/message/chat/", "to_user_id", text(peer.id)), "message_list"); !slices.Equal(got, want) {
 			t.Errorf("got %v, want the chat %v", got, want)
 		}

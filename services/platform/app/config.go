@@ -51,7 +51,18 @@ const EnvPrefix = "DOUYIN"
 // parse fills config and the component's own settings from flags and
 // environment. A component's flags begin with its name.
 func parse(name string, config *Config, component any, args []string) error {
-	options := []kong.Option{
+	parser, err := kong.New(config, options(name, component)...)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}
+
+func options(name string, component any) []kong.Option {
+	all := []kong.Option{
 		kong.Name(name),
 		kong.Description("Part of the douyin mesh. Every flag is also an environment variable."),
 		kong.DefaultEnvars(EnvPrefix),
@@ -62,16 +73,35 @@ func parse(name string, config *Config, component any, args []string) error {
 		if _, whole := component.(Whole); whole {
 			prefix = ""
 		}
-		options = append(options, kong.Embed(component, fmt.Sprintf(`prefix:"%s"`, prefix)))
+		all = append(all, kong.Embed(component, fmt.Sprintf(`prefix:"%s"`, prefix)))
 	}
-	parser, err := kong.New(config, options...)
+	return all
+}
+
+// Setting is one setting, for the documentation.
+type Setting struct {
+	Flag, Env, Default, Help string
+}
+
+// Settings lists the settings of a process that runs the component, in order.
+func Settings(name string, component any) ([]Setting, error) {
+	var config Config
+	parser, err := kong.New(&config, options(name, component)...)
 	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	if _, err := parser.Parse(args); err != nil {
-		return fmt.Errorf("configuration: %w", err)
+	var all []Setting
+	for _, f := range parser.Model.Flags {
+		if f.Name == "help" {
+			continue
+		}
+		s := Setting{Flag: "--" + f.Name, Default: f.Default, Help: f.Help}
+		if len(f.Envs) > 0 {
+			s.Env = f.Envs[0]
+		}
+		all = append(all, s)
 	}
-	return nil
+	return all, nil
 }
 
 // Whole is a component made of others: their settings keep their own names.

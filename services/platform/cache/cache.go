@@ -157,7 +157,7 @@ func (c *Cache[K, V]) live() bool {
 		return c.o.SingleProcess
 	}
 	heard := time.Duration(c.heard.Load())
-	return heard != 0
+	return heard != 0 && c.now()-heard < silence
 }
 
 func (c *Cache[K, V]) now() time.Duration { return time.Since(c.born) }

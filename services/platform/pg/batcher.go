@@ -138,7 +138,7 @@ func (b *Batcher[Q, A]) attempt(batch []*batchCall[Q, A]) (err error) {
 		}
 	}()
 	// The run's spans belong to the first caller's trace.
-	ctx := trace.ContextWithSpanContext(context.Background(), trace.SpanContextFromContext(batch[0].ctx))
+	ctx := trace.ContextWithSpan(context.Background(), trace.SpanFromContext(batch[0].ctx))
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
 	queries := make([]Q, len(batch))

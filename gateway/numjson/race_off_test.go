@@ -1,0 +1,5 @@
+//go:build !race
+
+package numjson_test
+
+const raceDetector = false

@@ -1,0 +1,196 @@
+package video
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/infratest"
+	"douyin.dev/services/platform/pg/pgtest"
+
+	v1 "douyin.dev/gen/douyin/video/v1"
+	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
+)
+
+func TestMain(m *testing.M) { infratest.Main(m) }
+
+const author = int64(7)
+
+// bench is a service with its own schema, work directory and ids, and a client of it.
+type bench struct {
+	*Service
+	client videov1connect.VideoServiceClient
+	store  *blob.Store
+	dir    string
+	now    atomic.Int64 // what the clock shows, in Unix milliseconds
+	// refusals has an entry for every upload the server has refused.
+	refusals chan struct{}
+}
+
+func newBench(t *testing.T, change func(*Deps)) *bench {
+	t.Helper()
+	store, err := blob.Open(t.Context(), infratest.S3(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{store: store, dir: t.TempDir(), refusals: make(chan struct{}, 100)}
+	b.now.Store(time.Now().UnixMilli())
+	// The bucket is shared by all tests: ids of their own keep objects apart.
+	var next atomic.Int64
+	next.Store(rand.Int64N(1<<52) / 10000 * 10000)
+	deps := Deps{
+		DB: pgtest.New(t, Migrations()), Objects: store, WorkDir: b.dir, Limits: DefaultLimits(),
+		NextID: func() (int64, error) { return next.Add(1), nil },
+		Now:    func() time.Time { return time.UnixMilli(b.now.Load()) },
+	}
+	if change != nil {
+		change(&deps)
+	}
+	if b.Service, err = New(deps); err != nil {
+		t.Fatal(err)
+	}
+	_, handler := videov1connect.NewVideoServiceHandler(b.Service, connect.WithInterceptors(actAs{author, b.refusals}))
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	b.client = videov1connect.NewVideoServiceClient(server.Client(), server.URL)
+	return b
+}
+
+// actAs lets every stream act for a user and sends faults as the mesh does.
+type actAs struct {
+	user     int64
+	refusals chan<- struct{}
+}
+
+func (a actAs) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
+func (a actAs) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+func (a actAs) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		if err := next(as(ctx, a.user), conn); err != nil {
+			a.refusals <- struct{}{}
+			return fault.ToWire(err)
+		}
+		return nil
+	}
+}
+
+func as(ctx context.Context, user int64) context.Context {
+	return auth.WithViewer(ctx, auth.Viewer{UserID: user})
+}
+
+// upload sends a file as clients do.
+func (b *bench) upload(ctx context.Context, h *v1.PublishVideoHeader, file []byte) (*v1.Video, error) {
+	stream, err := b.client.PublishVideo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts := []*v1.PublishVideoRequest{{Part: &v1.PublishVideoRequest_Header{Header: h}}}
+	for chunk := range slices.Chunk(file, 100<<10) {
+		parts = append(parts, &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Chunk{Chunk: chunk}})
+	}
+	for _, p := range parts {
+		if stream.Send(p) != nil {
+			break // the answer says why
+		}
+	}
+	res, err := stream.CloseAndReceive()
+	if err != nil {
+		return nil, err
+	}
+	return res.GetVideo(), nil
+}
+
+// objects returns the keys of a video's objects.
+func (b *bench) objects(t *testing.T, id int64) []string {
+	t.Helper()
+	var keys []string
+	for item, err := range b.store.List(t.Context(), prefix(id)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, strings.TrimPrefix(item.Key, prefix(id)))
+	}
+	return keys
+}
+
+func (b *bench) rows(t *testing.T, table string) int {
+	t.Helper()
+	var n int
+	if err := b.db.RW().QueryRow(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// nothingLeft checks that a refused upload left no row, event, object or file.
+func (b *bench) nothingLeft(t *testing.T) {
+	t.Helper()
+	id, err := b.nextID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys := b.objects(t, id-1); len(keys) > 0 {
+		t.Errorf("objects left: %v", keys)
+	}
+	if n, events := b.rows(t, "video"), b.rows(t, "outbox"); n+events > 0 {
+		t.Errorf("%d rows and %d events left", n, events)
+	}
+	left, err := os.ReadDir(b.dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("files left: %v %v", left, err)
+	}
+}
+
+// clip makes a real video with ffmpeg: output options such as "-r 30".
+func clip(t *testing.T, source string, options ...string) []byte {
+	t.Helper()
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Skip("needs ffmpeg to make test videos")
+	}
+	out := filepath.Join(t.TempDir(), "clip")
+	args := append([]string{"-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", source}, options...)
+	if !slices.Contains(options, "-f") {
+		args = append(args, "-f", "mp4")
+	}
+	cmd := exec.CommandContext(t.Context(), ffmpeg, append(args, out)...)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make clip: %v: %s", err, msg)
+	}
+	file, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func h264(t *testing.T, options ...string) []byte {
+	t.Helper()
+	return clip(t, "testsrc=size=320x240:rate=25:duration=1", append([]string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}, options...)...)
+}
+
+func probeBytes(file []byte) (media, error) { return probe(bytes.NewReader(file), int64(len(file))) }
+
+// source describes a test picture to ffmpeg.
+func source(w, h, rate, seconds int) string {
+	return fmt.Sprintf("color=size=%dx%d:rate=%d:duration=%d", w, h, rate, seconds)
+}
