@@ -40,7 +40,7 @@ kafka: ## Run a real Apache Kafka on localhost:9092 (needs Java 17 and Maven).
 generate: $(BUF) ## Generate gen/ from proto/ and gateway/douyin.yaml.
 	rm -rf gen/douyin
 	$(BUF) generate
-	$(BUF) build -o gen/douyin.binpb
+	$(BUF) build --path proto/douyin/api/v1 --exclude-imports --as-file-descriptor-set -o gen/douyin.binpb
 
 lint: $(BUF) $(LINT) ## Lint protos and Go.
 	$(BUF) lint

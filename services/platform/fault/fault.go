@@ -155,12 +155,20 @@ func CodeOf(err error) connect.Code {
 // HasReason reports whether err is a fault with this reason.
 func HasReason(err error, r Reason) bool {
 	e, ok := As(err)
-	return ok && e.reason != "" && e.reason == New(0, "").For(r).reason && e.domain == New(0, "").For(r).domain
+	want := New(connect.CodeUnknown, "").For(r)
+	return ok && e.reason == want.reason && e.domain == want.domain
 }
 
 // received reads a fault out of what another service answered.
 func received(ce *connect.Error) *Error {
 	e := &Error{code: ce.Code(), message: ce.Message(), cause: ce}
+	if !connect.IsWireError(ce) {
+		// Made on this side, by a failed dial for example: its text may hold inner addresses.
+		e.message = wireUnknown(ce).Message()
+		if e.code == connect.CodeUnavailable {
+			e.message = Unavailable(nil).message
+		}
+	}
 	for _, d := range ce.Details() {
 		m, err := d.Value()
 		if err != nil {
