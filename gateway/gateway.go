@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -52,9 +53,15 @@ type Settings struct {
 type Gateway struct {
 	Deps
 	sessions *sessions
+
+	// streams ends when the process drains, and with it every push stream.
+	streams    context.Context
+	endStreams context.CancelFunc
 }
 
 // New returns a gateway.
 func New(d Deps) *Gateway {
-	return &Gateway{Deps: d, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck)}
+	g := &Gateway{Deps: d, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck)}
+	g.streams, g.endStreams = context.WithCancel(context.Background())
+	return g
 }

@@ -86,6 +86,7 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	around := func(h http.Handler) http.Handler {
 		return CORS(g.Settings.CORSOrigins)(g.withOrigin(h))
 	}
+	rt.OnDrain(g.endStreams)
 	rt.Handle("/", around(traced(rest)))
 	rt.Handle("GET "+mediaPrefix+"{key...}", around(http.HandlerFunc(g.media)))
 	rt.Handle("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))

@@ -33,6 +33,9 @@ const (
 // service goes away it goes on from the last cursor, so nothing is missing and
 // nothing comes twice. It ends with ctx, or after ten seconds of failures.
 func (g *Gateway) follow(ctx context.Context, after *int64, deliver func(*apiv1.Message, int64) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.streams, cancel)()
 	failures := 0
 	for {
 		stream, err := g.Message.Subscribe(g.freshViewer(ctx), &messagev1.SubscribeRequest{AfterMs: after})

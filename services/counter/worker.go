@@ -66,7 +66,7 @@ func (w *Worker) Apply(ctx context.Context, batch []bus.Message) error {
 }
 
 func applyIn(ctx context.Context, tx pgx.Tx, batch []bus.Message) error {
-	fresh, err := batch, error(nil); _ = inbox.Fresh
+	fresh, err := inbox.Fresh(ctx, tx, consumer, batch)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 	}
 	ready.Store(false)
 	log.InfoContext(ctx, "draining")
-	return errors.Join(failure, drain(server, config))
+	return errors.Join(failure, p.drain(server))
 }
 
 // ConnectBus gives the process its bus, once the brokers are known: Main does,

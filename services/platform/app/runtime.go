@@ -53,6 +53,7 @@ type process struct {
 	mu      sync.Mutex
 	closers []closer
 	ready   []check
+	drains  []func()
 	redis   rueidis.Client
 	bus     *bus.Bus
 	blob    *blob.Store
@@ -98,6 +99,14 @@ func (rt *Runtime) OnStop(name string, fn func(context.Context) error) {
 	rt.process.mu.Lock()
 	defer rt.process.mu.Unlock()
 	rt.process.closers = append(rt.process.closers, closer{rt.Service + "/" + name, fn})
+}
+
+// OnDrain registers what ends streams when the process begins to drain: calls
+// that would otherwise hold it until the drain's timeout. fn must not block.
+func (rt *Runtime) OnDrain(fn func()) {
+	rt.process.mu.Lock()
+	defer rt.process.mu.Unlock()
+	rt.process.drains = append(rt.process.drains, fn)
 }
 
 // OnReady registers a check of /readyz.

@@ -55,9 +55,11 @@ func (c *Cache[K, V]) Delete(ctx context.Context, key K, version int64) {
 	c.publish(ctx, []K{key}, []entry[V]{{rank: rank{version: max(version, 1), kind: deleted}}})
 }
 
+// publish tells Redis first and this process after that: what a reader saw here
+// must still be there when it has to ask Redis the next time.
 func (c *Cache[K, V]) publish(ctx context.Context, keys []K, entries []entry[V]) {
-	c.change(keys, entries)
 	if c.o.Redis == nil {
+		c.change(keys, entries)
 		return
 	}
 	writes := make([]write[K], 0, len(keys))
@@ -71,13 +73,13 @@ func (c *Cache[K, V]) publish(ctx context.Context, keys []K, entries []entry[V])
 		newer, err := c.store(ctx, writes[:n], true)
 		if err != nil {
 			c.lose(writes[:n])
-			c.change(keys[:n], entries[:n]) // a reader may have met the old record meanwhile
 		}
 		for i, m := range newer {
 			if e, ok := c.decode(m); ok { // another writer was ahead of us
-				c.change(keys[i:i+1], []entry[V]{e})
+				entries[i] = e
 			}
 		}
+		c.change(keys[:n], entries[:n])
 		keys, entries, writes = keys[n:], entries[n:], writes[n:]
 	}
 }
