@@ -31,6 +31,7 @@ type Cache[K comparable, V any] struct {
 	epoch   int64               // rises when the first level begins anew
 	open    map[K]*flight[K, V] // loads that a reader may still join
 	running map[K]*flight[K, V] // loads that a reader must not join, but wait for
+	watches map[K]*watch        // keys with a load or a write under way
 	dirty   map[K]lost          // writes that Redis has not taken
 	// distrust is until when Redis is not read, because more writes were lost
 	// than dirty can hold.
@@ -58,7 +59,7 @@ func New[K comparable, V any](o Options[K, V]) (*Cache[K, V], error) {
 	}
 	c := &Cache[K, V]{
 		o: o, guard: guard.New(o.Deadline), script: rueidis.NewLuaScript(storeScript), instance: rand.Text(), born: time.Now(), l1: l1,
-		open: map[K]*flight[K, V]{}, running: map[K]*flight[K, V]{}, dirty: map[K]lost{},
+		open: map[K]*flight[K, V]{}, running: map[K]*flight[K, V]{}, watches: map[K]*watch{}, dirty: map[K]lost{},
 	}
 	return c, c.measure()
 }
@@ -130,24 +131,6 @@ func (c *Cache[K, V]) readThrough(ctx context.Context, keys []K, found map[K]V) 
 		}
 	}
 	return nil
-}
-
-// keep puts an entry into the first level unless that holds a higher rank.
-func (c *Cache[K, V]) keep(k K, e entry[V]) {
-	if e.kind == unreadable {
-		return
-	}
-	now, ttl := c.now(), c.o.L1TTL
-	if e.kind == negative {
-		ttl = min(ttl, c.o.NegativeTTL)
-	}
-	e.expires = now + ttl
-	c.l1.Compute(k, func(old *entry[V], ok bool) (*entry[V], otter.ComputeOp) {
-		if ok && old.expires > now && old.compare(e.rank) > 0 {
-			return old, otter.CancelOp
-		}
-		return &e, otter.WriteOp
-	})
 }
 
 // live reports whether the first level may be used: whether this process would

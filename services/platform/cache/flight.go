@@ -24,10 +24,8 @@ type flight[K comparable, V any] struct {
 	err   error          // read after done
 
 	// These belong to Cache.mu.
-	live   bool           // the first level was in use when the load began
-	epoch  int64          // at that time
-	barred map[K]rank     // changed since, to this rank: not for the first level
-	skip   map[K]struct{} // Redis is known to be behind: not to be read there
+	since moment
+	skip  map[K]struct{} // Redis is known to be behind: not to be read there
 }
 
 // join returns the flight of each key, and starts one for those that have none.
@@ -77,13 +75,13 @@ func (c *Cache[K, V]) fly(ctx context.Context, f *flight[K, V]) {
 func (c *Cache[K, V]) depart(f *flight[K, V]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f.live, f.epoch = c.live(), c.epoch
+	f.since = c.begin(f.keys)
 	f.skip = map[K]struct{}{}
 	for _, k := range f.keys {
 		if _, ok := c.dirty[k]; ok || c.now() < c.distrust {
 			f.skip[k] = struct{}{}
 		}
-		if !f.live {
+		if !f.since.live {
 			if c.open[k] == f {
 				delete(c.open, k)
 			}
@@ -92,7 +90,7 @@ func (c *Cache[K, V]) depart(f *flight[K, V]) {
 	}
 }
 
-// land hands out what was loaded, and keeps it unless it changed meanwhile.
+// land hands out what was loaded, and keeps what did not change meanwhile.
 func (c *Cache[K, V]) land(f *flight[K, V], got map[K]entry[V], err error) {
 	c.mu.Lock()
 	for _, k := range f.keys {
@@ -102,49 +100,14 @@ func (c *Cache[K, V]) land(f *flight[K, V], got map[K]entry[V], err error) {
 		if c.running[k] == f {
 			delete(c.running, k)
 		}
-		e, ok := got[k]
-		changed, barred := f.barred[k]
-		switch {
-		case !ok:
-		case barred && e.compare(changed) < 0:
-			c.outdated(k, changed)
-		case !barred && f.live && f.epoch == c.epoch:
-			c.keep(k, e)
+		if e, ok := got[k]; ok {
+			c.settle(k, e, f.since)
 		}
 	}
+	c.end(f.keys)
 	c.mu.Unlock()
 	f.got, f.err = got, err
 	close(f.done)
-}
-
-// supersede takes a load that is under way from the readers to come, and keeps
-// its answer out of the first level: the key has rank r now. Cache.mu must be held.
-func (c *Cache[K, V]) supersede(k K, r rank) {
-	f := c.open[k]
-	if f == nil {
-		return
-	}
-	delete(c.open, k)
-	if f.barred == nil {
-		f.barred = map[K]rank{}
-	}
-	f.barred[k] = r
-}
-
-// outdated makes sure that Redis refuses what a load brought that was overtaken
-// by a change to rank r. Redis compared them too, unless it was flushed between
-// the change and the load's answer. Cache.mu must be held.
-func (c *Cache[K, V]) outdated(k K, r rank) {
-	if c.o.Redis == nil {
-		return
-	}
-	if _, known := c.dirty[k]; known || len(c.dirty) >= maxDirty {
-		return
-	}
-	if r.kind == present {
-		r.kind = unreadable // we do not have the value
-	}
-	c.dirty[k] = lost{record: r.String(), since: c.now()}
 }
 
 // load reads keys from Redis, and what it lacks from Load, which then goes to Redis.

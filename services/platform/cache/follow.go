@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/redis/rueidis"
 
 	"douyin.dev/services/platform/cache/guard"
@@ -102,13 +101,7 @@ func (c *Cache[K, V]) hear(m rueidis.PubSubMessage) {
 			c.restart()
 			return
 		}
-		c.supersede(k, n.rank)
-		c.l1.ComputeIfPresent(k, func(old *entry[V]) (*entry[V], otter.ComputeOp) {
-			if old.compare(n.rank) < 0 {
-				return nil, otter.InvalidateOp
-			}
-			return old, otter.CancelOp
-		})
+		c.learn(k, n.rank)
 	}
 }
 
@@ -118,11 +111,4 @@ func (c *Cache[K, V]) hearBeat(sent int64) {
 		c.restart()
 	}
 	c.heard.Store(max(sent, 1))
-}
-
-// restart empties the first level, and bars from it what is being loaded.
-func (c *Cache[K, V]) restart() {
-	c.epoch++
-	c.l1.InvalidateAll()
-	clear(c.open)
 }

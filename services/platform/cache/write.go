@@ -58,39 +58,40 @@ func (c *Cache[K, V]) Delete(ctx context.Context, key K, version int64) {
 // publish tells Redis first and this process after that: what a reader saw here
 // must still be there when it has to ask Redis the next time.
 func (c *Cache[K, V]) publish(ctx context.Context, keys []K, entries []entry[V]) {
-	if c.o.Redis == nil {
-		c.change(keys, entries)
-		return
+	c.mu.Lock()
+	since := c.begin(keys)
+	c.mu.Unlock()
+	if c.o.Redis != nil {
+		// The row is committed: the caller's leaving must not leave others behind.
+		c.send(context.WithoutCancel(ctx), keys, entries)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, k := range keys {
+		c.learn(k, entries[i].rank)
+		c.settle(k, entries[i], since)
+	}
+	c.end(keys)
+}
+
+// send offers entries to Redis, and puts those in their place that Redis has of
+// a higher rank.
+func (c *Cache[K, V]) send(ctx context.Context, keys []K, entries []entry[V]) {
 	writes := make([]write[K], 0, len(keys))
 	for i, k := range keys {
 		writes = append(writes, write[K]{key: k, record: c.encode(entries[i]), ttl: c.ttlOf(entries[i].kind)})
 	}
-	// The row is committed: the caller's leaving must not leave others behind.
-	ctx = context.WithoutCancel(ctx)
-	for len(writes) > 0 {
-		n := min(len(writes), maxWrites)
-		newer, err := c.store(ctx, writes[:n], true)
+	for part := range slices.Chunk(writes, maxWrites) {
+		newer, err := c.store(ctx, part, true)
 		if err != nil {
-			c.lose(writes[:n])
+			c.lose(part)
 		}
 		for i, m := range newer {
 			if e, ok := c.decode(m); ok { // another writer was ahead of us
 				entries[i] = e
 			}
 		}
-		c.change(keys[:n], entries[:n])
-		keys, entries, writes = keys[n:], entries[n:], writes[n:]
-	}
-}
-
-// change makes entries known in this process.
-func (c *Cache[K, V]) change(keys []K, entries []entry[V]) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, k := range keys {
-		c.supersede(k, entries[i].rank)
-		c.keep(k, entries[i])
+		entries = entries[len(part):]
 	}
 }
 
