@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 MODULES := gen gateway services services/platform test
-PKGS := ./gateway/... ./services/... ./services/platform/... ./test/harness/... ./test/media/... ./test/durability/...
+PKGS := ./gateway/... ./services/... ./services/platform/... ./test/harness/... ./test/media/... ./test/imports/...
 BUF := $(CURDIR)/bin/buf
 LINT := $(CURDIR)/bin/golangci-lint
 KAFKA ?= 9092

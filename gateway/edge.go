@@ -54,7 +54,7 @@ func (f *face) recovered(next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler || track.yes {
+			if v == any(http.ErrAbortHandler) || track.yes {
 				panic(http.ErrAbortHandler)
 			}
 			f.logger.LogAttrs(r.Context(), slog.LevelError, "call panicked",

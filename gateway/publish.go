@@ -107,7 +107,7 @@ func (g *Gateway) readForm(r *http.Request, u *upload) error {
 }
 
 func (g *Gateway) readPart(part *multipart.Part, u *upload) error {
-	defer part.Close()
+	defer func() { _ = part.Close() }()
 	var field *string
 	switch part.FormName() {
 	case "data":

@@ -3,6 +3,7 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -129,7 +130,7 @@ func (b *builder) add(op *operation) {
 		"responses":   b.responses(op),
 		"security":    security(first.RPC),
 	}
-	if first.Method == "GET" {
+	if first.Method == http.MethodGet {
 		if p := b.queryParams(op); len(p) > 0 {
 			out["parameters"] = p
 		}

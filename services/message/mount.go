@@ -60,6 +60,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	rt.OnDrain(svc.Drain)
 	rt.Go("wake-ups", svc.Run)
 	rt.Handle(messagev1connect.NewMessageServiceHandler(svc, rt.HandlerOptions()))
 	return nil

@@ -11,7 +11,6 @@ type pagedList struct {
 	name, path, key string
 	caller          *person
 	params          []string
-	items           int
 	// backwards: each page is ascending, and the next one is older.
 	backwards bool
 }

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -226,8 +227,8 @@ func TestPublicAPIRefusesWithCodesAndReasons(t *testing.T) {
 // details reads the reason and the first field at fault of an error.
 func details(t *testing.T, err error) (reason, field string) {
 	t.Helper()
-	failure, ok := err.(*connect.Error)
-	if !ok {
+	var failure *connect.Error
+	if !errors.As(err, &failure) {
 		return "", ""
 	}
 	for _, detail := range failure.Details() {

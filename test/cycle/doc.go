@@ -3,6 +3,6 @@
 // platform was killed with SIGKILL and restarted. What was acknowledged must
 // still be there, and nothing in the suite may depend on an empty system.
 //
-// It takes minutes, so it runs only when DOUYIN_CYCLES says how many times the
-// whole sequence is to be done.
+// The whole sequence is done DOUYIN_CYCLES times, once when that is absent. It
+// takes minutes; -short skips it.
 package cycle

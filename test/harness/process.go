@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,13 +18,14 @@ type process struct {
 	done chan struct{} // closed when the process has ended and was waited for
 }
 
-// spawn starts a binary whose output goes to the end of a file.
-func spawn(binary string, args []string, logPath string) (*process, error) {
+// spawn starts a binary whose output goes to the end of a file. The process
+// outlives ctx: only kill and stop end it.
+func spawn(ctx context.Context, binary string, args []string, logPath string) (*process, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	cmd := exec.Command(binary, args...) // outlives the context of its start
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

@@ -47,7 +47,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Dir == "" {
 		return nil, errors.New("start platform: Options.Dir is needed")
 	}
-	addresses, err := freeAddresses(2)
+	addresses, err := freeAddresses(ctx, 2)
 	if err != nil {
 		return nil, fmt.Errorf("start platform: %w", err)
 	}
@@ -134,7 +134,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	defer s.mu.Unlock()
 	if s.process == nil {
 		args := append([]string{"--data-dir", s.options.Dir, "--listen", s.public, "--private-listen", s.private}, s.options.Args...)
-		p, err := spawn(s.binary, args, s.log)
+		p, err := spawn(ctx, s.binary, args, s.log)
 		if err != nil {
 			return fmt.Errorf("start platform: %w", err)
 		}
@@ -197,10 +197,10 @@ func (s *Server) ready(ctx context.Context) error {
 }
 
 // freeAddresses returns n loopback addresses that nobody listens on.
-func freeAddresses(n int) ([]string, error) {
+func freeAddresses(ctx context.Context, n int) ([]string, error) {
 	var addresses []string
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}

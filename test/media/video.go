@@ -93,7 +93,7 @@ func Encode(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode video: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "video.mp4")
 	cmd := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-v", "error",
 		"-f", "lavfi", "-i", "testsrc=size=128x96:rate=10:duration=1",

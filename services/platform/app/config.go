@@ -35,11 +35,11 @@ type Config struct {
 	KafkaPartitions  int      `help:"Partitions of a topic that is created." default:"4"`
 	KafkaReplication int      `help:"Replicas of a topic that is created; 0 leaves it to the brokers." default:"0"`
 
-	S3Endpoint  string `name:"s3-endpoint" help:"S3 endpoint URL; empty for AWS."`
-	S3Region    string `name:"s3-region" help:"S3 region." default:"us-east-1"`
-	S3Bucket    string `name:"s3-bucket" help:"S3 bucket of videos and covers." default:"douyin"`
-	S3AccessKey string `name:"s3-access-key" help:"S3 access key."`
-	S3SecretKey string `name:"s3-secret-key" help:"S3 secret key."`
+	S3Endpoint  string `name:"s3-endpoint" env:"DOUYIN_S3_ENDPOINT" help:"S3 endpoint URL; empty for AWS."`
+	S3Region    string `name:"s3-region" env:"DOUYIN_S3_REGION" help:"S3 region." default:"us-east-1"`
+	S3Bucket    string `name:"s3-bucket" env:"DOUYIN_S3_BUCKET" help:"S3 bucket of videos and covers." default:"douyin"`
+	S3AccessKey string `name:"s3-access-key" env:"DOUYIN_S3_ACCESS_KEY" help:"S3 access key."`
+	S3SecretKey string `name:"s3-secret-key" env:"DOUYIN_S3_SECRET_KEY" help:"S3 secret key."`
 
 	ServiceURL string            `name:"service-url" help:"Base URL of the other services; {service} is replaced by a service's name." default:"http://{service}:8080"`
 	Peers      map[string]string `help:"Base URLs of single services, in place of service-url: user=http://10.0.0.1:8080;video=…"`

@@ -43,6 +43,7 @@ type entry[V any] struct {
 	rank
 	value   V
 	expires time.Duration // since born; first level only
+	loaded  bool          // by Load, and not read from Redis
 }
 
 // New returns a cache. With Redis, Run must run beside it.

@@ -502,28 +502,66 @@ func TestHangingRedisIsSlowOnlyAtFirst(t *testing.T) {
 	get(t, b, 1)
 	thaw := s.freeze(t)
 
+	// The first writes still go into a connection nobody reads, the later ones
+	// are not tried.
 	began := time.Now()
-	want := db.commit(1, row{"Ann", 2})
-	a.Put(t.Context(), 1, want)
+	var want row
+	for v := int64(2); v < 10; v++ {
+		want = db.commit(1, row{"Ann", v})
+		a.Put(t.Context(), 1, want)
+	}
 	for range 1000 {
 		wantRow(t, a, 1, want)
 	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("a write and 1000 reads took %v", took)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("8 writes and 1000 reads took %v", took)
 	}
 	eventually(t, "the other instance notices the silence", func() bool { return !b.Live() })
+	if took := time.Since(began); took > 8*time.Second { // at ten the client gives the connection up
+		t.Errorf("the silence was noticed after %v", took)
+	}
 	wantRow(t, b, 1, want)
 
-	// Redis comes back with the old record. The writer knows, and repairs it.
+	// Redis comes back with an old record. The writer knows, and repairs it.
 	thaw()
 	wantRow(t, a, 1, want)
 	eventually(t, "Redis has the new record", func() bool {
 		record, err := s.client.Do(t.Context(), s.client.B().Get().Key("douyin:{user}:1").Build()).ToString()
-		return err == nil && strings.Contains(record, `"Version":2`)
+		return err == nil && strings.Contains(record, `"Version":9`)
 	})
 	eventually(t, "back in use", func() bool { return a.Live() && b.Live() })
 	wantRow(t, a, 1, want)
 	wantRow(t, b, 1, want)
+}
+
+func TestWhatWasNotHeardIsNotKept(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t, false)
+	db := newTable(row{"Ann", 1})
+	a, b := newCache(t, options(db, s.client)), newCache(t, options(db, s.connect(t)))
+	run(t, b)
+	wantRow(t, b, 1, row{"Ann", 1})
+	if err := s.client.Do(t.Context(), s.client.B().ClientKill().TypePubsub().Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "deaf", func() bool { return !b.Live() })
+	a.Put(t.Context(), 1, db.commit(1, row{"Ann", 2}))
+	wantRow(t, b, 1, row{"Ann", 2})
+	eventually(t, "hears again", b.Live)
+	wantRow(t, b, 1, row{"Ann", 2})
+}
+
+func TestLateWriterOfOneProcessDoesNotWin(t *testing.T) {
+	t.Parallel()
+	o := options(newTable(), nil)
+	o.SingleProcess = true
+	c := newCache(t, o)
+	c.Put(t.Context(), 1, row{"new", 5})
+	c.Put(t.Context(), 1, row{"old", 4})
+	wantRow(t, c, 1, row{"new", 5})
+	c.Delete(t.Context(), 1, 5)
+	c.Put(t.Context(), 1, row{"new", 5})
+	wantRow(t, c, 1, row{})
 }
 
 func TestRedisAwayNeverStampedesTheTable(t *testing.T) {
@@ -566,20 +604,29 @@ func TestRedisAwayNeverStampedesTheTable(t *testing.T) {
 // reader must never get what was read before it asked.
 func TestReaderNeverJoinsALoadThatBeganBeforeItAsked(t *testing.T) {
 	t.Parallel()
-	db := newTable(row{"old", 1})
-	c := newCache(t, options(db, nil))
-	resume := db.stop()
-	early := make(chan row)
-	go func() { early <- get(t, c, 1) }()
-	<-db.held
-	db.commit(1, row{"new", 2}) // through another instance
-	late := make(chan row)
-	go func() { late <- get(t, c, 1) }()
-	resume()
-	if diff := cmp.Diff(row{"new", 2}, <-late); diff != "" {
-		t.Errorf("late reader (-want +got):\n%s", diff)
-	}
-	<-early
+	synctest.Test(t, func(t *testing.T) {
+		db := newTable(row{"old", 1})
+		db.held = make(chan struct{}, 10) // of this bubble
+		c := newCache(t, options(db, nil))
+		resume := db.stop()
+		go get(t, c, 1)
+		<-db.held
+		db.commit(1, row{"new", 2}) // through another instance
+		late := make(chan row, 2)
+		for range 2 {
+			go func() { late <- get(t, c, 1) }()
+		}
+		synctest.Wait()
+		resume()
+		for range 2 {
+			if diff := cmp.Diff(row{"new", 2}, <-late); diff != "" {
+				t.Errorf("late reader (-want +got):\n%s", diff)
+			}
+		}
+		if n := db.readsOf(1); n != 2 || db.peak != 1 {
+			t.Errorf("%d reads, %d at a time; want 2, one after the other", n, db.peak)
+		}
+	})
 }
 
 func TestWriteTakesALoadFromLaterReaders(t *testing.T) {

@@ -78,7 +78,7 @@ func (c *Cache[K, V]) depart(f *flight[K, V]) {
 	f.since = c.begin(f.keys)
 	f.skip = map[K]struct{}{}
 	for _, k := range f.keys {
-		if _, ok := c.dirty[k]; ok || c.now() < c.distrust {
+		if l, ok := c.dirty[k]; ok && !l.readable || c.now() < c.distrust {
 			f.skip[k] = struct{}{}
 		}
 		if !f.since.live {
@@ -101,7 +101,9 @@ func (c *Cache[K, V]) land(f *flight[K, V], got map[K]entry[V], err error) {
 			delete(c.running, k)
 		}
 		if e, ok := got[k]; ok {
-			c.settle(k, e, f.since)
+			if r, overtaken := c.settle(k, e, f.since); overtaken && e.loaded {
+				c.outdated(k, r, true)
+			}
 		}
 	}
 	c.end(f.keys)
@@ -124,9 +126,9 @@ func (c *Cache[K, V]) load(ctx context.Context, f *flight[K, V]) (map[K]entry[V]
 	}
 	for _, k := range missing {
 		if v, ok := values[k]; ok {
-			got[k] = entry[V]{rank: c.rankOf(v), value: v}
+			got[k] = entry[V]{rank: c.rankOf(v), value: v, loaded: true}
 		} else {
-			got[k] = entry[V]{rank: rank{kind: negative}}
+			got[k] = entry[V]{rank: rank{kind: negative}, loaded: true}
 		}
 	}
 	if reachable {

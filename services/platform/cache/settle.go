@@ -43,14 +43,13 @@ func (c *Cache[K, V]) end(keys []K) {
 	}
 }
 
-// settle keeps an entry, unless the key is known to have a higher rank or
-// changes may have gone unheard since the entry began to be read or written.
-// What is older than the entry goes in any case.
-func (c *Cache[K, V]) settle(k K, e entry[V], since moment) {
+// settle keeps an entry, unless the key is known to have a higher rank, which
+// is then answered, or changes may have gone unheard since the entry began to be
+// read or written. What is older than the entry goes in any case.
+func (c *Cache[K, V]) settle(k K, e entry[V], since moment) (higher rank, overtaken bool) {
 	w := c.watches[k]
 	if e.compare(w.floor) < 0 {
-		c.outdated(k, w.floor)
-		return
+		return w.floor, true
 	}
 	w.floor = e.rank
 	if since.live && since.epoch == c.epoch {
@@ -58,6 +57,7 @@ func (c *Cache[K, V]) settle(k K, e entry[V], since moment) {
 	} else {
 		c.drop(k, e.rank)
 	}
+	return rank{}, false
 }
 
 // learn takes note that a key has a rank: readers to come must not get less.
@@ -97,10 +97,10 @@ func (c *Cache[K, V]) drop(k K, r rank) {
 	})
 }
 
-// outdated makes sure that Redis refuses what a load brought although the key
+// outdated makes sure that Redis refuses what was sent to it although the key
 // had changed to rank r. Redis compared them too, unless it was flushed between
-// the change and the load's answer.
-func (c *Cache[K, V]) outdated(k K, r rank) {
+// the change and what was sent. distrust keeps readers from Redis until then.
+func (c *Cache[K, V]) outdated(k K, r rank, distrust bool) {
 	if c.o.Redis == nil {
 		return
 	}
@@ -110,7 +110,7 @@ func (c *Cache[K, V]) outdated(k K, r rank) {
 	if r.kind == present {
 		r.kind = unreadable // we do not have the value
 	}
-	c.dirty[k] = lost{record: r.String(), since: c.now()}
+	c.dirty[k] = lost{record: r.String(), since: c.now(), readable: !distrust}
 }
 
 // restart empties the first level, and keeps from it what is being loaded.

@@ -28,8 +28,9 @@ type write[K comparable] struct {
 
 // lost is a write that Redis did not take.
 type lost struct {
-	record string
-	since  time.Duration
+	record   string
+	since    time.Duration
+	readable bool // it only makes sure: Redis is nearly always right already
 }
 
 // Put tells all readers the value that was just committed. It never fails: what
@@ -69,7 +70,9 @@ func (c *Cache[K, V]) publish(ctx context.Context, keys []K, entries []entry[V])
 	defer c.mu.Unlock()
 	for i, k := range keys {
 		c.learn(k, entries[i].rank)
-		c.settle(k, entries[i], since)
+		if r, overtaken := c.settle(k, entries[i], since); overtaken {
+			c.outdated(k, r, false)
+		}
 	}
 	c.end(keys)
 }
