@@ -24,8 +24,11 @@ test: build ## Unit tests on real infrastructure, then the contract suite. Under
 	bin/devinfra run -- go test $(PKGS)
 	go test -count=1 ./test/contract/...
 
-test-race: build ## Unit tests with the race detector.
-	bin/devinfra run -- go test -race -short $(PKGS)
+test-race: build ## The services' and the data kit's tests with the race detector.
+	bin/devinfra run -- go test -race -short ./services/... ./services/platform/{pg,outbox,inbox,auth,fault,page}/...
+
+test-durable: build ## Kill the standalone while clients act, then check that nothing acknowledged is lost.
+	go test -count=1 -timeout 20m ./test/durability/...
 
 test-mesh: build ## The contract suite against the mesh.
 	DOUYIN_MODE=mesh go test -count=1 ./test/contract/...
@@ -60,4 +63,4 @@ $(LINT): tools/golangci-lint/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin
 
-.PHONY: help up mesh build test test-race test-mesh test-cycle kafka generate lint fresh clean
+.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle kafka generate lint fresh clean

@@ -23,6 +23,8 @@ const (
 	claimEvery = 2 * time.Second
 	// errorPause is waited after a failure of Postgres or Kafka.
 	errorPause = 500 * time.Millisecond
+	// deleteTimeout bounds the deletion of what the broker has acked.
+	deleteTimeout = 5 * time.Second
 )
 
 // Publisher sends messages and answers when all replicas have them.
@@ -166,7 +168,10 @@ func (r *Relay) relayOnce(ctx context.Context, conn *pgxpool.Conn, shards []int1
 	if err := r.publisher.Publish(ctx, messages...); err != nil {
 		return 0, fmt.Errorf("publish: %w", err)
 	}
-	if _, err := conn.Exec(ctx, doneSQL, doneShards, doneIDs); err != nil {
+	// Also when told to stop: what was acked and not deleted would be published again.
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+	defer cancel()
+	if _, err := conn.Exec(done, doneSQL, doneShards, doneIDs); err != nil {
 		return 0, fmt.Errorf("delete published events: %w", err)
 	}
 	relayed(ctx, r.service, len(pending), pending[0].CreatedAt)
