@@ -101,7 +101,8 @@ func TestUnknownUserCostsAsMuch(t *testing.T) {
 	}
 	somebody := fastest(func() error { _, _, err := p.Verify(t.Context(), "wrong", hash); return err })
 	nobody := fastest(func() error { return p.VerifyNobody(t.Context(), "wrong") })
-	if nobody*2 < somebody || somebody*2 < nobody {
+	// One hash each. The bound is wide: it tells a hash from none, on any machine.
+	if nobody*10 < somebody || somebody*10 < nobody {
 		t.Errorf("nobody takes %v, somebody %v", nobody, somebody)
 	}
 }
