@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel"
 
 	"douyin.dev/gateway/numjson"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
@@ -76,10 +77,15 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	admission, err := newAdmission(g.Settings, otel.GetMeterProvider())
+	if err != nil {
+		return err
+	}
+	session := func(next http.Handler) http.Handler { return admission.admitREST(g.restSession(shared(next))) }
 	rest, err := NewREST(Servers{
 		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
 		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
-	}, RESTOptions{Session: g.restSession, Logger: g.Log, Now: g.Now})
+	}, RESTOptions{Session: session, Logger: g.Log, Now: g.Now})
 	if err != nil {
 		return err
 	}
@@ -88,10 +94,10 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	}
 	rt.OnDrain(g.endStreams)
 	rt.Handle("/", around(traced(rest)))
-	rt.Handle("GET "+mediaPrefix+"{key...}", around(http.HandlerFunc(g.media)))
+	rt.Handle("GET "+mediaPrefix+"{key...}", around(admission.admitDownload(http.HandlerFunc(g.media))))
 	rt.Handle("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
 	rt.Handle("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
-	return g.mountRPC(rt, func(h http.Handler) http.Handler { return around(HeaderToken(h)) })
+	return g.mountRPC(rt, func(h http.Handler) http.Handler { return around(admission.admitRPC(HeaderToken(h))) })
 }
 
 // traced starts a span per REST call, named by its path.

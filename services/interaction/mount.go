@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"io/fs"
-	"time"
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
@@ -17,22 +16,15 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables of this package.
-func Migrations() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
-
-// retention is how long events can be replayed; consumers remember them twice as long.
-const retention = 7 * 24 * time.Hour
-
 // Component is the interaction service as a part of a process.
 type Component struct{}
 
+// Schema implements app.Owner.
+func (*Component) Schema() fs.FS { return migrations }
+
 // Mount opens what the service needs, serves it, and listens for deleted videos.
 func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
-	tables, err := Migrations()
-	if err != nil {
-		return err
-	}
-	db, err := rt.Postgres(ctx, tables)
+	db, err := rt.Postgres(ctx, migrations)
 	if err != nil {
 		return err
 	}
@@ -41,8 +33,8 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	err = rt.EnsureTopics(ctx,
-		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{}), Retention: retention},
-		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{}), Retention: retention},
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{})},
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{})},
 	)
 	if err != nil {
 		return err

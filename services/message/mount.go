@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"io/fs"
-	"time"
 
 	messagev1 "douyin.dev/gen/douyin/message/v1"
 	"douyin.dev/gen/douyin/message/v1/messagev1connect"
@@ -17,22 +16,15 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables of this package.
-func Migrations() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
-
-// retention is how long events can be replayed; consumers remember them twice as long.
-const retention = 7 * 24 * time.Hour
-
 // Component is the message service as a part of a process.
 type Component struct{}
 
+// Schema implements app.Owner.
+func (*Component) Schema() fs.FS { return migrations }
+
 // Mount opens what the service needs, serves it, and keeps its subscribers awake.
 func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
-	tables, err := Migrations()
-	if err != nil {
-		return err
-	}
-	db, err := rt.Postgres(ctx, tables)
+	db, err := rt.Postgres(ctx, migrations)
 	if err != nil {
 		return err
 	}
@@ -44,7 +36,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&messagev1.MessageSent{}), Retention: retention}); err != nil {
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&messagev1.MessageSent{})}); err != nil {
 		return err
 	}
 	client, baseURL := rt.Client("user")

@@ -21,13 +21,12 @@ type Component struct {
 	Config `embed:""`
 }
 
+// Schema implements app.Owner.
+func (*Component) Schema() fs.FS { return migrations }
+
 // Mount implements app.Component.
 func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
-	tables, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	db, err := rt.Postgres(ctx, tables)
+	db, err := rt.Postgres(ctx, migrations)
 	if err != nil {
 		return err
 	}

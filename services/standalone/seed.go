@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	videov1 "douyin.dev/gen/douyin/video/v1"
@@ -36,7 +38,8 @@ var demoVideos = []struct{ author, title, file string }{
 }
 
 // seed puts demo users and videos on a fresh data directory, through the
-// services, as a client would. A marker says that it was done.
+// services, as a client would. The process is ready only then: whoever asks for
+// the feed at once finds it. A marker says that it was done.
 func seed(ctx context.Context, rt *app.Runtime, dataDir string, report func(string, ...any)) error {
 	marker := filepath.Join(dataDir, "seeded")
 	if _, err := os.Stat(marker); err == nil {
@@ -48,18 +51,25 @@ func seed(ctx context.Context, rt *app.Runtime, dataDir string, report func(stri
 	users := userv1connect.NewUserServiceClient(client, base, rt.ClientOptions())
 	client, base = rt.Client("video")
 	videos := videov1connect.NewVideoServiceClient(client, base, rt.ClientOptions())
+	var seeds errgroup.Group
 	for _, d := range demoVideos {
-		viewer, err := demoUser(ctx, users, d.author)
-		if err != nil {
-			return fmt.Errorf("user %s: %w", d.author, err)
-		}
-		if viewer == nil { // an earlier seeding got this far
-			continue
-		}
-		if err := demoVideo(viewer, videos, d.title, d.file); err != nil {
-			return fmt.Errorf("video %s: %w", d.file, err)
-		}
-		report("demo      %s: %s", d.author, d.title)
+		seeds.Go(func() error {
+			viewer, err := demoUser(ctx, users, d.author)
+			if err != nil {
+				return fmt.Errorf("user %s: %w", d.author, err)
+			}
+			if viewer == nil { // an earlier seeding got this far
+				return nil
+			}
+			if err := demoVideo(viewer, videos, d.title, d.file); err != nil {
+				return fmt.Errorf("video %s: %w", d.file, err)
+			}
+			report("demo      %s: %s", d.author, d.title)
+			return nil
+		})
+	}
+	if err := seeds.Wait(); err != nil {
+		return err
 	}
 	return os.WriteFile(marker, []byte(time.Now().Format(time.RFC3339)+"\n"), 0o600)
 }

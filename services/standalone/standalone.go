@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
 
 	"douyin.dev/gateway"
 	"douyin.dev/services/counter"
@@ -14,7 +17,6 @@ import (
 	"douyin.dev/services/message"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/memhttp"
-	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/relation"
 	"douyin.dev/services/user"
 	"douyin.dev/services/video"
@@ -51,31 +53,58 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err := rt.ConnectBus(ctx); err != nil {
 		return err
 	}
-	inside, listener := http.NewServeMux(), memhttp.NewListener()
-	server := rpc.NewServer(inside)
-	rt.Go("mesh in memory", app.Serve(server, listener))
-	peers := listener.Transport()
-	for _, part := range []struct {
-		name      string
-		component app.Component
-	}{
-		{"user", &c.User}, {"video", &c.Video}, {"relation", &c.Relation}, {"interaction", &c.Interaction},
-		{"counter", &c.Counter}, {"message", &c.Message}, {"feed", &c.Feed}, {"fanout", &c.Fanout},
-	} {
-		if err := part.component.Mount(ctx, rt.Child(part.name, inside, peers)); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
-		}
+	if c.Video.WorkDir == "" {
+		c.Video.WorkDir = filepath.Join(c.DataDir, "uploads")
 	}
-	if err := c.Gateway.Mount(ctx, rt.Child("gateway", rt.Mux(), peers)); err != nil {
-		return fmt.Errorf("gateway: %w", err)
+	inside, mounted := http.NewServeMux(), make(chan struct{})
+	server := memhttp.NewServer(afterwards(mounted, inside), rt.Log)
+	rt.Go("mesh in memory", server.Run)
+	if err := c.mountAll(ctx, rt, inside, server); err != nil {
+		return err
 	}
+	close(mounted)
 	if c.Seed {
-		if err := seed(ctx, rt.Child("seed", inside, peers), c.DataDir, report); err != nil {
+		if err := seed(ctx, rt.Child("seed", inside, server), c.DataDir, report); err != nil {
 			return fmt.Errorf("demo data: %w", err)
 		}
 	}
 	report("api       http://localhost%s/douyin/feed/   documentation /docs   private port %s", portOf(rt.Config.Listen), rt.Config.PrivateListen)
 	return nil
+}
+
+// mountAll mounts the components side by side: most of a mount is waiting for
+// Postgres. None may call another while it mounts.
+func (c *Component) mountAll(ctx context.Context, rt *app.Runtime, inside *http.ServeMux, peers http.RoundTripper) error {
+	var mounts errgroup.Group
+	for _, part := range []struct {
+		name      string
+		component app.Component
+		mux       *http.ServeMux
+	}{
+		{"user", &c.User, inside}, {"video", &c.Video, inside}, {"relation", &c.Relation, inside},
+		{"interaction", &c.Interaction, inside}, {"counter", &c.Counter, inside}, {"message", &c.Message, inside},
+		{"feed", &c.Feed, inside}, {"fanout", &c.Fanout, inside}, {"gateway", &c.Gateway, rt.Mux()},
+	} {
+		mounts.Go(func() error {
+			if err := part.component.Mount(ctx, rt.Child(part.name, part.mux, peers)); err != nil {
+				return fmt.Errorf("%s: %w", part.name, err)
+			}
+			return nil
+		})
+	}
+	return mounts.Wait()
+}
+
+// afterwards lets calls wait until the channel is closed: loops start while
+// the components they call are still being mounted.
+func afterwards(open <-chan struct{}, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-open:
+			h.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	})
 }
 
 func portOf(address string) string {

@@ -8,9 +8,12 @@ import (
 
 	"go.opentelemetry.io/otel"
 
+	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/outbox"
 )
 
 //go:embed migrations/*.sql
@@ -24,13 +27,12 @@ type Component struct {
 	PasswordHashes int `help:"Passwords hashed at the same time, 19 MiB each; 0 for one a core." default:"0"`
 }
 
+// Schema implements app.Owner.
+func (*Component) Schema() fs.FS { return migrations }
+
 // Mount implements app.Component.
 func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
-	tables, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	db, err := rt.Postgres(ctx, tables)
+	db, err := rt.Postgres(ctx, migrations)
 	if err != nil {
 		return err
 	}
@@ -46,14 +48,18 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.UserChanged{})}); err != nil {
+		return err
+	}
 	service, err := New(Deps{
-		Config: c.Config, DB: db, IDs: ids, Issuer: issuer, Now: rt.Clock(), Redis: redis,
+		Config: c.Config, DB: db, IDs: ids, Issuer: issuer, Now: rt.Clock(), Redis: redis, Wake: rt.Outbox(db).Wake,
 		Passwords: auth.NewPasswords(c.PasswordHashes), SessionID: rand.Text, Meters: otel.GetMeterProvider(),
 	})
 	if err != nil {
 		return err
 	}
 	rt.Go("cache", service.Run)
+	rt.Go("events", func(ctx context.Context) error { return rt.Bus().Consume(ctx, service.Subscription()) })
 	keys, err := issuer.JWKS()
 	if err != nil {
 		return err

@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
-	"douyin.dev/services/platform/inbox"
 	"douyin.dev/services/platform/outbox"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
@@ -20,16 +21,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrationFiles embed.FS
-
-// Migrations returns the service's schema.
-func Migrations() fs.FS {
-	sub, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		panic(err) // the directory is embedded above
-	}
-	return sub
-}
+var migrations embed.FS
 
 // Component is the service as a part of a process.
 type Component struct {
@@ -41,9 +33,12 @@ type Component struct {
 	JanitorEvery time.Duration `help:"Pause between sweeps for files without a video." default:"10m"`
 }
 
+// Schema implements app.Owner.
+func (*Component) Schema() fs.FS { return migrations }
+
 // Mount implements app.Component.
 func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
-	db, err := rt.Postgres(ctx, Migrations())
+	db, err := rt.Postgres(ctx, migrations)
 	if err != nil {
 		return err
 	}
@@ -59,19 +54,25 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.VideoChanged{}), Retention: inbox.Keep / 2}); err != nil {
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.VideoChanged{})}); err != nil {
+		return err
+	}
+	redis, err := rt.Redis(ctx)
+	if err != nil {
 		return err
 	}
 	limits := DefaultLimits()
 	limits.MaxBytes, limits.Uploads = c.MaxBytes, c.MaxUploads
 	svc, err := New(Deps{
 		DB: db, Objects: objects, NextID: ids.Next, Now: rt.Clock(), Wake: rt.Outbox(db).Wake, Log: rt.Log,
-		WorkDir: dir, Limits: limits,
+		WorkDir: dir, Limits: limits, Redis: redis, Meters: otel.GetMeterProvider(),
 		Cover: CoverOptions{FFmpeg: c.ffmpeg(ctx, rt), Timeout: c.CoverTimeout, AtOnce: 2},
 	})
 	if err != nil {
 		return err
 	}
+	rt.Go("cache", svc.Run)
+	rt.Go("events", func(ctx context.Context) error { return rt.Bus().Consume(ctx, svc.Subscription()) })
 	rt.Go("janitor", func(ctx context.Context) error { return svc.Janitor(ctx, c.JanitorEvery) })
 	path, handler := videov1connect.NewVideoServiceHandler(svc, rt.HandlerOptions())
 	rt.Handle(path, handler)
@@ -81,7 +82,8 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 func (c *Component) workDir() (string, error) {
 	dir := c.WorkDir
 	if dir == "" {
-		dir = filepath.Join(os.TempDir(), "douyin-video")
+		// A directory of another user's would be of no use.
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("douyin-video-%d", os.Getuid()))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("work directory: %w", err)

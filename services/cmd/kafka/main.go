@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -38,7 +39,7 @@ func (c command) run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return server.Stop()
-	case err := <-server.Exited():
-		return fmt.Errorf("kafka ended: %w", err)
+	case <-server.Done():
+		return errors.New("kafka ended, see console.log in its directory")
 	}
 }

@@ -25,6 +25,7 @@ type Config struct {
 	PostgresDSN      string `name:"postgres-dsn" help:"Postgres of the service's schema; {service} is replaced by its name."`
 	PostgresReadDSN  string `name:"postgres-read-dsn" help:"Replica for reads that may lag; empty for the primary."`
 	PostgresMaxConns int32  `help:"Most connections of a service's pool." default:"8"`
+	Migrate          string `help:"Migrations on start: auto applies what is missing; off only checks that nothing is, for deployments that run the command migrate first." enum:"auto,off" default:"auto"`
 
 	RedisAddrs         []string `help:"Redis addresses, host:port; several are a cluster."`
 	RedisUsername      string   `help:"Redis user name."`
@@ -47,19 +48,6 @@ type Config struct {
 
 // EnvPrefix begins the name of every environment variable.
 const EnvPrefix = "DOUYIN"
-
-// parse fills config and the component's own settings from flags and
-// environment. A component's flags begin with its name.
-func parse(name string, config *Config, component any, args []string) error {
-	parser, err := kong.New(config, options(name, component)...)
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	if _, err := parser.Parse(args); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return nil
-}
 
 func options(name string, component any) []kong.Option {
 	all := []kong.Option{
@@ -85,8 +73,7 @@ type Setting struct {
 
 // Settings lists the settings of a process that runs the component, in order.
 func Settings(name string, component any) ([]Setting, error) {
-	var config Config
-	parser, err := kong.New(&config, options(name, component)...)
+	parser, err := kong.New(&command{}, options(name, component)...)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}

@@ -4,42 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
-	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/platform/telemetry"
 )
 
-// Main runs a component as a process: it returns when the process was told to
-// stop and has drained, and exits with 1 when it could not start or a loop failed.
-func Main(name string, component Component) {
-	var config Config
-	if err := parse(name, &config, component, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := Run(ctx, name, &config, component); err != nil {
-		fmt.Fprintln(os.Stderr, name+":", err)
-		os.Exit(1)
-	}
-}
-
 // Run runs a component until ctx ends, then drains: unready, no new calls, the
 // calls under way, the loops, what was opened, newest first, telemetry last.
-func Run(ctx context.Context, name string, config *Config, component Component) (err error) {
+func Run(ctx context.Context, name string, config *Config, component Component) error {
+	return run(ctx, name, config, component, os.Stderr)
+}
+
+func run(ctx context.Context, name string, config *Config, component Component, logTo io.Writer) (err error) {
 	tel, err := telemetry.Start(ctx, telemetry.Config{
-		Service: name, LogLevel: config.LogLevel, SampleRatio: config.TraceRatio, Spans: config.TraceSpans,
+		Service: name, Version: version, LogLevel: config.LogLevel, SampleRatio: config.TraceRatio, Spans: config.TraceSpans, LogTo: logTo,
 	})
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
@@ -76,7 +62,7 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 		_ = public.Close()
 		return fmt.Errorf("mount %s: %w", name, err)
 	}
-	server := rpc.NewServer(asSent(rt.mux))
+	server := rpc.NewServer(p.farewell(asSent(rt.mux)))
 	server.BaseContext = func(net.Listener) context.Context { return p.loops.ctx }
 	rt.Go("public", Serve(server, public))
 	ready.Store(true)
@@ -85,29 +71,13 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 	var failure error
 	select {
 	case <-ctx.Done():
+		log.InfoContext(ctx, "draining")
 	case failure = <-p.loops.failed:
+		// Said now and not only by whoever gets the error: the drain takes its time.
+		log.ErrorContext(ctx, "draining, a loop failed", "error", failure)
 	}
 	ready.Store(false)
-	log.InfoContext(ctx, "draining")
 	return errors.Join(failure, p.drain(server))
-}
-
-// ConnectBus gives the process its bus, once the brokers are known: Main does,
-// and a component that starts its own broker.
-func (rt *Runtime) ConnectBus(ctx context.Context) error {
-	p := rt.process
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bus != nil || len(rt.Config.KafkaBrokers) == 0 {
-		return nil
-	}
-	b, err := bus.Connect(ctx, bus.Config{Brokers: rt.Config.KafkaBrokers, ClientID: "douyin-" + rt.Service, Log: p.log})
-	if err != nil {
-		return fmt.Errorf("kafka: %w", err)
-	}
-	p.bus = b
-	p.closers = append(p.closers, closer{"kafka", func(context.Context) error { return b.Close() }})
-	return nil
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

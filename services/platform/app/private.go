@@ -5,11 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"douyin.dev/services/platform/telemetry"
 )
+
+// pingTimeout bounds what /readyz asks of the dependencies. Probes wait a second
+// by default.
+const pingTimeout = 500 * time.Millisecond
 
 // privateHandler serves what operators need: never reachable for clients.
 // Liveness never asks a dependency: a dead one is no reason to restart.
@@ -21,12 +27,12 @@ func privateHandler(p *process, tel *telemetry.Telemetry, ready *atomic.Bool) ht
 			http.Error(w, "starting or draining", http.StatusServiceUnavailable)
 			return
 		}
-		if name, err := p.unready(r.Context()); err != nil {
-			http.Error(w, name+": "+err.Error(), http.StatusServiceUnavailable)
-			return
-		}
 		fmt.Fprintln(w, "ok")
+		for _, line := range p.missing(r.Context()) {
+			fmt.Fprintln(w, line)
+		}
 	})
+	mux.HandleFunc("GET /work", p.work)
 	mux.Handle("/metrics", tel.Metrics())
 	mux.Handle("/loglevel", tel.LogLevel())
 	mux.Handle("/traces", tel.Traces())
@@ -38,17 +44,36 @@ func privateHandler(p *process, tel *telemetry.Telemetry, ready *atomic.Bool) ht
 	return mux
 }
 
-// unready returns the first check that fails.
-func (p *process) unready(ctx context.Context) (string, error) {
+// work tells whoever removes processes how much this one has in hand: the
+// records its consumers are handling at this moment.
+func (p *process) work(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
-	checks := p.ready
+	b := p.bus
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	for _, c := range checks {
-		if err := c.fn(ctx); err != nil {
-			return c.name, err
-		}
+	var busy int64
+	if b != nil {
+		busy = b.Busy()
 	}
-	return "", nil
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, "{\"busy\":%d}\n", busy)
+}
+
+// missing returns a line for each dependency that does not answer.
+func (p *process) missing(ctx context.Context) []string {
+	p.mu.Lock()
+	needs := p.needs
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	lines := make([]string, len(needs))
+	var pings sync.WaitGroup
+	for i, n := range needs {
+		pings.Go(func() {
+			if err := n.ping(ctx); err != nil {
+				lines[i] = fmt.Sprintf("without %s: %v", n.name, err)
+			}
+		})
+	}
+	pings.Wait()
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 }

@@ -2,13 +2,12 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -18,7 +17,6 @@ import (
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/id"
-	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
 	"douyin.dev/services/platform/rpc"
 )
@@ -46,17 +44,22 @@ type Runtime struct {
 
 // process is what the Runtimes of a process share.
 type process struct {
+	leaving atomic.Bool // draining
+
 	config *Config
 	log    *slog.Logger
 	loops  *loops
 
 	mu      sync.Mutex
 	closers []closer
-	ready   []check
+	needs   []need
 	drains  []func()
 	redis   rueidis.Client
 	bus     *bus.Bus
 	blob    *blob.Store
+	tokens  *auth.Verifier
+	network *rpc.Balancer
+	calls   connect.ClientOption
 }
 
 type closer struct {
@@ -64,9 +67,10 @@ type closer struct {
 	fn   func(context.Context) error
 }
 
-type check struct {
+// need is a dependency that a process tells of.
+type need struct {
 	name string
-	fn   func(context.Context) error
+	ping func(context.Context) error
 }
 
 // Child returns a Runtime for another component in the same process. Its
@@ -109,97 +113,13 @@ func (rt *Runtime) OnDrain(fn func()) {
 	rt.process.drains = append(rt.process.drains, fn)
 }
 
-// OnReady registers a check of /readyz.
-func (rt *Runtime) OnReady(name string, fn func(context.Context) error) {
+// OnReady registers a dependency that /readyz tells of while it does not
+// answer. The process stays ready: what does not need the dependency goes on,
+// and the others that share it would all be gone at the same moment.
+func (rt *Runtime) OnReady(name string, ping func(context.Context) error) {
 	rt.process.mu.Lock()
 	defer rt.process.mu.Unlock()
-	rt.process.ready = append(rt.process.ready, check{rt.Service + "/" + name, fn})
-}
-
-// migrateTimeout bounds how long a start waits for Postgres.
-const migrateTimeout = 2 * time.Minute
-
-// Postgres returns the service's database, migrated. It waits for a Postgres
-// that is not up yet.
-func (rt *Runtime) Postgres(ctx context.Context, migrations fs.FS) (*pg.DB, error) {
-	db, err := pg.Open(ctx, pg.Config{
-		DSN: rt.Config.PostgresDSN, ReadDSN: rt.Config.PostgresReadDSN,
-		Service: rt.Service, MaxConns: rt.Config.PostgresMaxConns,
-	})
-	if err != nil {
-		return nil, err
-	}
-	rt.OnStop("postgres", func(context.Context) error { db.Close(); return nil })
-	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
-	defer cancel()
-	for {
-		err := pg.Migrate(ctx, db, migrations)
-		if err == nil {
-			return db, nil
-		}
-		if connectionTrouble := pg.Fault(err) != err; !connectionTrouble {
-			return nil, err
-		}
-		rt.Log.WarnContext(ctx, "waiting for postgres", "error", err)
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(err, ctx.Err())
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-// Redis returns the process's Redis client.
-func (rt *Runtime) Redis(ctx context.Context) (rueidis.Client, error) {
-	p := rt.process
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.redis != nil {
-		return p.redis, nil
-	}
-	client, err := openRedis(ctx, rt.Config, p.log)
-	if err != nil {
-		return nil, err
-	}
-	p.redis = client
-	p.closers = append(p.closers, closer{"redis", func(context.Context) error { client.Close(); return nil }})
-	return client, nil
-}
-
-// Bus returns the process's connection to Kafka.
-func (rt *Runtime) Bus() *bus.Bus {
-	p := rt.process
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.bus
-}
-
-// EnsureTopics creates missing topics in the background: a Kafka that is down
-// delays events, not the start.
-func (rt *Runtime) EnsureTopics(_ context.Context, specs ...bus.TopicSpec) error {
-	for i := range specs {
-		if specs[i].Partitions == 0 {
-			specs[i].Partitions = rt.Config.KafkaPartitions
-		}
-		if specs[i].Replication == 0 {
-			specs[i].Replication = rt.Config.KafkaReplication
-		}
-	}
-	rt.Go("topics", func(ctx context.Context) error {
-		err := rt.Bus().EnsureTopics(ctx, specs...)
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	})
-	return nil
-}
-
-// Outbox starts the relay of the service's events and returns it.
-func (rt *Runtime) Outbox(db *pg.DB) *outbox.Relay {
-	relay := outbox.NewRelay(rt.Service, db, rt.Bus(), rt.Log)
-	rt.Go("outbox", relay.Run)
-	return relay
+	rt.process.needs = append(rt.process.needs, need{rt.Service + "/" + name, ping})
 }
 
 // IDs returns a generator of ids under a machine number leased for this process.
@@ -231,43 +151,4 @@ func (rt *Runtime) Blob(ctx context.Context) (*blob.Store, error) {
 	}
 	p.blob = store
 	return store, nil
-}
-
-// HTTPClient returns a client for plain HTTP to a service, and its base URL.
-func (rt *Runtime) HTTPClient(service string) (*http.Client, string) {
-	if rt.peers != nil {
-		return &http.Client{Transport: rt.peers}, "http://" + service
-	}
-	return &http.Client{Transport: rpc.NewTransport()}, rt.Config.url(service)
-}
-
-// Client returns what a generated client of a service is made with.
-func (rt *Runtime) Client(service string) (connect.HTTPClient, string) {
-	return rt.HTTPClient(service)
-}
-
-// ClientOptions returns the options of every generated client.
-func (rt *Runtime) ClientOptions() connect.ClientOption {
-	options, err := rpc.ClientOptions()
-	if err != nil {
-		panic(err) // only for options that contradict each other: a mistake of ours
-	}
-	return connect.WithClientOptions(options...)
-}
-
-// HandlerOptions returns the options of every generated handler.
-func (rt *Runtime) HandlerOptions() connect.HandlerOption {
-	client, base := rt.HTTPClient("user")
-	client.Timeout = 5 * time.Second
-	verifier, err := auth.NewVerifier(auth.VerifierOptions{
-		Keys: auth.RemoteKeys(client, base+"/.well-known/jwks.json"), Audience: auth.AudienceMesh, Now: rt.Clock(),
-	})
-	if err != nil {
-		panic(err) // as above
-	}
-	options, err := rpc.HandlerOptions(rpc.HandlerDeps{Log: rt.Log, Verifier: verifier, Classify: pg.Fault})
-	if err != nil {
-		panic(err)
-	}
-	return connect.WithHandlerOptions(options...)
 }

@@ -3,11 +3,13 @@ package pg
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -21,29 +23,35 @@ import (
 var platformMigrations embed.FS
 
 // Migrate brings the service's schema up to date: the platform's tables first,
-// then the service's own migrations (goose SQL files in the root of fsys).
-// Several processes may migrate at the same time; one does the work.
+// then the service's own migrations (goose SQL files in the folder "migrations"
+// of fsys; nil for none). Several processes may migrate at the same time; one
+// does the work. A schema that is newer is left as it is.
 func Migrate(ctx context.Context, db *DB, fsys fs.FS) error {
+	// Most starts find nothing to do; looking needs no lock.
+	var behind *BehindError
+	if err := CheckSchema(ctx, db, fsys); !errors.As(err, &behind) {
+		return err
+	}
 	if err := ensureSchema(ctx, db); err != nil {
 		return fmt.Errorf("schema %s: %w", db.schema, err)
 	}
-	platform, err := fs.Sub(platformMigrations, "migrations")
-	if err != nil {
-		return err
-	}
-	if err := apply(ctx, db, platform, "goose_platform"); err != nil {
+	if err := apply(ctx, db, platformMigrations, platformVersions); err != nil {
 		return fmt.Errorf("migrate platform tables of %s: %w", db.schema, err)
 	}
 	if fsys == nil {
 		return nil
 	}
-	if err := apply(ctx, db, fsys, "goose_service"); err != nil {
+	if err := apply(ctx, db, fsys, serviceVersions); err != nil {
 		return fmt.Errorf("migrate %s: %w", db.schema, err)
 	}
 	return nil
 }
 
 func apply(ctx context.Context, db *DB, fsys fs.FS, table string) error {
+	files, err := fs.Sub(fsys, migrationsDir)
+	if err != nil {
+		return err
+	}
 	h := fnv.New32a()
 	h.Write([]byte(db.schema + "/" + table))
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(int64(h.Sum32())), lock.WithLockTimeout(1, 60))
@@ -56,17 +64,15 @@ func apply(ctx context.Context, db *DB, fsys fs.FS, table string) error {
 	}
 	sqlDB := stdlib.OpenDBFromPool(db.rw)
 	defer sqlDB.Close()
-	provider, err := goose.NewProvider("", sqlDB, fsys, goose.WithStore(store), goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider("", sqlDB, files, goose.WithStore(store), goose.WithSessionLocker(locker))
 	if err != nil {
 		return err
-	}
-	// Most starts find nothing to do; looking needs no lock.
-	if pending, err := provider.HasPending(ctx); err == nil && !pending {
-		return nil
 	}
 	_, err = provider.Up(ctx)
 	return err
 }
+
+const uniqueViolation = "23505"
 
 // ensureSchema creates the schema where the role may; where an operator made
 // it, it is there already.
@@ -80,5 +86,9 @@ func ensureSchema(ctx context.Context, db *DB) error {
 		return nil
 	}
 	_, err := db.rw.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{db.schema}.Sanitize())
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == uniqueViolation {
+		return nil // IF NOT EXISTS does not see one that is being created at this moment
+	}
 	return err
 }

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/pg"
+	"douyin.dev/services/platform/rpc"
+)
+
+// keysTimeout bounds one look for the keys that sign tokens.
+const keysTimeout = 5 * time.Second
+
+// way returns the transport to a service and its base URL.
+func (rt *Runtime) way(service string) (http.RoundTripper, string) {
+	if rt.peers != nil {
+		return rt.peers, "http://" + service
+	}
+	p := rt.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.network == nil {
+		network := rpc.NewBalancer(rpc.BalancerOptions{})
+		p.network = network
+		p.closers = append(p.closers, closer{"clients", func(context.Context) error { return network.Close() }})
+	}
+	return p.network, rt.Config.url(service)
+}
+
+// HTTPClient returns a client for plain HTTP to a service, and its base URL.
+func (rt *Runtime) HTTPClient(service string) (*http.Client, string) {
+	transport, base := rt.way(service)
+	return &http.Client{Transport: transport}, base
+}
+
+// Client returns what a generated client of a service is made with.
+func (rt *Runtime) Client(service string) (connect.HTTPClient, string) {
+	transport, base := rt.way(service)
+	return rpc.Direct{RoundTripper: transport}, base
+}
+
+// ClientOptions returns the options of every generated client. All clients of a
+// process share what they know of the services they call.
+func (rt *Runtime) ClientOptions() connect.ClientOption {
+	p := rt.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls != nil {
+		return p.calls
+	}
+	options, err := rpc.ClientOptions()
+	if err != nil {
+		panic(err) // only for options that contradict each other: a mistake of ours
+	}
+	p.calls = connect.WithClientOptions(options...)
+	return p.calls
+}
+
+// HandlerOptions returns the options of every generated handler.
+func (rt *Runtime) HandlerOptions() connect.HandlerOption {
+	options, err := rpc.HandlerOptions(rpc.HandlerDeps{Log: rt.Log, Verifier: rt.tokens(), Classify: pg.Fault})
+	if err != nil {
+		panic(err) // as above
+	}
+	return connect.WithHandlerOptions(options...)
+}
+
+// tokens returns the process's verifier of viewer tokens: components that share
+// a process share what it remembers.
+func (rt *Runtime) tokens() *auth.Verifier {
+	client, base := rt.HTTPClient("user")
+	client.Timeout = keysTimeout
+	p := rt.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tokens != nil {
+		return p.tokens
+	}
+	verifier, err := auth.NewVerifier(auth.VerifierOptions{
+		Keys: auth.RemoteKeys(client, base+auth.PathJWKS), Audience: auth.AudienceMesh, Now: rt.Clock(),
+	})
+	if err != nil {
+		panic(err) // all it needs is above
+	}
+	p.tokens = verifier
+	return verifier
+}
