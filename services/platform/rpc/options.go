@@ -9,12 +9,17 @@ import (
 
 	"connectrpc.com/connect"
 	"connectrpc.com/otelconnect"
+	"go.opentelemetry.io/otel"
 
 	"douyin.dev/services/platform/auth"
 )
 
 // defaultDeadline bounds a unary call whose caller set none.
 const defaultDeadline = 10 * time.Second
+
+// minCompressed is the smallest answer that is compressed for a client who
+// accepts it, in bytes.
+const minCompressed = 1024
 
 // Verifier checks viewer tokens.
 type Verifier interface {
@@ -42,7 +47,7 @@ func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
 			telemetry,
 			deadlines{},
 			faults{log: d.Log, classify: d.Classify},
-			viewers{verifier: d.Verifier},
+			&viewers{verifier: d.Verifier},
 		),
 	}, nil
 }
@@ -53,8 +58,14 @@ func ClientOptions() ([]connect.ClientOption, error) {
 	if err != nil {
 		return nil, fmt.Errorf("telemetry interceptor: %w", err)
 	}
+	calls, err := newResilience(otel.GetMeterProvider())
+	if err != nil {
+		return nil, err
+	}
 	return []connect.ClientOption{
-		connect.WithInterceptors(telemetry, deadlines{}, forwardViewer{}),
+		// Inside one network packing costs more than it saves.
+		connect.WithAcceptCompression("gzip", nil, nil),
+		connect.WithInterceptors(telemetry, deadlines{}, calls, forwardViewer{}),
 	}, nil
 }
 
@@ -97,6 +108,7 @@ func EdgeOptions(log *slog.Logger) ([]connect.HandlerOption, error) {
 	}
 	return []connect.HandlerOption{
 		connect.WithReadMaxBytes(MaxMessageBytes),
+		connect.WithCompressMinBytes(minCompressed),
 		connect.WithInterceptors(telemetry, deadlines{}, faults{log: log}),
 	}, nil
 }

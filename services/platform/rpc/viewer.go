@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
@@ -30,17 +31,16 @@ func AccessOf(method protoreflect.MethodDescriptor) Access {
 	if err != nil || method.Options() == nil || !proto.HasExtension(method.Options(), ext) {
 		return AccessUnspecified
 	}
-	number, ok := proto.GetExtension(method.Options(), ext).(protoreflect.Enum)
-	if !ok {
-		return AccessUnspecified
-	}
-	return Access(number.Number())
+	return Access(method.Options().ProtoReflect().Get(ext.TypeDescriptor()).Enum())
 }
 
 // viewers verifies the viewer token of a call and enforces the access its RPC declares.
-type viewers struct{ verifier Verifier }
+type viewers struct {
+	verifier Verifier
+	accesses sync.Map // procedure to Access: reading a descriptor is slow
+}
 
-func (v viewers) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+func (v *viewers) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		ctx, err := v.admit(ctx, req.Spec(), req.Header())
 		if err != nil {
@@ -50,11 +50,11 @@ func (v viewers) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	}
 }
 
-func (v viewers) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+func (v *viewers) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return next
 }
 
-func (v viewers) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+func (v *viewers) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		ctx, err := v.admit(ctx, conn.Spec(), conn.RequestHeader())
 		if err != nil {
@@ -64,12 +64,8 @@ func (v viewers) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect
 	}
 }
 
-func (v viewers) admit(ctx context.Context, spec connect.Spec, header http.Header) (context.Context, error) {
-	method, ok := spec.Schema.(protoreflect.MethodDescriptor)
-	if !ok {
-		return ctx, errNoAccess
-	}
-	access := AccessOf(method)
+func (v *viewers) admit(ctx context.Context, spec connect.Spec, header http.Header) (context.Context, error) {
+	access := v.access(spec)
 	token := header.Get(auth.HeaderViewerToken)
 	switch {
 	case access == AccessUnspecified:
@@ -84,6 +80,18 @@ func (v viewers) admit(ctx context.Context, spec connect.Spec, header http.Heade
 		return ctx, err
 	}
 	return auth.WithToken(auth.WithViewer(ctx, verified.Viewer), token), nil
+}
+
+func (v *viewers) access(spec connect.Spec) Access {
+	if known, ok := v.accesses.Load(spec.Procedure); ok {
+		return known.(Access)
+	}
+	access := AccessUnspecified
+	if method, ok := spec.Schema.(protoreflect.MethodDescriptor); ok {
+		access = AccessOf(method)
+	}
+	v.accesses.Store(spec.Procedure, access)
+	return access
 }
 
 // forwardViewer sends the viewer token of the context along.

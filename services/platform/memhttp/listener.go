@@ -1,6 +1,3 @@
-// Package memhttp is HTTP without a network: a listener whose connections are
-// pipes in memory, and a transport that dials it. Requests pass the same
-// server, protocols and handlers as over TCP.
 package memhttp
 
 import (
