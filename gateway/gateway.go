@@ -46,6 +46,9 @@ type Settings struct {
 	ActionRate     float64       `help:"Actions of one kind a user may do per second after the burst." default:"20"`
 	LoginBurst     int           `help:"Login attempts per account, and ten times as many per address, at once; 0 for no limit." default:"20"`
 	LoginRate      float64       `help:"Login attempts per account and second after the burst, and ten times as many per address." default:"0.2"`
+	MaxCalls       int           `help:"Calls under way at once; more are refused with 503 at once, the less important ones from seven tenths of it. 0 for no limit." default:"1024"`
+	MaxUploads     int           `help:"Uploads under way at once; 0 for no limit." default:"128"`
+	MaxStreams     int           `help:"Push streams and downloads under way at once; 0 for no limit." default:"10000"`
 	SessionRecheck time.Duration `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
 }
 
@@ -53,6 +56,7 @@ type Settings struct {
 type Gateway struct {
 	Deps
 	sessions *sessions
+	reads    reads
 
 	// streams ends when the process drains, and with it every push stream.
 	streams    context.Context
@@ -61,7 +65,7 @@ type Gateway struct {
 
 // New returns a gateway.
 func New(d Deps) *Gateway {
-	g := &Gateway{Deps: d, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck)}
+	g := &Gateway{Deps: d, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d)}
 	g.streams, g.endStreams = context.WithCancel(context.Background())
 	return g
 }

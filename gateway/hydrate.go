@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,40 +29,37 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	if len(ids) == 0 {
 		return map[int64]*apiv1.User{}, nil
 	}
-	var found *userv1.BatchGetUsersResponse
-	var counts *counterv1.BatchGetUserCountsResponse
+	var found map[int64]*userv1.User
+	var counts map[int64]*counterv1.UserCounts
 	var follows *relationv1.BatchCheckFollowsResponse
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		found, err = g.User.BatchGetUsers(gctx, &userv1.BatchGetUsersRequest{Ids: ids})
-		return err
-	})
-	group.Go(func() (err error) {
-		counts, err = g.Counter.BatchGetUserCounts(gctx, &counterv1.BatchGetUserCountsRequest{UserIds: ids})
+		counts, err = g.reads.userCounts.load(gctx, ids)
 		return g.spare(gctx, "user counts", err)
 	})
-	if viewer, ok := auth.ViewerFrom(ctx); ok {
+	if viewer, ok := auth.ViewerFrom(ctx); ok && !onlyOf(ids, viewer.UserID) { // nobody follows themselves
 		group.Go(func() (err error) {
 			follows, err = g.Relation.BatchCheckFollows(gctx, &relationv1.BatchCheckFollowsRequest{FollowerId: viewer.UserID, UserIds: ids})
 			return g.spare(gctx, "follows", err)
 		})
 	}
-	if err := group.Wait(); err != nil {
+	found, err := g.reads.users.load(gctx, ids)
+	if err := errors.Join(err, group.Wait()); err != nil {
 		return nil, err
 	}
 	base := originFrom(ctx).baseURL
 	users := make(map[int64]*apiv1.User, len(ids))
-	for _, u := range found.GetUsers() {
-		users[u.GetId()] = &apiv1.User{
-			Id: u.GetId(), Name: u.GetName(), Signature: u.GetSignature(),
+	for _, id := range ids {
+		u, c := found[id], counts[id]
+		if u == nil {
+			continue
+		}
+		users[id] = &apiv1.User{
+			Id: id, Name: u.GetName(), Signature: u.GetSignature(),
 			Avatar:          orDefault(u.GetAvatarUrl(), base+defaultAvatarPath),
 			BackgroundImage: orDefault(u.GetBackgroundUrl(), base+defaultBackgroundPath),
-		}
-	}
-	for _, c := range counts.GetCounts() {
-		if u := users[c.GetUserId()]; u != nil {
-			u.FollowCount, u.FollowerCount = c.GetFollowCount(), c.GetFollowerCount()
-			u.TotalFavorited, u.WorkCount, u.FavoriteCount = c.GetTotalFavorited(), c.GetWorkCount(), c.GetFavoriteCount()
+			FollowCount:     c.GetFollowCount(), FollowerCount: c.GetFollowerCount(),
+			TotalFavorited: c.GetTotalFavorited(), WorkCount: c.GetWorkCount(), FavoriteCount: c.GetFavoriteCount(),
 		}
 	}
 	for _, id := range follows.GetFollowedUserIds() {
@@ -76,24 +75,11 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var found *videov1.BatchGetVideosResponse
-	var counts *counterv1.BatchGetVideoCountsResponse
+	var counts map[int64]*counterv1.VideoCounts
 	var likes *interactionv1.BatchCheckLikesResponse
-	var authors map[int64]*apiv1.User
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		if found, err = g.Video.BatchGetVideos(gctx, &videov1.BatchGetVideosRequest{Ids: ids}); err != nil {
-			return err
-		}
-		authorIDs := make([]int64, 0, len(ids))
-		for _, v := range found.GetVideos() {
-			authorIDs = append(authorIDs, v.GetAuthorId())
-		}
-		authors, err = g.users(gctx, authorIDs)
-		return err
-	})
-	group.Go(func() (err error) {
-		counts, err = g.Counter.BatchGetVideoCounts(gctx, &counterv1.BatchGetVideoCountsRequest{VideoIds: ids})
+		counts, err = g.reads.videoCounts.load(gctx, ids)
 		return g.spare(gctx, "video counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok {
@@ -102,37 +88,42 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 			return g.spare(gctx, "likes", err)
 		})
 	}
-	if err := group.Wait(); err != nil {
+	found, authors, err := g.videosAndAuthors(gctx, ids)
+	if err := errors.Join(err, group.Wait()); err != nil {
 		return nil, err
 	}
 	return assembleVideos(originFrom(ctx).baseURL, ids, found, authors, counts, likes), nil
 }
 
-func assembleVideos(base string, ids []int64, found *videov1.BatchGetVideosResponse, authors map[int64]*apiv1.User,
-	counts *counterv1.BatchGetVideoCountsResponse, likes *interactionv1.BatchCheckLikesResponse,
+// videosAndAuthors answers the videos of ids that exist, and their authors.
+func (g *Gateway) videosAndAuthors(ctx context.Context, ids []int64) (map[int64]*videov1.Video, map[int64]*apiv1.User, error) {
+	found, err := g.reads.videos.load(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	authorIDs := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		if v := found[id]; v != nil {
+			authorIDs = append(authorIDs, v.GetAuthorId())
+		}
+	}
+	authors, err := g.users(ctx, authorIDs)
+	return found, authors, err
+}
+
+func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, authors map[int64]*apiv1.User,
+	counts map[int64]*counterv1.VideoCounts, likes *interactionv1.BatchCheckLikesResponse,
 ) []*apiv1.Video {
-	byID := make(map[int64]*apiv1.Video, len(ids))
-	for _, v := range found.GetVideos() {
-		if authors[v.GetAuthorId()] == nil {
-			continue
-		}
-		byID[v.GetId()] = publicVideo(base, v, authors[v.GetAuthorId()])
-	}
-	for _, c := range counts.GetCounts() {
-		if v := byID[c.GetVideoId()]; v != nil {
-			v.FavoriteCount, v.CommentCount = c.GetFavoriteCount(), c.GetCommentCount()
-		}
-	}
-	for _, id := range likes.GetLikedVideoIds() {
-		if v := byID[id]; v != nil {
-			v.IsFavorite = true
-		}
-	}
 	list := make([]*apiv1.Video, 0, len(ids))
 	for _, id := range ids {
-		if v := byID[id]; v != nil {
-			list = append(list, v)
+		v := found[id]
+		if v == nil || authors[v.GetAuthorId()] == nil {
+			continue
 		}
+		shown := publicVideo(base, v, authors[v.GetAuthorId()])
+		shown.FavoriteCount, shown.CommentCount = counts[id].GetFavoriteCount(), counts[id].GetCommentCount()
+		shown.IsFavorite = slices.Contains(likes.GetLikedVideoIds(), id)
+		list = append(list, shown)
 	}
 	return list
 }
@@ -161,6 +152,11 @@ func inOrder(ids []int64, users map[int64]*apiv1.User) []*apiv1.User {
 		}
 	}
 	return list
+}
+
+// onlyOf reports whether ids are all the same one.
+func onlyOf(ids []int64, id int64) bool {
+	return !slices.ContainsFunc(ids, func(other int64) bool { return other != id })
 }
 
 func distinct(ids []int64) []int64 {

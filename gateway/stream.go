@@ -13,6 +13,7 @@ import (
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	messagev1 "douyin.dev/gen/douyin/message/v1"
 	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
 )
 
 // Subscribe pushes the caller's messages over Connect and gRPC.
@@ -31,11 +32,47 @@ const (
 
 // follow delivers the caller's messages after a cursor. When the message
 // service goes away it goes on from the last cursor, so nothing is missing and
-// nothing comes twice. It ends with ctx, or after ten seconds of failures.
+// nothing comes twice. It ends with ctx, with the caller's session, or after
+// ten seconds of failures.
 func (g *Gateway) follow(ctx context.Context, after *int64, deliver func(*apiv1.Message, int64) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(g.streams, cancel)()
+	ctx, cancel := context.WithCancelCause(ctx)
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		g.watchSession(ctx, cancel)
+	}()
+	defer func() {
+		cancel(nil)
+		<-watching
+	}()
+	defer context.AfterFunc(g.streams, func() { cancel(nil) })()
+	err := g.forward(ctx, after, deliver)
+	if ended, ok := fault.As(context.Cause(ctx)); ok {
+		return ended
+	}
+	return err
+}
+
+// watchSession ends a stream whose session was revoked or is over. A session
+// is believed between two checks, so the end comes within one and a half times
+// SessionRecheck. A user service that cannot answer ends nothing.
+func (g *Gateway) watchSession(ctx context.Context, end context.CancelCauseFunc) {
+	every := time.NewTicker(max(g.Settings.SessionRecheck/2, 10*time.Millisecond))
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		if _, err := g.sessions.find(ctx, TokenFrom(ctx)); fault.CodeOf(err) == connect.CodeUnauthenticated {
+			end(err)
+			return
+		}
+	}
+}
+
+func (g *Gateway) forward(ctx context.Context, after *int64, deliver func(*apiv1.Message, int64) error) error {
 	failures := 0
 	for {
 		stream, err := g.Message.Subscribe(g.freshViewer(ctx), &messagev1.SubscribeRequest{AfterMs: after})

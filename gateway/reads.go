@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"context"
+
+	counterv1 "douyin.dev/gen/douyin/counter/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
+	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/auth"
+)
+
+// mostIDs bounds the ids of one batch read, as the services do.
+const mostIDs = 1000
+
+// reads are the public facts answers are made of. Nothing in them depends on
+// who asks, so callers read them together.
+type reads struct {
+	users       *loader[*userv1.User]
+	userCounts  *loader[*counterv1.UserCounts]
+	videos      *loader[*videov1.Video]
+	videoCounts *loader[*counterv1.VideoCounts]
+}
+
+func newReads(d Deps) reads {
+	return reads{
+		users: newLoader(func(ctx context.Context, ids []int64) ([]*userv1.User, error) {
+			res, err := d.User.BatchGetUsers(ctx, &userv1.BatchGetUsersRequest{Ids: ids})
+			return res.GetUsers(), err
+		}, (*userv1.User).GetId),
+		userCounts: newLoader(func(ctx context.Context, ids []int64) ([]*counterv1.UserCounts, error) {
+			res, err := d.Counter.BatchGetUserCounts(ctx, &counterv1.BatchGetUserCountsRequest{UserIds: ids})
+			return res.GetCounts(), err
+		}, (*counterv1.UserCounts).GetUserId),
+		videos: newLoader(func(ctx context.Context, ids []int64) ([]*videov1.Video, error) {
+			res, err := d.Video.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids})
+			return res.GetVideos(), err
+		}, (*videov1.Video).GetId),
+		videoCounts: newLoader(func(ctx context.Context, ids []int64) ([]*counterv1.VideoCounts, error) {
+			res, err := d.Counter.BatchGetVideoCounts(ctx, &counterv1.BatchGetVideoCountsRequest{VideoIds: ids})
+			return res.GetCounts(), err
+		}, (*counterv1.VideoCounts).GetVideoId),
+	}
+}
+
+// newLoader makes a loader of a batch read. The read is nobody's: no viewer
+// goes along, so that the answer cannot depend on one.
+func newLoader[V any](read func(context.Context, []int64) ([]V, error), id func(V) int64) *loader[V] {
+	return &loader[V]{most: mostIDs, read: func(ctx context.Context, ids []int64) (map[int64]V, error) {
+		list, err := read(auth.WithToken(ctx, ""), ids)
+		if err != nil {
+			return nil, err
+		}
+		found := make(map[int64]V, len(list))
+		for _, v := range list {
+			found[id(v)] = v
+		}
+		return found, nil
+	}}
+}
