@@ -45,7 +45,7 @@ func TestEventsAreCounted(t *testing.T) {
 	}
 	wantUsers := []*counterv1.UserCounts{
 		{UserId: 1, FollowCount: 1, FavoriteCount: 1, Version: 1},
-		{UserId: 2},
+		{UserId: 2, Version: 1}, // came and went
 		{UserId: 9, FollowerCount: 1, TotalFavorited: 1, WorkCount: 1, Version: 2},
 	}
 	if diff := cmp.Diff(wantUsers, users.GetCounts(), protocmp.Transform()); diff != "" {

@@ -6,8 +6,9 @@
 // a duplicate or a replay from offset 0 changes no row. No count is ever read
 // negative, and none is clamped to hide it.
 //
-// It asks nobody: it only listens to LikeChanged, CommentChanged, FollowChanged
-// and VideoChanged.
+// Counting asks nobody: it only listens to LikeChanged, CommentChanged,
+// FollowChanged and VideoChanged. The reconciler asks the owners of the rows
+// (interaction, relation, video) how many there are.
 //
 // Reads come through the cache. A count changes in Postgres, then in the cache,
 // by version: an older count never replaces a newer one.
@@ -27,6 +28,27 @@
 //
 // The order ends where a topic gets more partitions, because its keys move: do
 // that while nothing is unapplied.
+//
+// # What the reconciler may repair
+//
+// While events are under way a count differs from its rows, and that is no
+// drift. Drift is proven in this order. The reconciler
+//
+//  1. reads the count and its version;
+//  2. lets the owner count its rows at a later moment, and leaves out what the
+//     owner has changed and not yet announced to Kafka;
+//  3. waits until the worker's group has settled all that Kafka holds by then;
+//  4. writes what was counted where the version is still that of step 1.
+//
+// Every event of a change that the owner saw in step 2 is settled before step 4.
+// Every event of a later change would have been applied after step 1, and each
+// event that is applied gives its row a new version, also when several of them
+// sum up to nothing. So in step 4 the row holds exactly the events of what was
+// counted, and a difference is drift. A repair is one more version: neither
+// events nor copies in caches are overtaken by it, nor does it overtake them.
+//
+// A dead letter is settled without being counted: that is drift, and repaired.
+// When it is replayed later it is counted once more, and repaired again.
 //
 // # Locks
 //

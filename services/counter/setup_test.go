@@ -27,11 +27,7 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	t.Parallel()
-	tables, err := Migrations()
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := pgtest.New(t, tables)
+	db := pgtest.New(t, migrations)
 	return &bundle{Service: New(newCounts(t, db, nil)), Worker: newWorker(t, db, nil), db: db}
 }
 

@@ -33,7 +33,9 @@ ON CONFLICT (user_id) DO UPDATE SET
 	favorites = c.favorites + excluded.favorites,
 	version = c.version + 1`
 
-// apply adds the deltas to their rows. What sums up to nothing changes no row.
+// apply adds the deltas to their rows. A row whose deltas sum up to nothing gets
+// a new version all the same: the reconciler concludes from an old one that no
+// event arrived.
 func (d *deltas) apply(ctx context.Context, tx pgx.Tx) error {
 	batch := &pgx.Batch{}
 	if args := videoArgs(d.videos); args != nil {
@@ -56,9 +58,6 @@ func videoArgs(videos map[int64]*videoCount) pgx.NamedArgs {
 	var ids, favorites, comments []int64
 	for _, id := range slices.Sorted(maps.Keys(videos)) {
 		c := *videos[id]
-		if c == (videoCount{VideoID: id}) {
-			continue
-		}
 		ids, favorites, comments = append(ids, id), append(favorites, c.Favorites), append(comments, c.Comments)
 	}
 	if len(ids) == 0 {
@@ -72,9 +71,6 @@ func userArgs(users map[int64]*userCount) pgx.NamedArgs {
 	var ids, following, followers, favorited, works, favorites []int64
 	for _, id := range slices.Sorted(maps.Keys(users)) {
 		c := *users[id]
-		if c == (userCount{UserID: id}) {
-			continue
-		}
 		ids = append(ids, id)
 		following, followers = append(following, c.Following), append(followers, c.Followers)
 		favorited, works, favorites = append(favorited, c.Favorited), append(works, c.Works), append(favorites, c.Favorites)

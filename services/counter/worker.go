@@ -40,11 +40,16 @@ func NewWorker(db *pg.DB, counts *Counts, log *slog.Logger) *Worker {
 
 // Subscription returns what the worker listens to.
 func (w *Worker) Subscription() bus.Subscription {
-	var topics []string
+	return bus.Subscription{Group: consumer, Topics: topics(), BatchSize: batchSize, Handle: w.Apply}
+}
+
+// topics are those of what is counted.
+func topics() []string {
+	var all []string
 	for _, e := range events() {
-		topics = append(topics, outbox.Topic(e))
+		all = append(all, outbox.Topic(e))
 	}
-	return bus.Subscription{Group: consumer, Topics: topics, BatchSize: batchSize, Handle: w.Apply}
+	return all
 }
 
 // Apply applies the events of a batch that were not applied before, then tells

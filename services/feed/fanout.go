@@ -145,7 +145,7 @@ func (p *Pusher) visible(ctx context.Context, chunk []*videov1.VideoChanged) (ma
 	for i, c := range chunk {
 		ids[i] = c.GetVideoId()
 	}
-	res, err := p.videos.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids})
+	res, err := p.videos.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids, Fresh: true})
 	if err != nil {
 		return nil, fmt.Errorf("look up videos: %w", err)
 	}

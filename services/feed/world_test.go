@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -167,6 +168,9 @@ func (w *world) ListVideosByAuthors(_ context.Context, req *videov1.ListVideosBy
 }
 
 func (w *world) BatchGetVideos(_ context.Context, req *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error) {
+	if !req.GetFresh() {
+		return nil, errors.New("timelines are not decided by copies")
+	}
 	w.mu.Lock()
 	res := &videov1.BatchGetVideosResponse{}
 	for _, id := range req.Ids {

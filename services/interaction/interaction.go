@@ -14,6 +14,8 @@ import (
 const (
 	// batchLimit is how many writes share a commit at most.
 	batchLimit = 256
+	// checkLimit is how many checks share a statement at most. A page has 30 videos.
+	checkLimit = 64
 	// maxIDs bounds a batch read.
 	maxIDs = 1000
 	// defaultPage and maxPage are page sizes.
@@ -54,6 +56,7 @@ type Service struct {
 	likes    *pg.Batcher[toggle, bool]
 	unlikes  *pg.Batcher[toggle, bool]
 	comments *pg.Batcher[comment, bool]
+	checks   *pg.Batcher[check, []int64]
 }
 
 var _ interactionv1connect.InteractionServiceHandler = (*Service)(nil)
@@ -67,6 +70,7 @@ func New(d Deps) (*Service, error) {
 	s := &Service{store: newStore(d.DB), videos: videos, ids: d.IDs, now: d.Now, wake: d.Wake}
 	s.likes = pg.NewBatcher(batchLimit, toggle.pair, announced(s, s.store.like))
 	s.unlikes = pg.NewBatcher(batchLimit, toggle.pair, announced(s, s.store.unlike))
+	s.checks = pg.NewBatcher(checkLimit, nil, s.store.likedAmong)
 	s.comments = pg.NewBatcher(batchLimit, nil, announced(s, s.store.addComments))
 	return s, nil
 }

@@ -56,7 +56,7 @@ func (s *Service) BatchCheckLikes(ctx context.Context, req *interactionv1.BatchC
 	if len(req.GetVideoIds()) == 0 {
 		return &interactionv1.BatchCheckLikesResponse{}, nil
 	}
-	liked, err := s.store.likedAmong(ctx, req.GetUserId(), req.GetVideoIds())
+	liked, err := s.checks.Do(ctx, check{req.GetUserId(), req.GetVideoIds()})
 	if err != nil {
 		return nil, fmt.Errorf("check likes: %w", err)
 	}

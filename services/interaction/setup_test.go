@@ -65,11 +65,7 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	t.Parallel()
-	tables, err := Migrations()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{db: pgtest.New(t, tables), videos: &videos{exist: map[int64]bool{}}}
+	b := &bundle{db: pgtest.New(t, migrations), videos: &videos{exist: map[int64]bool{}}}
 	for id := range int64(20) {
 		b.videos.set(id+1, true)
 	}

@@ -3,6 +3,7 @@ package interaction
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -103,16 +104,39 @@ func (s *store) toggleLikes(ctx context.Context, sql string, toggles []toggle, l
 	return exists, nil
 }
 
-// Uses the primary key.
-const likedAmongSQL = `SELECT video_id FROM video_like WHERE user_id = @user_id AND video_id = ANY(@video_ids)`
+// check asks which of some videos a user likes.
+type check struct {
+	userID   int64
+	videoIDs []int64
+}
 
-// likedAmong reads the primary: users see their own likes at once.
-func (s *store) likedAmong(ctx context.Context, userID int64, videoIDs []int64) ([]int64, error) {
-	rows, err := s.db.RW().Query(ctx, likedAmongSQL, pgx.NamedArgs{"user_id": userID, "video_ids": videoIDs})
+// Uses the primary key, once for each pair.
+const likedAmongSQL = `SELECT asked.place, l.video_id
+FROM unnest(@places::int[], @user_ids::bigint[], @video_ids::bigint[]) AS asked (place, user_id, video_id)
+JOIN video_like l ON l.user_id = asked.user_id AND l.video_id = asked.video_id`
+
+// likedAmong answers several checks at once. It reads the primary: users see
+// their own likes at once.
+func (s *store) likedAmong(ctx context.Context, checks []check) ([][]int64, error) {
+	var places []int32
+	var users, videos []int64
+	for place, c := range checks {
+		for _, v := range distinct(slices.Clone(c.videoIDs)) {
+			places, users, videos = append(places, int32(place)), append(users, c.userID), append(videos, v)
+		}
+	}
+	rows, err := s.db.RW().Query(ctx, likedAmongSQL, pgx.NamedArgs{"places": places, "user_ids": users, "video_ids": videos})
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
+	liked := make([][]int64, len(checks))
+	var place int32
+	var video int64
+	_, err = pgx.ForEachRow(rows, []any{&place, &video}, func() error {
+		liked[place] = append(liked[place], video)
+		return nil
+	})
+	return liked, err
 }
 
 // likePlace is a place in a user's list of likes.

@@ -56,11 +56,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	t.Parallel()
-	tables, err := Migrations()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &rig{db: pgtest.New(t, tables)}
+	return &rig{db: pgtest.New(t, migrations)}
 }
 
 // instance is a process: a service, a server and its Redis connection.

@@ -46,11 +46,15 @@ func (h *hub) publishTo(ctx context.Context, users []int64) error {
 	return h.redis.Do(ctx, h.redis.B().Publish().Channel(wakeChannel).Message(encodeWake(users)).Build()).Error()
 }
 
-// listenLoop wakes subscribers for commits of other processes.
+// listenLoop wakes subscribers for commits of other processes. It has a
+// connection of its own: a Redis that does not speak RESP3 in full takes no
+// other command on one that subscribed, and the others are shared.
 func (h *hub) listenLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := h.redis.Receive(ctx, h.redis.B().Subscribe().Channel(wakeChannel).Build(), func(m rueidis.PubSubMessage) {
-			h.wake(decodeWake(m.Message))
+		err := h.redis.Dedicated(func(own rueidis.DedicatedClient) error {
+			return own.Receive(ctx, own.B().Subscribe().Channel(wakeChannel).Build(), func(m rueidis.PubSubMessage) {
+				h.wake(decodeWake(m.Message))
+			})
 		})
 		if ctx.Err() != nil {
 			return

@@ -2,7 +2,6 @@ package relation
 
 import (
 	"context"
-	"io/fs"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,11 +53,7 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	tables, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bundle{db: pgtest.New(t, tables), people: &people{max: 1000}}
+	b := &bundle{db: pgtest.New(t, migrations), people: &people{max: 1000}}
 	b.now.Store(1_777_000_000_000_000)
 	b.Service = b.instance(t)
 	return b

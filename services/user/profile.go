@@ -48,12 +48,13 @@ func (s *Service) UpdateProfile(ctx context.Context, req *v1.UpdateProfileReques
 		s.reread(ctx, viewer.UserID)
 		return nil, err
 	}
+	s.wake()
 	s.users.Put(ctx, user.GetId(), user)
 	return &v1.UpdateProfileResponse{User: user}, nil
 }
 
 // reread tells the copies what Postgres has after a write whose outcome is not
-// known. When it cannot be read either, the copies' lifetime has to do.
+// known. When it cannot be read either, the event will tell them.
 func (s *Service) reread(ctx context.Context, userID int64) {
 	if users, err := s.store.users(ctx, []int64{userID}); err == nil && users[userID] != nil {
 		s.users.Put(ctx, userID, users[userID])

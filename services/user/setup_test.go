@@ -3,7 +3,6 @@ package user
 import (
 	"context"
 	"crypto/rand"
-	"io/fs"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,11 +52,7 @@ func setup(t *testing.T) *bundle {
 
 func database(t *testing.T) *pg.DB {
 	t.Helper()
-	tables, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pgtest.New(t, tables)
+	return pgtest.New(t, migrations)
 }
 
 // instance is another process of the service over db.

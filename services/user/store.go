@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -55,19 +56,30 @@ func (s store) users(ctx context.Context, ids []int64) (map[int64]*v1.User, erro
 	return users, nil
 }
 
-const updateProfileSQL = `UPDATE account SET
-    avatar_url = coalesce(@avatar_url, avatar_url),
-    background_url = coalesce(@background_url, background_url),
-    signature = coalesce(@signature, signature),
-    version = version + 1
-WHERE id = @id
-RETURNING id, name, avatar_url, background_url, signature, version`
+const updateProfileSQL = `WITH changed AS (
+    UPDATE account SET
+        avatar_url = coalesce(@avatar_url, avatar_url),
+        background_url = coalesce(@background_url, background_url),
+        signature = coalesce(@signature, signature),
+        version = version + 1
+    WHERE id = @id
+    RETURNING id, name, avatar_url, background_url, signature, version
+), announced AS (
+    INSERT INTO outbox (shard, topic, key, payload, traceparent)
+    SELECT e.* FROM changed,
+        unnest(@event_shards::smallint[], @event_topics::text[], @event_keys::bigint[], @event_payloads::bytea[], @event_traces::text[]) AS e
+)
+SELECT id, name, avatar_url, background_url, signature, version FROM changed`
 
-// updateProfile sets the present parts of req.
+// updateProfile sets the present parts of req, and announces it.
 func (s store) updateProfile(ctx context.Context, userID int64, req *v1.UpdateProfileRequest) (*v1.User, error) {
-	rows, err := s.db.RW().Query(ctx, updateProfileSQL, pgx.NamedArgs{
-		"id": userID, "avatar_url": req.AvatarUrl, "background_url": req.BackgroundUrl, "signature": req.Signature,
-	})
+	event, err := outbox.Encode(ctx, []outbox.Event{changed(userID)})
+	if err != nil {
+		return nil, err
+	}
+	args := event.Args()
+	args["id"], args["avatar_url"], args["background_url"], args["signature"] = userID, req.AvatarUrl, req.BackgroundUrl, req.Signature
+	rows, err := s.db.RW().Query(ctx, updateProfileSQL, args)
 	if err != nil {
 		return nil, fmt.Errorf("update profile: %w", err)
 	}

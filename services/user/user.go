@@ -56,6 +56,9 @@ type Deps struct {
 	Now       func() time.Time
 	// SessionID returns a new id that nobody can guess: 128 random bits at least.
 	SessionID func() string
+	// Wake tells the outbox relay that there are events; nil leaves it to find
+	// them. It must not block.
+	Wake func()
 	// Redis holds copies of users for all instances; nil for none.
 	Redis rueidis.Client
 	// Meters gets the cache's counts; nil for none.
@@ -71,6 +74,7 @@ type Service struct {
 	passwords *auth.Passwords
 	now       func() time.Time
 	sessionID func() string
+	wake      func()
 	verifier  *auth.Verifier
 	sessions  *sessions
 	users     *cache.Cache[int64, *v1.User]
@@ -101,9 +105,12 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Wake == nil {
+		d.Wake = func() {}
+	}
 	return &Service{
 		config: d.Config, store: st, ids: d.IDs, issuer: d.Issuer, passwords: d.Passwords,
-		now: d.Now, sessionID: d.SessionID, verifier: verifier, sessions: live, users: users,
+		now: d.Now, sessionID: d.SessionID, wake: d.Wake, verifier: verifier, sessions: live, users: users,
 	}, nil
 }
 

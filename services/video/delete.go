@@ -21,6 +21,9 @@ func (s *Service) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (
 		return nil, err
 	}
 	err = s.db.InTx(ctx, func(tx pgx.Tx) error { return deleteVideo(ctx, tx, viewer.UserID, req.GetVideoId()) })
+	if err == nil || !refused(err) {
+		s.tellAfterWrite(ctx, req.GetVideoId())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("delete video: %w", err)
 	}
@@ -41,5 +44,8 @@ func deleteVideo(ctx context.Context, tx pgx.Tx, viewer, id int64) error {
 	if err := markDeleted(ctx, tx, id); err != nil {
 		return err
 	}
-	return outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_DELETED))
+	if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_DELETED)); err != nil {
+		return err
+	}
+	return countChange(ctx, tx, id)
 }

@@ -11,6 +11,12 @@
 // one video per process, and the public list can always be cut between two
 // milliseconds.
 //
+// Cards of videos and the newest part of the public list are read from copies
+// in memory and in Redis. Whoever publishes or deletes tells the copies after
+// the commit, and the service hears its own VideoChanged for those who died
+// before they could. The public list has a version too: the number of videos
+// ever published or deleted.
+//
 // It asks Postgres for the rows, the object store for the files, and ffmpeg,
 // where there is one, for the first frame. It calls no other service.
 package video

@@ -2,6 +2,7 @@ package video
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,6 +39,8 @@ func (s *Service) Janitor(ctx context.Context, every time.Duration) error {
 
 const sweepLockSQL = `SELECT pg_try_advisory_lock(hashtext('video/janitor'), hashtext(current_schema()))`
 
+const sweepUnlockSQL = `SELECT pg_advisory_unlock(hashtext('video/janitor'), hashtext(current_schema()))`
+
 // Sweep removes the files of deleted videos, and objects that belong to no
 // video and are older than an hour. One process at a time does it; for the
 // others there is nothing to do.
@@ -55,10 +58,12 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if !mine {
 		return nil
 	}
-	if err := s.removeDeleted(ctx); err != nil {
-		return err
+	err = errors.Join(s.removeDeleted(ctx), s.removeOrphans(ctx))
+	// Postgres notices a closed connection only after a while.
+	if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), sweepUnlockSQL); unlockErr != nil {
+		s.log.WarnContext(ctx, "the sweep's lock goes with its connection", "error", unlockErr)
 	}
-	return s.removeOrphans(ctx)
+	return err
 }
 
 // Uses video_files.

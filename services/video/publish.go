@@ -73,6 +73,8 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 		// when it has not, the janitor finds them.
 		if refused(err) {
 			s.removeFiles(ctx, video)
+		} else {
+			s.tellAfterWrite(ctx, id)
 		}
 		return nil, err
 	}
@@ -80,6 +82,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 		s.removeFiles(ctx, video)
 	}
 	s.wake()
+	s.tellAfterWrite(ctx, res.GetVideo().GetId())
 	return res, nil
 }
 
@@ -121,7 +124,10 @@ func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.Pub
 			return err
 		}
 		res.Video = v
-		return outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_PUBLISHED))
+		if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_PUBLISHED)); err != nil {
+			return err
+		}
+		return countChange(ctx, tx, v.GetId())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("publish video: %w", err)

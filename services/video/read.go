@@ -30,7 +30,11 @@ func (s *Service) BatchGetVideos(ctx context.Context, req *v1.BatchGetVideosRequ
 	if len(ids) == 0 {
 		return &v1.BatchGetVideosResponse{}, nil
 	}
-	videos, err := s.byIDs(ctx, ids)
+	read := s.cardsOf
+	if req.GetFresh() {
+		read = s.byIDs
+	}
+	videos, err := read(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +50,13 @@ func (s *Service) ListRecentVideos(ctx context.Context, req *v1.ListRecentVideos
 	before, err := bound(req.GetBeforeMs())
 	if err != nil {
 		return nil, err
+	}
+	newest, _, err := s.copies.heads.Get(ctx, theHead)
+	if err != nil {
+		return nil, err
+	}
+	if refs, ok := newest.page(before, size); ok {
+		return &v1.ListRecentVideosResponse{Videos: refs}, nil
 	}
 	refs, err := s.recent(ctx, before, size+1)
 	if err != nil {
@@ -132,7 +143,7 @@ func bound(beforeMS int64) (int64, error) {
 	case beforeMS < 0:
 		return 0, fault.Invalid("before_ms", "must not be negative")
 	case beforeMS == 0:
-		return math.MaxInt64, nil
+		return anyTime, nil
 	default:
 		return beforeMS, nil
 	}

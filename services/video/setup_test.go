@@ -54,7 +54,7 @@ func newBench(t *testing.T, change func(*Deps)) *bench {
 	var next atomic.Int64
 	next.Store(rand.Int64N(1<<52) / 10000 * 10000)
 	deps := Deps{
-		DB: pgtest.New(t, Migrations()), Objects: store, WorkDir: b.dir, Limits: DefaultLimits(),
+		DB: pgtest.New(t, migrations), Objects: store, WorkDir: b.dir, Limits: DefaultLimits(),
 		NextID: func() (int64, error) { return next.Add(1), nil },
 		Now:    func() time.Time { return time.UnixMilli(b.now.Load()) },
 	}

@@ -3,6 +3,7 @@ package video
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -53,10 +54,42 @@ func markDeleted(ctx context.Context, tx pgx.Tx, id int64) error {
 	return nil
 }
 
+const statesSQL = `SELECT id, author_id, title, media_key, cover_key, published_at_ms, duration_ms, width, height, version, state
+FROM video WHERE id = ANY(@ids)`
+
+// states returns the published ones of some videos, and the versions at which
+// others were deleted.
+func (s *Service) states(ctx context.Context, ids []int64) (published map[int64]*v1.Video, deleted map[int64]int64, err error) {
+	rows, err := s.db.RW().Query(ctx, statesSQL, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read videos: %w", err)
+	}
+	published, deleted = map[int64]*v1.Video{}, map[int64]int64{}
+	for rows.Next() {
+		var state v1.VideoState
+		v := &v1.Video{}
+		err := rows.Scan(&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.PublishedAtMs,
+			&v.DurationMs, &v.Width, &v.Height, &v.Version, &state)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read videos: %w", err)
+		}
+		if state == v1.VideoState_VIDEO_STATE_PUBLISHED {
+			published[v.Id] = v
+		} else {
+			deleted[v.Id] = v.Version
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, fmt.Errorf("read videos: %w", err)
+	}
+	return published, deleted, nil
+}
+
 const byIDsSQL = `SELECT id, author_id, title, media_key, cover_key, published_at_ms, duration_ms, width, height, version
 FROM video WHERE id = ANY(@ids) AND state = 1`
 
-// byIDs reads the primary: who has just published asks for the video next.
+// byIDs reads the primary: who has just published asks for the video next, and
+// what is found goes into the cache, where what a replica had missed would stay.
 func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*v1.Video, error) {
 	rows, err := s.db.RW().Query(ctx, byIDsSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
@@ -78,8 +111,17 @@ const recentSQL = `SELECT id, author_id, published_at_ms FROM video
 WHERE state = 1 AND published_at_ms < @before
 ORDER BY published_at_ms DESC FETCH FIRST @limit ROWS WITH TIES`
 
+// anyTime is before no video.
+const anyTime = math.MaxInt64
+
+func recentArgs(before int64, limit int) pgx.NamedArgs {
+	return pgx.NamedArgs{"before": before, "limit": limit}
+}
+
+// recent may read a replica: what is new is in the head, so this is about pages
+// that were there for long.
 func (s *Service) recent(ctx context.Context, before int64, limit int) ([]*v1.VideoRef, error) {
-	rows, err := s.db.RO().Query(ctx, recentSQL, pgx.NamedArgs{"before": before, "limit": limit})
+	rows, err := s.db.RO().Query(ctx, recentSQL, recentArgs(before, limit))
 	refs, err := collectRefs(rows, err)
 	slices.SortFunc(refs, newestFirst)
 	return refs, err

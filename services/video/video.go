@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/rueidis"
+	"go.opentelemetry.io/otel/metric"
+
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/pg"
 
@@ -56,6 +59,10 @@ type Deps struct {
 	WorkDir string
 	Limits  Limits
 	Cover   CoverOptions
+	// Redis holds copies of videos for all instances; nil for none.
+	Redis rueidis.Client
+	// Meters gets the caches' counts; nil for none.
+	Meters metric.MeterProvider
 }
 
 // Service implements VideoService. It is safe for concurrent use.
@@ -70,6 +77,7 @@ type Service struct {
 	log     *slog.Logger
 	spooler *spooler
 	covers  *covers
+	copies  *copies
 
 	mu     sync.Mutex
 	newest int64 // the last publish time given out
@@ -92,11 +100,16 @@ func New(d Deps) (*Service, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
+	s := &Service{
 		db: d.DB, objects: d.Objects, nextID: d.NextID, now: d.Now, wake: d.Wake, log: d.Log,
 		spooler: newSpooler(d.WorkDir, d.Limits),
 		covers:  newCovers(d.Cover, d.Log),
-	}, nil
+	}
+	var err error
+	if s.copies, err = newCopies(d.DB, d.Redis, d.Meters, s); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // publishTime returns the current time in milliseconds, later than any it

@@ -864,6 +864,354 @@ func (x *ListCommentsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Where to go on.
+type TallyVideosRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only videos with a larger id.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// 1 to 1000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TallyVideosRequest) Reset() {
+	*x = TallyVideosRequest{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyVideosRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyVideosRequest) ProtoMessage() {}
+
+func (x *TallyVideosRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyVideosRequest.ProtoReflect.Descriptor instead.
+func (*TallyVideosRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TallyVideosRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *TallyVideosRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// VideoTally is how many rows a video has.
+type VideoTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The video.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Its likes.
+	FavoriteCount int64 `protobuf:"varint,2,opt,name=favorite_count,json=favoriteCount,proto3" json:"favorite_count,omitempty"`
+	// Its comments.
+	CommentCount  int64 `protobuf:"varint,3,opt,name=comment_count,json=commentCount,proto3" json:"comment_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VideoTally) Reset() {
+	*x = VideoTally{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VideoTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VideoTally) ProtoMessage() {}
+
+func (x *VideoTally) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VideoTally.ProtoReflect.Descriptor instead.
+func (*VideoTally) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *VideoTally) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *VideoTally) GetFavoriteCount() int64 {
+	if x != nil {
+		return x.FavoriteCount
+	}
+	return 0
+}
+
+func (x *VideoTally) GetCommentCount() int64 {
+	if x != nil {
+		return x.CommentCount
+	}
+	return 0
+}
+
+// What was there at one moment after the call began.
+type TallyVideosResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id, without gaps: a video between two of them has no rows. Fewer than the limit are the last.
+	Tallies []*VideoTally `protobuf:"bytes,1,rep,name=tallies,proto3" json:"tallies,omitempty"`
+	// Videos with changes that consumers of events cannot have seen yet.
+	UnannouncedIds []int64 `protobuf:"varint,2,rep,packed,name=unannounced_ids,json=unannouncedIds,proto3" json:"unannounced_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *TallyVideosResponse) Reset() {
+	*x = TallyVideosResponse{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyVideosResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyVideosResponse) ProtoMessage() {}
+
+func (x *TallyVideosResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyVideosResponse.ProtoReflect.Descriptor instead.
+func (*TallyVideosResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TallyVideosResponse) GetTallies() []*VideoTally {
+	if x != nil {
+		return x.Tallies
+	}
+	return nil
+}
+
+func (x *TallyVideosResponse) GetUnannouncedIds() []int64 {
+	if x != nil {
+		return x.UnannouncedIds
+	}
+	return nil
+}
+
+// Where to go on.
+type TallyUsersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only users with a larger id.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// 1 to 1000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TallyUsersRequest) Reset() {
+	*x = TallyUsersRequest{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyUsersRequest) ProtoMessage() {}
+
+func (x *TallyUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyUsersRequest.ProtoReflect.Descriptor instead.
+func (*TallyUsersRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TallyUsersRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *TallyUsersRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// UserTally is how many rows a user has.
+type UserTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Videos they like.
+	FavoriteCount int64 `protobuf:"varint,2,opt,name=favorite_count,json=favoriteCount,proto3" json:"favorite_count,omitempty"`
+	// Likes their videos have.
+	TotalFavorited int64 `protobuf:"varint,3,opt,name=total_favorited,json=totalFavorited,proto3" json:"total_favorited,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UserTally) Reset() {
+	*x = UserTally{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserTally) ProtoMessage() {}
+
+func (x *UserTally) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserTally.ProtoReflect.Descriptor instead.
+func (*UserTally) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UserTally) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *UserTally) GetFavoriteCount() int64 {
+	if x != nil {
+		return x.FavoriteCount
+	}
+	return 0
+}
+
+func (x *UserTally) GetTotalFavorited() int64 {
+	if x != nil {
+		return x.TotalFavorited
+	}
+	return 0
+}
+
+// What was there at one moment after the call began.
+type TallyUsersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id, without gaps: a user between two of them has no rows. Fewer than the limit are the last.
+	Tallies []*UserTally `protobuf:"bytes,1,rep,name=tallies,proto3" json:"tallies,omitempty"`
+	// Users with changes that consumers of events cannot have seen yet.
+	UnannouncedIds []int64 `protobuf:"varint,2,rep,packed,name=unannounced_ids,json=unannouncedIds,proto3" json:"unannounced_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *TallyUsersResponse) Reset() {
+	*x = TallyUsersResponse{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyUsersResponse) ProtoMessage() {}
+
+func (x *TallyUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyUsersResponse.ProtoReflect.Descriptor instead.
+func (*TallyUsersResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TallyUsersResponse) GetTallies() []*UserTally {
+	if x != nil {
+		return x.Tallies
+	}
+	return nil
+}
+
+func (x *TallyUsersResponse) GetUnannouncedIds() []int64 {
+	if x != nil {
+		return x.UnannouncedIds
+	}
+	return nil
+}
+
 var File_douyin_interaction_v1_interaction_proto protoreflect.FileDescriptor
 
 const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
@@ -912,11 +1260,32 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"z\n" +
 	"\x14ListCommentsResponse\x12:\n" +
 	"\bcomments\x18\x01 \x03(\v2\x1e.douyin.interaction.v1.CommentR\bcomments\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*q\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"E\n" +
+	"\x12TallyVideosRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"s\n" +
+	"\n" +
+	"VideoTally\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12%\n" +
+	"\x0efavorite_count\x18\x02 \x01(\x03R\rfavoriteCount\x12#\n" +
+	"\rcomment_count\x18\x03 \x01(\x03R\fcommentCount\"{\n" +
+	"\x13TallyVideosResponse\x12;\n" +
+	"\atallies\x18\x01 \x03(\v2!.douyin.interaction.v1.VideoTallyR\atallies\x12'\n" +
+	"\x0funannounced_ids\x18\x02 \x03(\x03R\x0eunannouncedIds\"D\n" +
+	"\x11TallyUsersRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"t\n" +
+	"\tUserTally\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12%\n" +
+	"\x0efavorite_count\x18\x02 \x01(\x03R\rfavoriteCount\x12'\n" +
+	"\x0ftotal_favorited\x18\x03 \x01(\x03R\x0etotalFavorited\"y\n" +
+	"\x12TallyUsersResponse\x12:\n" +
+	"\atallies\x18\x01 \x03(\v2 .douyin.interaction.v1.UserTallyR\atallies\x12'\n" +
+	"\x0funannounced_ids\x18\x02 \x03(\x03R\x0eunannouncedIds*q\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_VIDEO_NOT_FOUND\x10\x01\x12\"\n" +
-	"\x1eERROR_REASON_COMMENT_NOT_FOUND\x10\x022\xb2\x06\n" +
+	"\x1eERROR_REASON_COMMENT_NOT_FOUND\x10\x022\x8d\b\n" +
 	"\x12InteractionService\x12d\n" +
 	"\tLikeVideo\x12'.douyin.interaction.v1.LikeVideoRequest\x1a(.douyin.interaction.v1.LikeVideoResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
 	"\vUnlikeVideo\x12).douyin.interaction.v1.UnlikeVideoRequest\x1a*.douyin.interaction.v1.UnlikeVideoResponse\"\x04\x88\xb5\x18\x02\x12y\n" +
@@ -924,7 +1293,10 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"\x0fListLikedVideos\x12-.douyin.interaction.v1.ListLikedVideosRequest\x1a..douyin.interaction.v1.ListLikedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\rCreateComment\x12+.douyin.interaction.v1.CreateCommentRequest\x1a,.douyin.interaction.v1.CreateCommentResponse\"\x04\x88\xb5\x18\x02\x12p\n" +
 	"\rDeleteComment\x12+.douyin.interaction.v1.DeleteCommentRequest\x1a,.douyin.interaction.v1.DeleteCommentResponse\"\x04\x88\xb5\x18\x02\x12p\n" +
-	"\fListComments\x12*.douyin.interaction.v1.ListCommentsRequest\x1a+.douyin.interaction.v1.ListCommentsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xd7\x01\n" +
+	"\fListComments\x12*.douyin.interaction.v1.ListCommentsRequest\x1a+.douyin.interaction.v1.ListCommentsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
+	"\vTallyVideos\x12).douyin.interaction.v1.TallyVideosRequest\x1a*.douyin.interaction.v1.TallyVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12j\n" +
+	"\n" +
+	"TallyUsers\x12(.douyin.interaction.v1.TallyUsersRequest\x1a).douyin.interaction.v1.TallyUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xd7\x01\n" +
 	"\x19com.douyin.interaction.v1B\x10InteractionProtoP\x01Z2douyin.dev/gen/douyin/interaction/v1;interactionv1\xa2\x02\x03DIX\xaa\x02\x15Douyin.Interaction.V1\xca\x02\x15Douyin\\Interaction\\V1\xe2\x02!Douyin\\Interaction\\V1\\GPBMetadata\xea\x02\x17Douyin::Interaction::V1b\x06proto3"
 
 var (
@@ -940,7 +1312,7 @@ func file_douyin_interaction_v1_interaction_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_interaction_v1_interaction_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_interaction_v1_interaction_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_douyin_interaction_v1_interaction_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_douyin_interaction_v1_interaction_proto_goTypes = []any{
 	(ErrorReason)(0),                // 0: douyin.interaction.v1.ErrorReason
 	(*Comment)(nil),                 // 1: douyin.interaction.v1.Comment
@@ -958,29 +1330,41 @@ var file_douyin_interaction_v1_interaction_proto_goTypes = []any{
 	(*DeleteCommentResponse)(nil),   // 13: douyin.interaction.v1.DeleteCommentResponse
 	(*ListCommentsRequest)(nil),     // 14: douyin.interaction.v1.ListCommentsRequest
 	(*ListCommentsResponse)(nil),    // 15: douyin.interaction.v1.ListCommentsResponse
+	(*TallyVideosRequest)(nil),      // 16: douyin.interaction.v1.TallyVideosRequest
+	(*VideoTally)(nil),              // 17: douyin.interaction.v1.VideoTally
+	(*TallyVideosResponse)(nil),     // 18: douyin.interaction.v1.TallyVideosResponse
+	(*TallyUsersRequest)(nil),       // 19: douyin.interaction.v1.TallyUsersRequest
+	(*UserTally)(nil),               // 20: douyin.interaction.v1.UserTally
+	(*TallyUsersResponse)(nil),      // 21: douyin.interaction.v1.TallyUsersResponse
 }
 var file_douyin_interaction_v1_interaction_proto_depIdxs = []int32{
 	1,  // 0: douyin.interaction.v1.CreateCommentResponse.comment:type_name -> douyin.interaction.v1.Comment
 	1,  // 1: douyin.interaction.v1.ListCommentsResponse.comments:type_name -> douyin.interaction.v1.Comment
-	2,  // 2: douyin.interaction.v1.InteractionService.LikeVideo:input_type -> douyin.interaction.v1.LikeVideoRequest
-	4,  // 3: douyin.interaction.v1.InteractionService.UnlikeVideo:input_type -> douyin.interaction.v1.UnlikeVideoRequest
-	6,  // 4: douyin.interaction.v1.InteractionService.BatchCheckLikes:input_type -> douyin.interaction.v1.BatchCheckLikesRequest
-	8,  // 5: douyin.interaction.v1.InteractionService.ListLikedVideos:input_type -> douyin.interaction.v1.ListLikedVideosRequest
-	10, // 6: douyin.interaction.v1.InteractionService.CreateComment:input_type -> douyin.interaction.v1.CreateCommentRequest
-	12, // 7: douyin.interaction.v1.InteractionService.DeleteComment:input_type -> douyin.interaction.v1.DeleteCommentRequest
-	14, // 8: douyin.interaction.v1.InteractionService.ListComments:input_type -> douyin.interaction.v1.ListCommentsRequest
-	3,  // 9: douyin.interaction.v1.InteractionService.LikeVideo:output_type -> douyin.interaction.v1.LikeVideoResponse
-	5,  // 10: douyin.interaction.v1.InteractionService.UnlikeVideo:output_type -> douyin.interaction.v1.UnlikeVideoResponse
-	7,  // 11: douyin.interaction.v1.InteractionService.BatchCheckLikes:output_type -> douyin.interaction.v1.BatchCheckLikesResponse
-	9,  // 12: douyin.interaction.v1.InteractionService.ListLikedVideos:output_type -> douyin.interaction.v1.ListLikedVideosResponse
-	11, // 13: douyin.interaction.v1.InteractionService.CreateComment:output_type -> douyin.interaction.v1.CreateCommentResponse
-	13, // 14: douyin.interaction.v1.InteractionService.DeleteComment:output_type -> douyin.interaction.v1.DeleteCommentResponse
-	15, // 15: douyin.interaction.v1.InteractionService.ListComments:output_type -> douyin.interaction.v1.ListCommentsResponse
-	9,  // [9:16] is the sub-list for method output_type
-	2,  // [2:9] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	17, // 2: douyin.interaction.v1.TallyVideosResponse.tallies:type_name -> douyin.interaction.v1.VideoTally
+	20, // 3: douyin.interaction.v1.TallyUsersResponse.tallies:type_name -> douyin.interaction.v1.UserTally
+	2,  // 4: douyin.interaction.v1.InteractionService.LikeVideo:input_type -> douyin.interaction.v1.LikeVideoRequest
+	4,  // 5: douyin.interaction.v1.InteractionService.UnlikeVideo:input_type -> douyin.interaction.v1.UnlikeVideoRequest
+	6,  // 6: douyin.interaction.v1.InteractionService.BatchCheckLikes:input_type -> douyin.interaction.v1.BatchCheckLikesRequest
+	8,  // 7: douyin.interaction.v1.InteractionService.ListLikedVideos:input_type -> douyin.interaction.v1.ListLikedVideosRequest
+	10, // 8: douyin.interaction.v1.InteractionService.CreateComment:input_type -> douyin.interaction.v1.CreateCommentRequest
+	12, // 9: douyin.interaction.v1.InteractionService.DeleteComment:input_type -> douyin.interaction.v1.DeleteCommentRequest
+	14, // 10: douyin.interaction.v1.InteractionService.ListComments:input_type -> douyin.interaction.v1.ListCommentsRequest
+	16, // 11: douyin.interaction.v1.InteractionService.TallyVideos:input_type -> douyin.interaction.v1.TallyVideosRequest
+	19, // 12: douyin.interaction.v1.InteractionService.TallyUsers:input_type -> douyin.interaction.v1.TallyUsersRequest
+	3,  // 13: douyin.interaction.v1.InteractionService.LikeVideo:output_type -> douyin.interaction.v1.LikeVideoResponse
+	5,  // 14: douyin.interaction.v1.InteractionService.UnlikeVideo:output_type -> douyin.interaction.v1.UnlikeVideoResponse
+	7,  // 15: douyin.interaction.v1.InteractionService.BatchCheckLikes:output_type -> douyin.interaction.v1.BatchCheckLikesResponse
+	9,  // 16: douyin.interaction.v1.InteractionService.ListLikedVideos:output_type -> douyin.interaction.v1.ListLikedVideosResponse
+	11, // 17: douyin.interaction.v1.InteractionService.CreateComment:output_type -> douyin.interaction.v1.CreateCommentResponse
+	13, // 18: douyin.interaction.v1.InteractionService.DeleteComment:output_type -> douyin.interaction.v1.DeleteCommentResponse
+	15, // 19: douyin.interaction.v1.InteractionService.ListComments:output_type -> douyin.interaction.v1.ListCommentsResponse
+	18, // 20: douyin.interaction.v1.InteractionService.TallyVideos:output_type -> douyin.interaction.v1.TallyVideosResponse
+	21, // 21: douyin.interaction.v1.InteractionService.TallyUsers:output_type -> douyin.interaction.v1.TallyUsersResponse
+	13, // [13:22] is the sub-list for method output_type
+	4,  // [4:13] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_douyin_interaction_v1_interaction_proto_init() }
@@ -994,7 +1378,7 @@ func file_douyin_interaction_v1_interaction_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_interaction_v1_interaction_proto_rawDesc), len(file_douyin_interaction_v1_interaction_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,8 @@ const (
 	InteractionService_CreateComment_FullMethodName   = "/douyin.interaction.v1.InteractionService/CreateComment"
 	InteractionService_DeleteComment_FullMethodName   = "/douyin.interaction.v1.InteractionService/DeleteComment"
 	InteractionService_ListComments_FullMethodName    = "/douyin.interaction.v1.InteractionService/ListComments"
+	InteractionService_TallyVideos_FullMethodName     = "/douyin.interaction.v1.InteractionService/TallyVideos"
+	InteractionService_TallyUsers_FullMethodName      = "/douyin.interaction.v1.InteractionService/TallyUsers"
 )
 
 // InteractionServiceClient is the client API for InteractionService service.
@@ -53,6 +55,13 @@ type InteractionServiceClient interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(ctx context.Context, in *ListCommentsRequest, opts ...grpc.CallOption) (*ListCommentsResponse, error)
+	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyVideos(ctx context.Context, in *TallyVideosRequest, opts ...grpc.CallOption) (*TallyVideosResponse, error)
+	// TallyUsers is TallyVideos for users.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(ctx context.Context, in *TallyUsersRequest, opts ...grpc.CallOption) (*TallyUsersResponse, error)
 }
 
 type interactionServiceClient struct {
@@ -133,6 +142,26 @@ func (c *interactionServiceClient) ListComments(ctx context.Context, in *ListCom
 	return out, nil
 }
 
+func (c *interactionServiceClient) TallyVideos(ctx context.Context, in *TallyVideosRequest, opts ...grpc.CallOption) (*TallyVideosResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TallyVideosResponse)
+	err := c.cc.Invoke(ctx, InteractionService_TallyVideos_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *interactionServiceClient) TallyUsers(ctx context.Context, in *TallyUsersRequest, opts ...grpc.CallOption) (*TallyUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TallyUsersResponse)
+	err := c.cc.Invoke(ctx, InteractionService_TallyUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InteractionServiceServer is the server API for InteractionService service.
 // All implementations should embed UnimplementedInteractionServiceServer
 // for forward compatibility.
@@ -158,6 +187,13 @@ type InteractionServiceServer interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(context.Context, *ListCommentsRequest) (*ListCommentsResponse, error)
+	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyVideos(context.Context, *TallyVideosRequest) (*TallyVideosResponse, error)
+	// TallyUsers is TallyVideos for users.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(context.Context, *TallyUsersRequest) (*TallyUsersResponse, error)
 }
 
 // UnimplementedInteractionServiceServer should be embedded to have
@@ -187,6 +223,12 @@ func (UnimplementedInteractionServiceServer) DeleteComment(context.Context, *Del
 }
 func (UnimplementedInteractionServiceServer) ListComments(context.Context, *ListCommentsRequest) (*ListCommentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListComments not implemented")
+}
+func (UnimplementedInteractionServiceServer) TallyVideos(context.Context, *TallyVideosRequest) (*TallyVideosResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TallyVideos not implemented")
+}
+func (UnimplementedInteractionServiceServer) TallyUsers(context.Context, *TallyUsersRequest) (*TallyUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TallyUsers not implemented")
 }
 func (UnimplementedInteractionServiceServer) testEmbeddedByValue() {}
 
@@ -334,6 +376,42 @@ func _InteractionService_ListComments_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InteractionService_TallyVideos_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TallyVideosRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InteractionServiceServer).TallyVideos(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InteractionService_TallyVideos_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InteractionServiceServer).TallyVideos(ctx, req.(*TallyVideosRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InteractionService_TallyUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TallyUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InteractionServiceServer).TallyUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InteractionService_TallyUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InteractionServiceServer).TallyUsers(ctx, req.(*TallyUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InteractionService_ServiceDesc is the grpc.ServiceDesc for InteractionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -368,6 +446,14 @@ var InteractionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListComments",
 			Handler:    _InteractionService_ListComments_Handler,
+		},
+		{
+			MethodName: "TallyVideos",
+			Handler:    _InteractionService_TallyVideos_Handler,
+		},
+		{
+			MethodName: "TallyUsers",
+			Handler:    _InteractionService_TallyUsers_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -699,6 +699,180 @@ func (x *ListFriendsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Where to go on.
+type TallyUsersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only users with a larger id.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// 1 to 1000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TallyUsersRequest) Reset() {
+	*x = TallyUsersRequest{}
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyUsersRequest) ProtoMessage() {}
+
+func (x *TallyUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyUsersRequest.ProtoReflect.Descriptor instead.
+func (*TallyUsersRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TallyUsersRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *TallyUsersRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// UserTally is how many rows a user has.
+type UserTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Users they follow.
+	FollowCount int64 `protobuf:"varint,2,opt,name=follow_count,json=followCount,proto3" json:"follow_count,omitempty"`
+	// Users who follow them.
+	FollowerCount int64 `protobuf:"varint,3,opt,name=follower_count,json=followerCount,proto3" json:"follower_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserTally) Reset() {
+	*x = UserTally{}
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserTally) ProtoMessage() {}
+
+func (x *UserTally) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserTally.ProtoReflect.Descriptor instead.
+func (*UserTally) Descriptor() ([]byte, []int) {
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UserTally) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *UserTally) GetFollowCount() int64 {
+	if x != nil {
+		return x.FollowCount
+	}
+	return 0
+}
+
+func (x *UserTally) GetFollowerCount() int64 {
+	if x != nil {
+		return x.FollowerCount
+	}
+	return 0
+}
+
+// What was there at one moment after the call began.
+type TallyUsersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id, without gaps: a user between two of them has no rows. Fewer than the limit are the last.
+	Tallies []*UserTally `protobuf:"bytes,1,rep,name=tallies,proto3" json:"tallies,omitempty"`
+	// Users with changes that consumers of events cannot have seen yet.
+	UnannouncedIds []int64 `protobuf:"varint,2,rep,packed,name=unannounced_ids,json=unannouncedIds,proto3" json:"unannounced_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *TallyUsersResponse) Reset() {
+	*x = TallyUsersResponse{}
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyUsersResponse) ProtoMessage() {}
+
+func (x *TallyUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyUsersResponse.ProtoReflect.Descriptor instead.
+func (*TallyUsersResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TallyUsersResponse) GetTallies() []*UserTally {
+	if x != nil {
+		return x.Tallies
+	}
+	return nil
+}
+
+func (x *TallyUsersResponse) GetUnannouncedIds() []int64 {
+	if x != nil {
+		return x.UnannouncedIds
+	}
+	return nil
+}
+
 var File_douyin_relation_v1_relation_proto protoreflect.FileDescriptor
 
 const file_douyin_relation_v1_relation_proto_rawDesc = "" +
@@ -739,18 +913,30 @@ const file_douyin_relation_v1_relation_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"X\n" +
 	"\x13ListFriendsResponse\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*j\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"D\n" +
+	"\x11TallyUsersRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"n\n" +
+	"\tUserTally\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12!\n" +
+	"\ffollow_count\x18\x02 \x01(\x03R\vfollowCount\x12%\n" +
+	"\x0efollower_count\x18\x03 \x01(\x03R\rfollowerCount\"v\n" +
+	"\x12TallyUsersResponse\x127\n" +
+	"\atallies\x18\x01 \x03(\v2\x1d.douyin.relation.v1.UserTallyR\atallies\x12'\n" +
+	"\x0funannounced_ids\x18\x02 \x03(\x03R\x0eunannouncedIds*j\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x01\x12\x1c\n" +
-	"\x18ERROR_REASON_SELF_FOLLOW\x10\x022\x87\x05\n" +
+	"\x18ERROR_REASON_SELF_FOLLOW\x10\x022\xed\x05\n" +
 	"\x0fRelationService\x12U\n" +
 	"\x06Follow\x12!.douyin.relation.v1.FollowRequest\x1a\".douyin.relation.v1.FollowResponse\"\x04\x88\xb5\x18\x02\x12[\n" +
 	"\bUnfollow\x12#.douyin.relation.v1.UnfollowRequest\x1a$.douyin.relation.v1.UnfollowResponse\"\x04\x88\xb5\x18\x02\x12y\n" +
 	"\x11BatchCheckFollows\x12,.douyin.relation.v1.BatchCheckFollowsRequest\x1a-.douyin.relation.v1.BatchCheckFollowsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
 	"\rListFollowing\x12(.douyin.relation.v1.ListFollowingRequest\x1a).douyin.relation.v1.ListFollowingResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
 	"\rListFollowers\x12(.douyin.relation.v1.ListFollowersRequest\x1a).douyin.relation.v1.ListFollowersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12g\n" +
-	"\vListFriends\x12&.douyin.relation.v1.ListFriendsRequest\x1a'.douyin.relation.v1.ListFriendsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xbf\x01\n" +
+	"\vListFriends\x12&.douyin.relation.v1.ListFriendsRequest\x1a'.douyin.relation.v1.ListFriendsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12d\n" +
+	"\n" +
+	"TallyUsers\x12%.douyin.relation.v1.TallyUsersRequest\x1a&.douyin.relation.v1.TallyUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xbf\x01\n" +
 	"\x16com.douyin.relation.v1B\rRelationProtoP\x01Z,douyin.dev/gen/douyin/relation/v1;relationv1\xa2\x02\x03DRX\xaa\x02\x12Douyin.Relation.V1\xca\x02\x12Douyin\\Relation\\V1\xe2\x02\x1eDouyin\\Relation\\V1\\GPBMetadata\xea\x02\x14Douyin::Relation::V1b\x06proto3"
 
 var (
@@ -766,7 +952,7 @@ func file_douyin_relation_v1_relation_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_relation_v1_relation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_relation_v1_relation_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_douyin_relation_v1_relation_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_douyin_relation_v1_relation_proto_goTypes = []any{
 	(ErrorReason)(0),                  // 0: douyin.relation.v1.ErrorReason
 	(*FollowRequest)(nil),             // 1: douyin.relation.v1.FollowRequest
@@ -781,25 +967,31 @@ var file_douyin_relation_v1_relation_proto_goTypes = []any{
 	(*ListFollowersResponse)(nil),     // 10: douyin.relation.v1.ListFollowersResponse
 	(*ListFriendsRequest)(nil),        // 11: douyin.relation.v1.ListFriendsRequest
 	(*ListFriendsResponse)(nil),       // 12: douyin.relation.v1.ListFriendsResponse
+	(*TallyUsersRequest)(nil),         // 13: douyin.relation.v1.TallyUsersRequest
+	(*UserTally)(nil),                 // 14: douyin.relation.v1.UserTally
+	(*TallyUsersResponse)(nil),        // 15: douyin.relation.v1.TallyUsersResponse
 }
 var file_douyin_relation_v1_relation_proto_depIdxs = []int32{
-	1,  // 0: douyin.relation.v1.RelationService.Follow:input_type -> douyin.relation.v1.FollowRequest
-	3,  // 1: douyin.relation.v1.RelationService.Unfollow:input_type -> douyin.relation.v1.UnfollowRequest
-	5,  // 2: douyin.relation.v1.RelationService.BatchCheckFollows:input_type -> douyin.relation.v1.BatchCheckFollowsRequest
-	7,  // 3: douyin.relation.v1.RelationService.ListFollowing:input_type -> douyin.relation.v1.ListFollowingRequest
-	9,  // 4: douyin.relation.v1.RelationService.ListFollowers:input_type -> douyin.relation.v1.ListFollowersRequest
-	11, // 5: douyin.relation.v1.RelationService.ListFriends:input_type -> douyin.relation.v1.ListFriendsRequest
-	2,  // 6: douyin.relation.v1.RelationService.Follow:output_type -> douyin.relation.v1.FollowResponse
-	4,  // 7: douyin.relation.v1.RelationService.Unfollow:output_type -> douyin.relation.v1.UnfollowResponse
-	6,  // 8: douyin.relation.v1.RelationService.BatchCheckFollows:output_type -> douyin.relation.v1.BatchCheckFollowsResponse
-	8,  // 9: douyin.relation.v1.RelationService.ListFollowing:output_type -> douyin.relation.v1.ListFollowingResponse
-	10, // 10: douyin.relation.v1.RelationService.ListFollowers:output_type -> douyin.relation.v1.ListFollowersResponse
-	12, // 11: douyin.relation.v1.RelationService.ListFriends:output_type -> douyin.relation.v1.ListFriendsResponse
-	6,  // [6:12] is the sub-list for method output_type
-	0,  // [0:6] is the sub-list for method input_type
-	0,  // [0:0] is the sub-list for extension type_name
-	0,  // [0:0] is the sub-list for extension extendee
-	0,  // [0:0] is the sub-list for field type_name
+	14, // 0: douyin.relation.v1.TallyUsersResponse.tallies:type_name -> douyin.relation.v1.UserTally
+	1,  // 1: douyin.relation.v1.RelationService.Follow:input_type -> douyin.relation.v1.FollowRequest
+	3,  // 2: douyin.relation.v1.RelationService.Unfollow:input_type -> douyin.relation.v1.UnfollowRequest
+	5,  // 3: douyin.relation.v1.RelationService.BatchCheckFollows:input_type -> douyin.relation.v1.BatchCheckFollowsRequest
+	7,  // 4: douyin.relation.v1.RelationService.ListFollowing:input_type -> douyin.relation.v1.ListFollowingRequest
+	9,  // 5: douyin.relation.v1.RelationService.ListFollowers:input_type -> douyin.relation.v1.ListFollowersRequest
+	11, // 6: douyin.relation.v1.RelationService.ListFriends:input_type -> douyin.relation.v1.ListFriendsRequest
+	13, // 7: douyin.relation.v1.RelationService.TallyUsers:input_type -> douyin.relation.v1.TallyUsersRequest
+	2,  // 8: douyin.relation.v1.RelationService.Follow:output_type -> douyin.relation.v1.FollowResponse
+	4,  // 9: douyin.relation.v1.RelationService.Unfollow:output_type -> douyin.relation.v1.UnfollowResponse
+	6,  // 10: douyin.relation.v1.RelationService.BatchCheckFollows:output_type -> douyin.relation.v1.BatchCheckFollowsResponse
+	8,  // 11: douyin.relation.v1.RelationService.ListFollowing:output_type -> douyin.relation.v1.ListFollowingResponse
+	10, // 12: douyin.relation.v1.RelationService.ListFollowers:output_type -> douyin.relation.v1.ListFollowersResponse
+	12, // 13: douyin.relation.v1.RelationService.ListFriends:output_type -> douyin.relation.v1.ListFriendsResponse
+	15, // 14: douyin.relation.v1.RelationService.TallyUsers:output_type -> douyin.relation.v1.TallyUsersResponse
+	8,  // [8:15] is the sub-list for method output_type
+	1,  // [1:8] is the sub-list for method input_type
+	1,  // [1:1] is the sub-list for extension type_name
+	1,  // [1:1] is the sub-list for extension extendee
+	0,  // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_douyin_relation_v1_relation_proto_init() }
@@ -813,7 +1005,7 @@ func file_douyin_relation_v1_relation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_relation_v1_relation_proto_rawDesc), len(file_douyin_relation_v1_relation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	RelationService_ListFollowing_FullMethodName     = "/douyin.relation.v1.RelationService/ListFollowing"
 	RelationService_ListFollowers_FullMethodName     = "/douyin.relation.v1.RelationService/ListFollowers"
 	RelationService_ListFriends_FullMethodName       = "/douyin.relation.v1.RelationService/ListFriends"
+	RelationService_TallyUsers_FullMethodName        = "/douyin.relation.v1.RelationService/TallyUsers"
 )
 
 // RelationServiceClient is the client API for RelationService service.
@@ -47,6 +48,10 @@ type RelationServiceClient interface {
 	ListFollowers(ctx context.Context, in *ListFollowersRequest, opts ...grpc.CallOption) (*ListFollowersResponse, error)
 	// ListFriends answers those who follow a user and are followed back, most recently followed first.
 	ListFriends(ctx context.Context, in *ListFriendsRequest, opts ...grpc.CallOption) (*ListFriendsResponse, error)
+	// TallyUsers counts the follows of users, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(ctx context.Context, in *TallyUsersRequest, opts ...grpc.CallOption) (*TallyUsersResponse, error)
 }
 
 type relationServiceClient struct {
@@ -117,6 +122,16 @@ func (c *relationServiceClient) ListFriends(ctx context.Context, in *ListFriends
 	return out, nil
 }
 
+func (c *relationServiceClient) TallyUsers(ctx context.Context, in *TallyUsersRequest, opts ...grpc.CallOption) (*TallyUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TallyUsersResponse)
+	err := c.cc.Invoke(ctx, RelationService_TallyUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RelationServiceServer is the server API for RelationService service.
 // All implementations should embed UnimplementedRelationServiceServer
 // for forward compatibility.
@@ -137,6 +152,10 @@ type RelationServiceServer interface {
 	ListFollowers(context.Context, *ListFollowersRequest) (*ListFollowersResponse, error)
 	// ListFriends answers those who follow a user and are followed back, most recently followed first.
 	ListFriends(context.Context, *ListFriendsRequest) (*ListFriendsResponse, error)
+	// TallyUsers counts the follows of users, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(context.Context, *TallyUsersRequest) (*TallyUsersResponse, error)
 }
 
 // UnimplementedRelationServiceServer should be embedded to have
@@ -163,6 +182,9 @@ func (UnimplementedRelationServiceServer) ListFollowers(context.Context, *ListFo
 }
 func (UnimplementedRelationServiceServer) ListFriends(context.Context, *ListFriendsRequest) (*ListFriendsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFriends not implemented")
+}
+func (UnimplementedRelationServiceServer) TallyUsers(context.Context, *TallyUsersRequest) (*TallyUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TallyUsers not implemented")
 }
 func (UnimplementedRelationServiceServer) testEmbeddedByValue() {}
 
@@ -292,6 +314,24 @@ func _RelationService_ListFriends_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RelationService_TallyUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TallyUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RelationServiceServer).TallyUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RelationService_TallyUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RelationServiceServer).TallyUsers(ctx, req.(*TallyUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RelationService_ServiceDesc is the grpc.ServiceDesc for RelationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -322,6 +362,10 @@ var RelationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListFriends",
 			Handler:    _RelationService_ListFriends_Handler,
+		},
+		{
+			MethodName: "TallyUsers",
+			Handler:    _RelationService_TallyUsers_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -545,7 +545,10 @@ func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
 type BatchGetVideosRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 1000; repeated ids count once.
-	Ids           []int64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	Ids []int64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	// Whether to read the rows and not copies of them: for who decides by the
+	// answer what to keep. A copy is behind for as long as a change takes to reach it.
+	Fresh         bool `protobuf:"varint,2,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -585,6 +588,13 @@ func (x *BatchGetVideosRequest) GetIds() []int64 {
 		return x.Ids
 	}
 	return nil
+}
+
+func (x *BatchGetVideosRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
 }
 
 // Those that exist.
@@ -963,6 +973,171 @@ func (x *ListVideosByAuthorsResponse) GetVideos() []*VideoRef {
 	return nil
 }
 
+// Where to go on.
+type TallyAuthorsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only authors with a larger id.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// 1 to 1000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TallyAuthorsRequest) Reset() {
+	*x = TallyAuthorsRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyAuthorsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyAuthorsRequest) ProtoMessage() {}
+
+func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyAuthorsRequest.ProtoReflect.Descriptor instead.
+func (*TallyAuthorsRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TallyAuthorsRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *TallyAuthorsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// AuthorTally is how many videos an author has.
+type AuthorTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The author.
+	AuthorId int64 `protobuf:"varint,1,opt,name=author_id,json=authorId,proto3" json:"author_id,omitempty"`
+	// Published videos, without the deleted ones.
+	WorkCount     int64 `protobuf:"varint,2,opt,name=work_count,json=workCount,proto3" json:"work_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorTally) Reset() {
+	*x = AuthorTally{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorTally) ProtoMessage() {}
+
+func (x *AuthorTally) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorTally.ProtoReflect.Descriptor instead.
+func (*AuthorTally) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AuthorTally) GetAuthorId() int64 {
+	if x != nil {
+		return x.AuthorId
+	}
+	return 0
+}
+
+func (x *AuthorTally) GetWorkCount() int64 {
+	if x != nil {
+		return x.WorkCount
+	}
+	return 0
+}
+
+// What was there at one moment after the call began.
+type TallyAuthorsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id, without gaps: an author between two of them has no videos. Fewer than the limit are the last.
+	Tallies []*AuthorTally `protobuf:"bytes,1,rep,name=tallies,proto3" json:"tallies,omitempty"`
+	// Authors with changes that consumers of events cannot have seen yet.
+	UnannouncedIds []int64 `protobuf:"varint,2,rep,packed,name=unannounced_ids,json=unannouncedIds,proto3" json:"unannounced_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *TallyAuthorsResponse) Reset() {
+	*x = TallyAuthorsResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TallyAuthorsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TallyAuthorsResponse) ProtoMessage() {}
+
+func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TallyAuthorsResponse.ProtoReflect.Descriptor instead.
+func (*TallyAuthorsResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TallyAuthorsResponse) GetTallies() []*AuthorTally {
+	if x != nil {
+		return x.Tallies
+	}
+	return nil
+}
+
+func (x *TallyAuthorsResponse) GetUnannouncedIds() []int64 {
+	if x != nil {
+		return x.UnannouncedIds
+	}
+	return nil
+}
+
 var File_douyin_video_v1_video_proto protoreflect.FileDescriptor
 
 const file_douyin_video_v1_video_proto_rawDesc = "" +
@@ -996,9 +1171,10 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x05video\x18\x01 \x01(\v2\x16.douyin.video.v1.VideoR\x05video\"/\n" +
 	"\x12DeleteVideoRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x15\n" +
-	"\x13DeleteVideoResponse\")\n" +
+	"\x13DeleteVideoResponse\"?\n" +
 	"\x15BatchGetVideosRequest\x12\x10\n" +
-	"\x03ids\x18\x01 \x03(\x03R\x03ids\"H\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\x12\x14\n" +
+	"\x05fresh\x18\x02 \x01(\bR\x05fresh\"H\n" +
 	"\x16BatchGetVideosResponse\x12.\n" +
 	"\x06videos\x18\x01 \x03(\v2\x16.douyin.video.v1.VideoR\x06videos\"S\n" +
 	"\x17ListRecentVideosRequest\x12\x1b\n" +
@@ -1020,19 +1196,30 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\tbefore_ms\x18\x02 \x01(\x03R\bbeforeMs\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\x05R\x05limit\"P\n" +
 	"\x1bListVideosByAuthorsResponse\x121\n" +
-	"\x06videos\x18\x01 \x03(\v2\x19.douyin.video.v1.VideoRefR\x06videos*\x8d\x01\n" +
+	"\x06videos\x18\x01 \x03(\v2\x19.douyin.video.v1.VideoRefR\x06videos\"F\n" +
+	"\x13TallyAuthorsRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"I\n" +
+	"\vAuthorTally\x12\x1b\n" +
+	"\tauthor_id\x18\x01 \x01(\x03R\bauthorId\x12\x1d\n" +
+	"\n" +
+	"work_count\x18\x02 \x01(\x03R\tworkCount\"w\n" +
+	"\x14TallyAuthorsResponse\x126\n" +
+	"\atallies\x18\x01 \x03(\v2\x1c.douyin.video.v1.AuthorTallyR\atallies\x12'\n" +
+	"\x0funannounced_ids\x18\x02 \x03(\x03R\x0eunannouncedIds*\x8d\x01\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_VIDEO_NOT_FOUND\x10\x01\x12\x1d\n" +
 	"\x19ERROR_REASON_NOT_PLAYABLE\x10\x02\x12\x1f\n" +
-	"\x1bERROR_REASON_FILE_TOO_LARGE\x10\x032\x9e\x05\n" +
+	"\x1bERROR_REASON_FILE_TOO_LARGE\x10\x032\x84\x06\n" +
 	"\fVideoService\x12c\n" +
 	"\fPublishVideo\x12$.douyin.video.v1.PublishVideoRequest\x1a%.douyin.video.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01\x12^\n" +
 	"\vDeleteVideo\x12#.douyin.video.v1.DeleteVideoRequest\x1a$.douyin.video.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
 	"\x0eBatchGetVideos\x12&.douyin.video.v1.BatchGetVideosRequest\x1a'.douyin.video.v1.BatchGetVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListRecentVideos\x12(.douyin.video.v1.ListRecentVideosRequest\x1a).douyin.video.v1.ListRecentVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListAuthorVideos\x12(.douyin.video.v1.ListAuthorVideosRequest\x1a).douyin.video.v1.ListAuthorVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12y\n" +
-	"\x13ListVideosByAuthors\x12+.douyin.video.v1.ListVideosByAuthorsRequest\x1a,.douyin.video.v1.ListVideosByAuthorsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xa7\x01\n" +
+	"\x13ListVideosByAuthors\x12+.douyin.video.v1.ListVideosByAuthorsRequest\x1a,.douyin.video.v1.ListVideosByAuthorsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12d\n" +
+	"\fTallyAuthors\x12$.douyin.video.v1.TallyAuthorsRequest\x1a%.douyin.video.v1.TallyAuthorsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xa7\x01\n" +
 	"\x13com.douyin.video.v1B\n" +
 	"VideoProtoP\x01Z&douyin.dev/gen/douyin/video/v1;videov1\xa2\x02\x03DVX\xaa\x02\x0fDouyin.Video.V1\xca\x02\x0fDouyin\\Video\\V1\xe2\x02\x1bDouyin\\Video\\V1\\GPBMetadata\xea\x02\x11Douyin::Video::V1b\x06proto3"
 
@@ -1049,7 +1236,7 @@ func file_douyin_video_v1_video_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_douyin_video_v1_video_proto_goTypes = []any{
 	(ErrorReason)(0),                    // 0: douyin.video.v1.ErrorReason
 	(*Video)(nil),                       // 1: douyin.video.v1.Video
@@ -1067,6 +1254,9 @@ var file_douyin_video_v1_video_proto_goTypes = []any{
 	(*ListAuthorVideosResponse)(nil),    // 13: douyin.video.v1.ListAuthorVideosResponse
 	(*ListVideosByAuthorsRequest)(nil),  // 14: douyin.video.v1.ListVideosByAuthorsRequest
 	(*ListVideosByAuthorsResponse)(nil), // 15: douyin.video.v1.ListVideosByAuthorsResponse
+	(*TallyAuthorsRequest)(nil),         // 16: douyin.video.v1.TallyAuthorsRequest
+	(*AuthorTally)(nil),                 // 17: douyin.video.v1.AuthorTally
+	(*TallyAuthorsResponse)(nil),        // 18: douyin.video.v1.TallyAuthorsResponse
 }
 var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	4,  // 0: douyin.video.v1.PublishVideoRequest.header:type_name -> douyin.video.v1.PublishVideoHeader
@@ -1075,23 +1265,26 @@ var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	2,  // 3: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
 	2,  // 4: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
 	2,  // 5: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
-	3,  // 6: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
-	6,  // 7: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
-	8,  // 8: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
-	10, // 9: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
-	12, // 10: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
-	14, // 11: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
-	5,  // 12: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
-	7,  // 13: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
-	9,  // 14: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
-	11, // 15: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
-	13, // 16: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
-	15, // 17: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
-	12, // [12:18] is the sub-list for method output_type
-	6,  // [6:12] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	17, // 6: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
+	3,  // 7: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
+	6,  // 8: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
+	8,  // 9: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
+	10, // 10: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
+	12, // 11: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
+	14, // 12: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
+	16, // 13: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
+	5,  // 14: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
+	7,  // 15: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
+	9,  // 16: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
+	11, // 17: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
+	13, // 18: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
+	15, // 19: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
+	18, // 20: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
+	14, // [14:21] is the sub-list for method output_type
+	7,  // [7:14] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_douyin_video_v1_video_proto_init() }
@@ -1109,7 +1302,7 @@ func file_douyin_video_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_video_v1_video_proto_rawDesc), len(file_douyin_video_v1_video_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

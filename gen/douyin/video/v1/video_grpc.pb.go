@@ -25,6 +25,7 @@ const (
 	VideoService_ListRecentVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListRecentVideos"
 	VideoService_ListAuthorVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListAuthorVideos"
 	VideoService_ListVideosByAuthors_FullMethodName = "/douyin.video.v1.VideoService/ListVideosByAuthors"
+	VideoService_TallyAuthors_FullMethodName        = "/douyin.video.v1.VideoService/TallyAuthors"
 )
 
 // VideoServiceClient is the client API for VideoService service.
@@ -51,6 +52,10 @@ type VideoServiceClient interface {
 	ListAuthorVideos(ctx context.Context, in *ListAuthorVideosRequest, opts ...grpc.CallOption) (*ListAuthorVideosResponse, error)
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
 	ListVideosByAuthors(ctx context.Context, in *ListVideosByAuthorsRequest, opts ...grpc.CallOption) (*ListVideosByAuthorsResponse, error)
+	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// for who keeps counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyAuthors(ctx context.Context, in *TallyAuthorsRequest, opts ...grpc.CallOption) (*TallyAuthorsResponse, error)
 }
 
 type videoServiceClient struct {
@@ -124,6 +129,16 @@ func (c *videoServiceClient) ListVideosByAuthors(ctx context.Context, in *ListVi
 	return out, nil
 }
 
+func (c *videoServiceClient) TallyAuthors(ctx context.Context, in *TallyAuthorsRequest, opts ...grpc.CallOption) (*TallyAuthorsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TallyAuthorsResponse)
+	err := c.cc.Invoke(ctx, VideoService_TallyAuthors_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // VideoServiceServer is the server API for VideoService service.
 // All implementations should embed UnimplementedVideoServiceServer
 // for forward compatibility.
@@ -148,6 +163,10 @@ type VideoServiceServer interface {
 	ListAuthorVideos(context.Context, *ListAuthorVideosRequest) (*ListAuthorVideosResponse, error)
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
 	ListVideosByAuthors(context.Context, *ListVideosByAuthorsRequest) (*ListVideosByAuthorsResponse, error)
+	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// for who keeps counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyAuthors(context.Context, *TallyAuthorsRequest) (*TallyAuthorsResponse, error)
 }
 
 // UnimplementedVideoServiceServer should be embedded to have
@@ -174,6 +193,9 @@ func (UnimplementedVideoServiceServer) ListAuthorVideos(context.Context, *ListAu
 }
 func (UnimplementedVideoServiceServer) ListVideosByAuthors(context.Context, *ListVideosByAuthorsRequest) (*ListVideosByAuthorsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVideosByAuthors not implemented")
+}
+func (UnimplementedVideoServiceServer) TallyAuthors(context.Context, *TallyAuthorsRequest) (*TallyAuthorsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TallyAuthors not implemented")
 }
 func (UnimplementedVideoServiceServer) testEmbeddedByValue() {}
 
@@ -292,6 +314,24 @@ func _VideoService_ListVideosByAuthors_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VideoService_TallyAuthors_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TallyAuthorsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).TallyAuthors(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_TallyAuthors_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).TallyAuthors(ctx, req.(*TallyAuthorsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // VideoService_ServiceDesc is the grpc.ServiceDesc for VideoService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -318,6 +358,10 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListVideosByAuthors",
 			Handler:    _VideoService_ListVideosByAuthors_Handler,
+		},
+		{
+			MethodName: "TallyAuthors",
+			Handler:    _VideoService_TallyAuthors_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

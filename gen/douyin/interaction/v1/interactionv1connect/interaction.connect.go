@@ -54,6 +54,12 @@ const (
 	// InteractionServiceListCommentsProcedure is the fully-qualified name of the InteractionService's
 	// ListComments RPC.
 	InteractionServiceListCommentsProcedure = "/douyin.interaction.v1.InteractionService/ListComments"
+	// InteractionServiceTallyVideosProcedure is the fully-qualified name of the InteractionService's
+	// TallyVideos RPC.
+	InteractionServiceTallyVideosProcedure = "/douyin.interaction.v1.InteractionService/TallyVideos"
+	// InteractionServiceTallyUsersProcedure is the fully-qualified name of the InteractionService's
+	// TallyUsers RPC.
+	InteractionServiceTallyUsersProcedure = "/douyin.interaction.v1.InteractionService/TallyUsers"
 )
 
 // InteractionServiceClient is a client for the douyin.interaction.v1.InteractionService service.
@@ -77,6 +83,13 @@ type InteractionServiceClient interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(context.Context, *v1.ListCommentsRequest) (*v1.ListCommentsResponse, error)
+	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyVideos(context.Context, *v1.TallyVideosRequest) (*v1.TallyVideosResponse, error)
+	// TallyUsers is TallyVideos for users.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(context.Context, *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error)
 }
 
 // NewInteractionServiceClient constructs a client for the douyin.interaction.v1.InteractionService
@@ -135,6 +148,20 @@ func NewInteractionServiceClient(httpClient connect.HTTPClient, baseURL string, 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		tallyVideos: connect.NewClient[v1.TallyVideosRequest, v1.TallyVideosResponse](
+			httpClient,
+			baseURL+InteractionServiceTallyVideosProcedure,
+			connect.WithSchema(interactionServiceMethods.ByName("TallyVideos")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		tallyUsers: connect.NewClient[v1.TallyUsersRequest, v1.TallyUsersResponse](
+			httpClient,
+			baseURL+InteractionServiceTallyUsersProcedure,
+			connect.WithSchema(interactionServiceMethods.ByName("TallyUsers")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -147,6 +174,8 @@ type interactionServiceClient struct {
 	createComment   *connect.Client[v1.CreateCommentRequest, v1.CreateCommentResponse]
 	deleteComment   *connect.Client[v1.DeleteCommentRequest, v1.DeleteCommentResponse]
 	listComments    *connect.Client[v1.ListCommentsRequest, v1.ListCommentsResponse]
+	tallyVideos     *connect.Client[v1.TallyVideosRequest, v1.TallyVideosResponse]
+	tallyUsers      *connect.Client[v1.TallyUsersRequest, v1.TallyUsersResponse]
 }
 
 // LikeVideo calls douyin.interaction.v1.InteractionService.LikeVideo.
@@ -212,6 +241,24 @@ func (c *interactionServiceClient) ListComments(ctx context.Context, req *v1.Lis
 	return nil, err
 }
 
+// TallyVideos calls douyin.interaction.v1.InteractionService.TallyVideos.
+func (c *interactionServiceClient) TallyVideos(ctx context.Context, req *v1.TallyVideosRequest) (*v1.TallyVideosResponse, error) {
+	response, err := c.tallyVideos.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// TallyUsers calls douyin.interaction.v1.InteractionService.TallyUsers.
+func (c *interactionServiceClient) TallyUsers(ctx context.Context, req *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error) {
+	response, err := c.tallyUsers.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // InteractionServiceHandler is an implementation of the douyin.interaction.v1.InteractionService
 // service.
 type InteractionServiceHandler interface {
@@ -234,6 +281,13 @@ type InteractionServiceHandler interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(context.Context, *v1.ListCommentsRequest) (*v1.ListCommentsResponse, error)
+	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyVideos(context.Context, *v1.TallyVideosRequest) (*v1.TallyVideosResponse, error)
+	// TallyUsers is TallyVideos for users.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(context.Context, *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error)
 }
 
 // NewInteractionServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -288,6 +342,20 @@ func NewInteractionServiceHandler(svc InteractionServiceHandler, opts ...connect
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	interactionServiceTallyVideosHandler := connect.NewUnaryHandlerSimple(
+		InteractionServiceTallyVideosProcedure,
+		svc.TallyVideos,
+		connect.WithSchema(interactionServiceMethods.ByName("TallyVideos")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	interactionServiceTallyUsersHandler := connect.NewUnaryHandlerSimple(
+		InteractionServiceTallyUsersProcedure,
+		svc.TallyUsers,
+		connect.WithSchema(interactionServiceMethods.ByName("TallyUsers")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/douyin.interaction.v1.InteractionService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case InteractionServiceLikeVideoProcedure:
@@ -304,6 +372,10 @@ func NewInteractionServiceHandler(svc InteractionServiceHandler, opts ...connect
 			interactionServiceDeleteCommentHandler.ServeHTTP(w, r)
 		case InteractionServiceListCommentsProcedure:
 			interactionServiceListCommentsHandler.ServeHTTP(w, r)
+		case InteractionServiceTallyVideosProcedure:
+			interactionServiceTallyVideosHandler.ServeHTTP(w, r)
+		case InteractionServiceTallyUsersProcedure:
+			interactionServiceTallyUsersHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -339,4 +411,12 @@ func (UnimplementedInteractionServiceHandler) DeleteComment(context.Context, *v1
 
 func (UnimplementedInteractionServiceHandler) ListComments(context.Context, *v1.ListCommentsRequest) (*v1.ListCommentsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.interaction.v1.InteractionService.ListComments is not implemented"))
+}
+
+func (UnimplementedInteractionServiceHandler) TallyVideos(context.Context, *v1.TallyVideosRequest) (*v1.TallyVideosResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.interaction.v1.InteractionService.TallyVideos is not implemented"))
+}
+
+func (UnimplementedInteractionServiceHandler) TallyUsers(context.Context, *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.interaction.v1.InteractionService.TallyUsers is not implemented"))
 }

@@ -50,6 +50,9 @@ const (
 	// RelationServiceListFriendsProcedure is the fully-qualified name of the RelationService's
 	// ListFriends RPC.
 	RelationServiceListFriendsProcedure = "/douyin.relation.v1.RelationService/ListFriends"
+	// RelationServiceTallyUsersProcedure is the fully-qualified name of the RelationService's
+	// TallyUsers RPC.
+	RelationServiceTallyUsersProcedure = "/douyin.relation.v1.RelationService/TallyUsers"
 )
 
 // RelationServiceClient is a client for the douyin.relation.v1.RelationService service.
@@ -68,6 +71,10 @@ type RelationServiceClient interface {
 	ListFollowers(context.Context, *v1.ListFollowersRequest) (*v1.ListFollowersResponse, error)
 	// ListFriends answers those who follow a user and are followed back, most recently followed first.
 	ListFriends(context.Context, *v1.ListFriendsRequest) (*v1.ListFriendsResponse, error)
+	// TallyUsers counts the follows of users, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(context.Context, *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error)
 }
 
 // NewRelationServiceClient constructs a client for the douyin.relation.v1.RelationService service.
@@ -121,6 +128,13 @@ func NewRelationServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		tallyUsers: connect.NewClient[v1.TallyUsersRequest, v1.TallyUsersResponse](
+			httpClient,
+			baseURL+RelationServiceTallyUsersProcedure,
+			connect.WithSchema(relationServiceMethods.ByName("TallyUsers")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -132,6 +146,7 @@ type relationServiceClient struct {
 	listFollowing     *connect.Client[v1.ListFollowingRequest, v1.ListFollowingResponse]
 	listFollowers     *connect.Client[v1.ListFollowersRequest, v1.ListFollowersResponse]
 	listFriends       *connect.Client[v1.ListFriendsRequest, v1.ListFriendsResponse]
+	tallyUsers        *connect.Client[v1.TallyUsersRequest, v1.TallyUsersResponse]
 }
 
 // Follow calls douyin.relation.v1.RelationService.Follow.
@@ -188,6 +203,15 @@ func (c *relationServiceClient) ListFriends(ctx context.Context, req *v1.ListFri
 	return nil, err
 }
 
+// TallyUsers calls douyin.relation.v1.RelationService.TallyUsers.
+func (c *relationServiceClient) TallyUsers(ctx context.Context, req *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error) {
+	response, err := c.tallyUsers.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // RelationServiceHandler is an implementation of the douyin.relation.v1.RelationService service.
 type RelationServiceHandler interface {
 	// Follow makes the viewer follow a user. Following twice changes and announces nothing.
@@ -204,6 +228,10 @@ type RelationServiceHandler interface {
 	ListFollowers(context.Context, *v1.ListFollowersRequest) (*v1.ListFollowersResponse, error)
 	// ListFriends answers those who follow a user and are followed back, most recently followed first.
 	ListFriends(context.Context, *v1.ListFriendsRequest) (*v1.ListFriendsResponse, error)
+	// TallyUsers counts the follows of users, in the order of ids, for who keeps
+	// counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyUsers(context.Context, *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error)
 }
 
 // NewRelationServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -253,6 +281,13 @@ func NewRelationServiceHandler(svc RelationServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	relationServiceTallyUsersHandler := connect.NewUnaryHandlerSimple(
+		RelationServiceTallyUsersProcedure,
+		svc.TallyUsers,
+		connect.WithSchema(relationServiceMethods.ByName("TallyUsers")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/douyin.relation.v1.RelationService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case RelationServiceFollowProcedure:
@@ -267,6 +302,8 @@ func NewRelationServiceHandler(svc RelationServiceHandler, opts ...connect.Handl
 			relationServiceListFollowersHandler.ServeHTTP(w, r)
 		case RelationServiceListFriendsProcedure:
 			relationServiceListFriendsHandler.ServeHTTP(w, r)
+		case RelationServiceTallyUsersProcedure:
+			relationServiceTallyUsersHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -298,4 +335,8 @@ func (UnimplementedRelationServiceHandler) ListFollowers(context.Context, *v1.Li
 
 func (UnimplementedRelationServiceHandler) ListFriends(context.Context, *v1.ListFriendsRequest) (*v1.ListFriendsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.relation.v1.RelationService.ListFriends is not implemented"))
+}
+
+func (UnimplementedRelationServiceHandler) TallyUsers(context.Context, *v1.TallyUsersRequest) (*v1.TallyUsersResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.relation.v1.RelationService.TallyUsers is not implemented"))
 }

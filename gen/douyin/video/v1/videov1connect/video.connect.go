@@ -51,6 +51,9 @@ const (
 	// VideoServiceListVideosByAuthorsProcedure is the fully-qualified name of the VideoService's
 	// ListVideosByAuthors RPC.
 	VideoServiceListVideosByAuthorsProcedure = "/douyin.video.v1.VideoService/ListVideosByAuthors"
+	// VideoServiceTallyAuthorsProcedure is the fully-qualified name of the VideoService's TallyAuthors
+	// RPC.
+	VideoServiceTallyAuthorsProcedure = "/douyin.video.v1.VideoService/TallyAuthors"
 )
 
 // VideoServiceClient is a client for the douyin.video.v1.VideoService service.
@@ -73,6 +76,10 @@ type VideoServiceClient interface {
 	ListAuthorVideos(context.Context, *v1.ListAuthorVideosRequest) (*v1.ListAuthorVideosResponse, error)
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
 	ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error)
+	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// for who keeps counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyAuthors(context.Context, *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error)
 }
 
 // NewVideoServiceClient constructs a client for the douyin.video.v1.VideoService service. By
@@ -126,6 +133,13 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		tallyAuthors: connect.NewClient[v1.TallyAuthorsRequest, v1.TallyAuthorsResponse](
+			httpClient,
+			baseURL+VideoServiceTallyAuthorsProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("TallyAuthors")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -137,6 +151,7 @@ type videoServiceClient struct {
 	listRecentVideos    *connect.Client[v1.ListRecentVideosRequest, v1.ListRecentVideosResponse]
 	listAuthorVideos    *connect.Client[v1.ListAuthorVideosRequest, v1.ListAuthorVideosResponse]
 	listVideosByAuthors *connect.Client[v1.ListVideosByAuthorsRequest, v1.ListVideosByAuthorsResponse]
+	tallyAuthors        *connect.Client[v1.TallyAuthorsRequest, v1.TallyAuthorsResponse]
 }
 
 // PublishVideo calls douyin.video.v1.VideoService.PublishVideo.
@@ -189,6 +204,15 @@ func (c *videoServiceClient) ListVideosByAuthors(ctx context.Context, req *v1.Li
 	return nil, err
 }
 
+// TallyAuthors calls douyin.video.v1.VideoService.TallyAuthors.
+func (c *videoServiceClient) TallyAuthors(ctx context.Context, req *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error) {
+	response, err := c.tallyAuthors.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // VideoServiceHandler is an implementation of the douyin.video.v1.VideoService service.
 type VideoServiceHandler interface {
 	// PublishVideo takes a title and the bytes of a file, decides whether it is
@@ -209,6 +233,10 @@ type VideoServiceHandler interface {
 	ListAuthorVideos(context.Context, *v1.ListAuthorVideosRequest) (*v1.ListAuthorVideosResponse, error)
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
 	ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error)
+	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// for who keeps counts of them and wants to know whether they are right.
+	// Errors: UNAVAILABLE while very many changes wait to be announced.
+	TallyAuthors(context.Context, *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error)
 }
 
 // NewVideoServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -258,6 +286,13 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceTallyAuthorsHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceTallyAuthorsProcedure,
+		svc.TallyAuthors,
+		connect.WithSchema(videoServiceMethods.ByName("TallyAuthors")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/douyin.video.v1.VideoService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case VideoServicePublishVideoProcedure:
@@ -272,6 +307,8 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServiceListAuthorVideosHandler.ServeHTTP(w, r)
 		case VideoServiceListVideosByAuthorsProcedure:
 			videoServiceListVideosByAuthorsHandler.ServeHTTP(w, r)
+		case VideoServiceTallyAuthorsProcedure:
+			videoServiceTallyAuthorsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -303,4 +340,8 @@ func (UnimplementedVideoServiceHandler) ListAuthorVideos(context.Context, *v1.Li
 
 func (UnimplementedVideoServiceHandler) ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.ListVideosByAuthors is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) TallyAuthors(context.Context, *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.TallyAuthors is not implemented"))
 }

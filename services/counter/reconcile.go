@@ -1,0 +1,244 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"douyin.dev/services/platform/pg"
+)
+
+const (
+	// sliceSize is how many videos or users are looked at together.
+	sliceSize = 200
+	// drainTimeout is how long the reconciler waits for the worker to catch up.
+	drainTimeout = time.Minute
+	// failurePause is waited before a slice that failed is tried again.
+	failurePause = 10 * time.Second
+)
+
+// Progress tells how far the worker is. The bus is one.
+type Progress interface {
+	// Drained returns nil when a group has settled what the topics held when it was called.
+	Drained(ctx context.Context, group string, topics ...string) error
+}
+
+// ReconcilerDeps is what a Reconciler needs.
+type ReconcilerDeps struct {
+	DB       *pg.DB
+	Counts   *Counts
+	Owners   Owners
+	Progress Progress
+	Log      *slog.Logger
+	// Meters gets the drift found; nil for none.
+	Meters metric.MeterProvider
+}
+
+// Reconciler compares counts with the rows they count, and repairs those that
+// drifted. See the package's documentation for how it knows them from those
+// with events under way. It is safe for concurrent use.
+type Reconciler struct {
+	db       *pg.DB
+	counts   *Counts
+	owners   Owners
+	progress Progress
+	log      *slog.Logger
+	drift    metric.Int64Counter
+	slice    int
+}
+
+// NewReconciler returns a Reconciler.
+func NewReconciler(d ReconcilerDeps) (*Reconciler, error) {
+	meters := d.Meters
+	if meters == nil {
+		meters = noop.NewMeterProvider()
+	}
+	drift, err := meters.Meter("douyin.dev/services/counter").Int64Counter("douyin_counter_drift",
+		metric.WithDescription("Counts that differed from their rows and were repaired, by kind."))
+	if err != nil {
+		return nil, fmt.Errorf("metrics of the reconciler: %w", err)
+	}
+	return &Reconciler{
+		db: d.DB, counts: d.Counts, owners: d.Owners, progress: d.Progress, log: d.Log, drift: drift, slice: sliceSize,
+	}, nil
+}
+
+// Run looks at everything every so often, resting between slices, until ctx
+// ends. One process at a time does it: the others find the lock taken.
+func (r *Reconciler) Run(ctx context.Context, every, rest time.Duration) error {
+	for next := rest; pause(ctx, next); next = every {
+		if err := r.alone(ctx, func(ctx context.Context) error { return r.Pass(ctx, rest) }); err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "counts are not reconciled now", "error", err)
+		}
+	}
+	return nil
+}
+
+const reconcileLockSQL = `SELECT pg_try_advisory_lock(hashtext('counter/reconcile'), hashtext(current_schema()))`
+
+const reconcileUnlockSQL = `SELECT pg_advisory_unlock(hashtext('counter/reconcile'), hashtext(current_schema()))`
+
+// alone runs work under a lock, or not at all when another process holds it.
+func (r *Reconciler) alone(ctx context.Context, work func(context.Context) error) error {
+	conn, err := r.db.RW().Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("acquire connection: %w", err)
+	}
+	// Closing the connection frees the lock, whatever happened to it.
+	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
+	var mine bool
+	if err := conn.QueryRow(ctx, reconcileLockSQL).Scan(&mine); err != nil {
+		return fmt.Errorf("lock reconciler: %w", err)
+	}
+	if !mine {
+		return nil
+	}
+	err = work(ctx)
+	// Postgres notices a closed connection only after a while.
+	if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), reconcileUnlockSQL); unlockErr != nil {
+		r.log.WarnContext(ctx, "the reconciler's lock goes with its connection", "error", unlockErr)
+	}
+	return err
+}
+
+// Pass looks once at the counts of all videos and users. What goes wrong is
+// logged and tried again: it returns when it is through, or ctx ends.
+func (r *Reconciler) Pass(ctx context.Context, rest time.Duration) error {
+	st := r.counts.store
+	videos := book[videoCount]{
+		rows: func(ctx context.Context, id int64, limit int) ([]videoCount, error) {
+			return after[videoCount](ctx, st, videosAfterSQL, id, limit)
+		},
+		tally: r.owners.videos, set: st.setVideo,
+		refresh: func(ctx context.Context, ids []int64) error { return r.counts.refresh(ctx, ids, nil) },
+	}
+	users := book[userCount]{
+		rows: func(ctx context.Context, id int64, limit int) ([]userCount, error) {
+			return after[userCount](ctx, st, usersAfterSQL, id, limit)
+		},
+		tally: r.owners.users, set: st.setUser,
+		refresh: func(ctx context.Context, ids []int64) error { return r.counts.refresh(ctx, nil, ids) },
+	}
+	if err := walk(ctx, r, videos, rest); err != nil {
+		return err
+	}
+	return walk(ctx, r, users, rest)
+}
+
+// book is one of the two tables.
+type book[R count[R]] struct {
+	rows    func(ctx context.Context, after int64, limit int) ([]R, error)
+	tally   func(ctx context.Context, after int64, limit int) (*tally[R], error)
+	set     func(ctx context.Context, truth R) (bool, error)
+	refresh func(ctx context.Context, ids []int64) error
+}
+
+// walk goes through a book slice by slice.
+func walk[R count[R]](ctx context.Context, r *Reconciler, b book[R], rest time.Duration) error {
+	for at := int64(0); at < math.MaxInt64; {
+		upTo, err := reconcile(ctx, r, b, at)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			r.log.WarnContext(ctx, "some counts could not be checked and are tried again", "after_id", at, "error", err)
+			pause(ctx, failurePause)
+		default:
+			at = upTo
+			pause(ctx, rest)
+		}
+	}
+	return ctx.Err()
+}
+
+// reconcile looks at the ids after one, and returns up to which it came.
+func reconcile[R count[R]](ctx context.Context, r *Reconciler, b book[R], at int64) (upTo int64, err error) {
+	have, err := b.rows(ctx, at, r.slice)
+	if err != nil {
+		return at, err
+	}
+	there, err := b.tally(ctx, at, r.slice)
+	if err != nil {
+		return at, err
+	}
+	if len(have) == r.slice {
+		there.upTo = min(there.upTo, have[len(have)-1].key())
+	}
+	suspects := suspectsAmong(have, there)
+	if len(suspects) == 0 {
+		return there.upTo, nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if err := r.progress.Drained(bounded, consumer, topics()...); err != nil {
+		return at, fmt.Errorf("wait for events under way: %w", err)
+	}
+	return there.upTo, repair(ctx, r, b, suspects)
+}
+
+// suspect is a row that differs from what was counted later.
+type suspect[R any] struct{ was, truth R }
+
+// suspectsAmong compares rows with a tally of later. Those with changes that
+// are not announced yet are left out.
+func suspectsAmong[R count[R]](have []R, there *tally[R]) []suspect[R] {
+	byID := make(map[int64]R, len(have))
+	for _, row := range have {
+		byID[row.key()] = row
+	}
+	for id := range there.rows {
+		if _, ok := byID[id]; !ok {
+			var none R
+			byID[id] = none.as(id, 0)
+		}
+	}
+	var suspects []suspect[R]
+	for id, was := range byID {
+		truth := there.rows[id].as(id, was.version())
+		if id <= there.upTo && was != truth && !there.unannounced[id] {
+			suspects = append(suspects, suspect[R]{was, truth})
+		}
+	}
+	return suspects
+}
+
+// repair writes what was counted into the rows that no event has touched since
+// they were read, and tells the caches.
+func repair[R count[R]](ctx context.Context, r *Reconciler, b book[R], suspects []suspect[R]) error {
+	for _, s := range suspects {
+		set, err := b.set(ctx, s.truth)
+		if err != nil {
+			return err
+		}
+		if !set {
+			continue // events were under way
+		}
+		id := s.was.key()
+		for _, d := range s.was.drifts(s.truth) {
+			r.drift.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", d.kind)))
+			r.log.WarnContext(ctx, "count had drifted and was repaired", "kind", d.kind, "id", id, "was", d.was, "is", d.is)
+		}
+		if err := b.refresh(ctx, []int64{id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pause returns false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,189 @@
+package video
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// runs a shell script in a sandbox.
+func inSandbox(t *testing.T, timeout time.Duration, body string) (string, error) {
+	t.Helper()
+	s := &sandbox{log: quiet()}
+	out, err := s.run(t.Context(), timeout, 1<<20, tempFile(t), script(t, body))
+	return string(out), err
+}
+
+func pidIn(t *testing.T, file string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// gone waits until a process has ended.
+func gone(t *testing.T, what string, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ended(pid); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is still there", what)
+		}
+	}
+}
+
+// ended also holds for one that nobody has waited for yet.
+func ended(pid int) bool {
+	if syscall.Kill(pid, 0) == syscall.ESRCH {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(stat), ") Z ")
+}
+
+// A program that hangs is killed with all it started, by the clock or with its
+// caller; so is what one leaves behind that ends.
+func TestNothingOutlivesASandbox(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body    string
+		timeout time.Duration
+		leave   bool // the caller goes away
+	}{
+		"hangs":        {"sleep 600 >&- 2>&- & echo $! >%s; wait", time.Second, false},
+		"caller left":  {"sleep 600 & echo $! >%s; wait", time.Minute, true},
+		"leaves child": {"sleep 600 >&- 2>&- & echo $! >%s", time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// The program may make no file, so one is there for it; what it may not
+			// make longer it can still be given as a descriptor of ours.
+			pid := filepath.Join(t.TempDir(), "pid")
+			pipe(t, pid)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			read := make(chan int, 1)
+			go func() {
+				read <- pidIn(t, pid) // blocks until the script writes
+				if c.leave {
+					cancel()
+				}
+			}()
+			s := &sandbox{log: quiet()}
+			started := time.Now()
+			_, err := s.run(ctx, c.timeout, 1<<20, tempFile(t), script(t, fmt.Sprintf(c.body, pid)))
+			if failed := err != nil; failed != (name != "leaves child") {
+				t.Errorf("ended with %v", err)
+			}
+			if took := time.Since(started); took > 30*time.Second {
+				t.Errorf("took %v", took)
+			}
+			gone(t, "the child", <-read)
+		})
+	}
+}
+
+// pipe makes a named pipe: writing to it makes no file longer.
+func pipe(t *testing.T, path string) {
+	t.Helper()
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitLimits begins a script that must not start before it is limited, by the
+// last of the limits: a test sees what a program can do in the end, not in its
+// first microseconds.
+const awaitLimits = "until grep -q 'Max open files *64 ' /proc/self/limits; do :; done\n"
+
+func TestSandboxLimitsWhatAProgramUses(t *testing.T) {
+	t.Parallel()
+	out, err := inSandbox(t, 30*time.Second, awaitLimits+"cat /proc/self/limits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[string]string{
+		"Max cpu time": "32", "Max file size": "0", "Max core file size": "0", "Max open files": "64", "Max address space": "2147483648",
+	} {
+		line := ""
+		for _, l := range strings.Split(out, "\n") {
+			if strings.HasPrefix(l, limit) {
+				line = l
+			}
+		}
+		if fields := strings.Fields(strings.TrimPrefix(line, limit)); len(fields) < 2 || fields[0] != want || fields[1] != want {
+			t.Errorf("%s: %q, want %s", limit, line, want)
+		}
+	}
+	// And that they hold, also for what the program starts.
+	if out, err := inSandbox(t, time.Minute, awaitLimits+"dd if=/dev/zero of=/dev/null bs=3000M count=1 && echo enough"); strings.Contains(out, "enough") {
+		t.Errorf("3 GB of memory were to be had: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "made")
+	if out, err := inSandbox(t, time.Minute, awaitLimits+"echo x >"+file+" && echo written"); strings.Contains(out, "written") {
+		t.Errorf("a file was written: %v", err)
+	}
+}
+
+// Where this process may take the network away, the program has none; where
+// not, it runs all the same.
+func TestSandboxHasNoNetwork(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	s := &sandbox{log: quiet()}
+	out, err := s.run(t.Context(), time.Minute, 1<<20, tempFile(t), script(t, "grep -c : /proc/self/net/dev; cat /proc/self/net/route | wc -l"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	interfaces := strings.Fields(string(out))
+	if s.online.Load() {
+		if interfaces[0] == "1" {
+			t.Errorf("no network although it could not be taken away: %q", out)
+		}
+		return
+	}
+	if interfaces[0] != "1" { // the loopback, which is down
+		t.Errorf("a network is left: %q", out)
+	}
+}
+
+// Where namespaces are refused, as in most containers, programs run without.
+func TestSandboxRunsWithoutNamespaces(t *testing.T) {
+	t.Parallel()
+	s := &sandbox{log: quiet()}
+	s.online.Store(true)
+	out, err := s.run(t.Context(), time.Minute, 1<<20, tempFile(t), script(t, "echo done"))
+	if err != nil || string(out) != "done\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if !refusesNamespaces(&os.PathError{Op: "fork/exec", Path: "ffmpeg", Err: syscall.EPERM}) {
+		t.Error("a refusal is taken for something else")
+	}
+	if _, err := s.run(t.Context(), time.Minute, 1<<20, tempFile(t), "/no/such/program"); err == nil {
+		t.Error("a program that is not there ran")
+	}
+}
+
+func TestSandboxCutsLongOutput(t *testing.T) {
+	t.Parallel()
+	s := &sandbox{log: quiet()}
+	if _, err := s.run(t.Context(), time.Minute, 1000, tempFile(t), script(t, "head -c 100000 /dev/zero")); err == nil {
+		t.Error("100 kB of output were taken where 1000 bytes are allowed")
+	}
+}
