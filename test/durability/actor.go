@@ -40,6 +40,8 @@ const (
 	giveUp = 4
 	// repeat is one in how many acknowledged keys is sent again.
 	repeat = 20
+	// publishes is one in how many operations is a publish, which costs as much as hundreds of others.
+	publishes = 1000
 )
 
 // act makes one operation and records how it ended.
@@ -66,6 +68,10 @@ func (a *actor) choose() Operation {
 	key := fmt.Sprintf("%s-%d", a.name, len(a.operations))
 	video := a.world.videos[a.random.IntN(len(a.world.videos))]
 	other := a.peer()
+	if a.random.IntN(publishes) == 0 {
+		op.Kind, op.Key = Publish, key
+		return op
+	}
 	switch draw := a.random.IntN(100); {
 	case draw < 30:
 		op.Kind, op.Target, op.On = Like, video, a.random.IntN(3) > 0
@@ -95,6 +101,9 @@ func (a *actor) peer() int64 {
 
 // call is the request of an operation; for Uncomment also the comment it means.
 func (a *actor) call(op *Operation) (harness.Call, ownComment) {
+	if op.Kind == Publish {
+		return a.world.publish(op.Key), ownComment{}
+	}
 	form, comment := url.Values{}, ownComment{}
 	action, target := "1", "video_id"
 	call := harness.Call{Form: form}

@@ -1,6 +1,7 @@
 package durability
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -21,7 +22,10 @@ func Check(h History, s State) []Violation {
 	c.rows("comment", h, Comment, s.Comments)
 	c.rows("message", h, Message, c.conversations(s.Conversations))
 	c.answers(h)
+	c.rows("video", h, Publish, published(s.Videos))
+	c.feeds(s)
 	c.counters(h, s.Counters)
+	c.found = append(c.found, CheckRegisters(h.Touches)...)
 	return c.found
 }
 
@@ -122,6 +126,92 @@ func (c *checker) rows(name string, h History, kind Kind, present []Row) {
 			c.add("D1", "%s %q was acknowledged and is not there", name, key)
 		}
 	}
+}
+
+func published(videos []Video) []Row {
+	rows := make([]Row, len(videos))
+	for i, v := range videos {
+		rows[i] = Row{ID: v.ID, Author: v.Author, Text: v.Title}
+	}
+	return rows
+}
+
+// feedSize is how many videos a following feed has.
+const feedSize = 1000
+
+// feeds checks that each following feed is exactly the newest videos of those
+// its viewer follows, newest first.
+func (c *checker) feeds(s State) {
+	byAuthor := map[int64][]Video{}
+	for _, v := range s.Videos {
+		byAuthor[v.Author] = append(byAuthor[v.Author], v)
+	}
+	for _, feed := range s.Feeds {
+		var all []Video
+		for _, edge := range s.Following {
+			if edge.From == feed.Viewer {
+				all = append(all, byAuthor[edge.To]...)
+			}
+		}
+		slices.SortFunc(all, func(a, b Video) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(b.ID, a.ID)) })
+		want := make([]int64, 0, feedSize)
+		for _, v := range all[:min(len(all), feedSize)] {
+			want = append(want, v.ID)
+		}
+		if !slices.Equal(want, feed.Videos) {
+			c.add("T1", "the feed of %d has %d videos and should have %d: missing %v, too many %v",
+				feed.Viewer, len(feed.Videos), len(want), without(want, feed.Videos), without(feed.Videos, want))
+		}
+	}
+}
+
+// without returns the entries of a beyond those of b; of one that is twice in a and once in b one is left.
+func without(a, b []int64) []int64 {
+	left := map[int64]int{}
+	for _, id := range b {
+		left[id]++
+	}
+	var rest []int64
+	for _, id := range a {
+		if left[id]--; left[id] < 0 {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// CheckCaches says what was answered otherwise before the caches were lost than
+// after, at rest: copies that were not what they were copied from.
+func CheckCaches(before, after State) []Violation {
+	c := &checker{}
+	counts := map[string]int64{}
+	for _, counter := range after.Counters {
+		counts[counter.Name] = counter.Read
+	}
+	for _, counter := range before.Counters {
+		if truth := counts[counter.Name]; truth != counter.Read {
+			c.add("R3", "%s was %d in the cache and is %d", counter.Name, counter.Read, truth)
+		}
+	}
+	cards := map[int64]string{}
+	for _, v := range after.Videos {
+		cards[v.ID] = v.Card
+	}
+	for _, v := range before.Videos {
+		if cards[v.ID] != v.Card {
+			c.add("R3", "video %d was %q in the cache and is %q", v.ID, v.Card, cards[v.ID])
+		}
+	}
+	feeds := map[int64][]int64{}
+	for _, f := range after.Feeds {
+		feeds[f.Viewer] = f.Videos
+	}
+	for _, f := range before.Feeds {
+		if !slices.Equal(feeds[f.Viewer], f.Videos) {
+			c.add("R3", "the timeline of %d was %v in the cache and is %v", f.Viewer, f.Videos, feeds[f.Viewer])
+		}
+	}
+	return c.found
 }
 
 // conversations checks that both sides agree, and returns the messages once.

@@ -25,6 +25,10 @@ func good() (durability.History, durability.State) {
 		{Kind: durability.Uncomment, Actor: ann, Target: video, Key: "c2", Outcome: durability.OK},
 		{Kind: durability.Comment, Actor: bob, Target: video, Key: "c3", Outcome: durability.Fail},
 		{Kind: durability.Message, Actor: ann, Target: bob, Key: "m1", Answers: []int64{21}, Outcome: durability.OK},
+		{Kind: durability.Publish, Actor: bob, Key: "v1", Outcome: durability.OK},
+		{Kind: durability.Publish, Actor: bob, Key: "v2", Outcome: durability.Unknown},
+	}, Touches: []durability.Touch{
+		{Register: "like", Set: true, Value: true, Began: 1, Ended: 2}, {Register: "like", Value: true, Began: 3, Ended: 4},
 	}}
 	return h, durability.State{
 		Likes:         []durability.Edge{{From: ann, To: video}},
@@ -33,6 +37,8 @@ func good() (durability.History, durability.State) {
 		Comments:      []durability.Row{{ID: 11, Author: ann, Target: video, Text: "c1"}},
 		Conversations: []durability.Conversation{{First: message, Second: slices.Clone(message)}},
 		Counters:      []durability.Counter{{Name: "favorite_count", Read: 1, Rows: 1}},
+		Videos:        []durability.Video{{ID: video, Author: bob, At: 5, Title: "v1"}, {ID: 11, Author: bob, At: 5, Title: "v2"}},
+		Feeds:         []durability.Feed{{Viewer: ann, Videos: []int64{11, video}}, {Viewer: bob}},
 	}
 }
 
@@ -51,7 +57,7 @@ func TestPlantedViolationIsFound(t *testing.T) {
 		plant func(h *durability.History, s *durability.State)
 	}{
 		{"LostLike", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Likes = nil }},
-		{"LostFollow", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Following = nil }},
+		{"LostFollow", []string{"D1", "T1"}, func(_ *durability.History, s *durability.State) { s.Following = nil }},
 		{"LostFollower", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Followers = nil }},
 		{"LostComment", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Comments = nil }},
 		{"LostMessage", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Conversations = nil }},
@@ -81,6 +87,15 @@ func TestPlantedViolationIsFound(t *testing.T) {
 		{"TwoAnswersForAKey", []string{"D4"}, func(h *durability.History, _ *durability.State) { h.Operations[5].Answers[1] = 99 }},
 		{"AnotherIDThanAnswered", []string{"D4"}, func(_ *durability.History, s *durability.State) { s.Comments[0].ID = 99 }},
 		{"OneSideMissesAMessage", []string{"M1"}, func(_ *durability.History, s *durability.State) { s.Conversations[0].Second = nil }},
+		{"LostVideo", []string{"D1", "T1"}, func(_ *durability.History, s *durability.State) { s.Videos = s.Videos[1:] }},
+		{"VideoTwice", []string{"D4", "T1"}, func(_ *durability.History, s *durability.State) {
+			s.Videos = append(s.Videos, durability.Video{ID: 12, Author: 2, At: 5, Title: "v1"})
+		}},
+		{"MissingInAFeed", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[0].Videos = []int64{11} }},
+		{"TwiceInAFeed", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[0].Videos = []int64{11, 11, 10} }},
+		{"StrangerInAFeed", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[1].Videos = []int64{10} }},
+		{"OldestFirst", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[0].Videos = []int64{10, 11} }},
+		{"StaleRead", []string{"D5"}, func(h *durability.History, _ *durability.State) { h.Touches[1].Value = false }},
 		{"CounterTooHigh", []string{"C1"}, func(_ *durability.History, s *durability.State) { s.Counters[0].Read = 2 }},
 		{"CounterNegative", []string{"C1", "C2"}, func(_ *durability.History, s *durability.State) { s.Counters[0].Read = -1 }},
 		{"CounterWasNegative", []string{"C2"}, func(h *durability.History, _ *durability.State) { h.Negative = []string{"work_count"} }},
@@ -177,4 +192,24 @@ func TestHonestPlatformPassesAndForgetfulOneFails(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whatever a cache has wrong is found when it is compared with what it copies.
+func TestPlantedStaleCopyIsFound(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(*durability.State){
+		"Count": func(s *durability.State) { s.Counters[0].Read = 7 },
+		"Card":  func(s *durability.State) { s.Videos[0].Card = "another title" },
+		"Feed":  func(s *durability.State) { s.Feeds[0].Videos = []int64{10} },
+	} {
+		_, before := good()
+		_, after := good()
+		if found := durability.CheckCaches(before, after); len(found) != 0 {
+			t.Fatalf("%s: found %v in equal states", name, found)
+		}
+		plant(&before)
+		if found := durability.CheckCaches(before, after); len(found) != 1 || found[0].Rule != "R3" {
+			t.Errorf("%s: found %v", name, found)
+		}
+	}
 }

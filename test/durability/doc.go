@@ -13,7 +13,11 @@
 //	D2 no phantom  everything there stems from an ok or unknown operation
 //	D3 fail        a failed operation has no effect
 //	D4 once        one row per idempotency key, and one answer
+//	D5 toggles     calls on one like or follow by many clients are linearizable
 //	C1 exact       at rest every counter equals its rows
 //	C2 natural     no counter was ever read negative
+//	R3 copies      at rest what is answered from caches is what is answered without them
+//	T1 timelines   at rest a following feed is exactly the newest videos of the followed
+//	E4 dead        no event became a dead letter
 //	M1 one order   both sides of a conversation see the same messages in the same order
 package durability

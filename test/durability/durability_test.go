@@ -1,6 +1,7 @@
 package durability_test
 
 import (
+	"bytes"
 	"cmp"
 	"os"
 	"slices"
@@ -35,7 +36,9 @@ func TestAcknowledgedOutlivesKills(t *testing.T) {
 		Clients: 64, Operations: setting(t, "DOUYIN_OPS", 2000), Kills: setting(t, "DOUYIN_KILLS", 2),
 		Seed: uint64(setting(t, "DOUYIN_SEED", int(time.Now().Unix()))),
 	}
-	server := harness.ForTest(t, harness.Options{Args: slices.Concat(harness.DefaultArgs(), harness.LoadArgs())})
+	// The reconciler is always at work: it must find nothing, whatever is under way.
+	reconcile := []string{"--counter-reconcile-every=2s", "--counter-reconcile-rest=20ms"}
+	server := harness.ForTest(t, harness.Options{Args: slices.Concat(harness.DefaultArgs(), harness.LoadArgs(), reconcile)})
 	if server.External() {
 		t.Skip("kills the platform, and DOUYIN_URL names one that is not ours")
 	}
@@ -47,7 +50,9 @@ func TestAcknowledgedOutlivesKills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	violations := settled(t, world, history)
+	violations, rest := settled(t, world, history)
+	violations = append(violations, withoutCaches(t, server, world, history, rest)...)
+	violations = append(violations, logged(t, server)...)
 	t.Logf("seed=%d %s violations=%d", load.Seed, figures, len(violations))
 	const most = 50
 	for _, violation := range violations[:min(most, len(violations))] {
@@ -61,10 +66,46 @@ func TestAcknowledgedOutlivesKills(t *testing.T) {
 	}
 }
 
+// withoutCaches reads everything once more after a restart, which empties Redis.
+func withoutCaches(t *testing.T, server *harness.Server, world *durability.World, h durability.History, rest durability.State) []durability.Violation {
+	t.Helper()
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after, err := world.Read(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return durability.CheckCaches(rest, after)
+}
+
+// logged returns what the platform itself said went wrong: an event that became
+// a dead letter, a count that was not what its events made it.
+func logged(t *testing.T, server *harness.Server) []durability.Violation {
+	t.Helper()
+	log, err := server.Log()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []durability.Violation
+	for line := range bytes.Lines(log) {
+		switch {
+		case bytes.Contains(line, []byte("message became a dead letter")):
+			found = append(found, durability.Violation{Rule: "E4", Text: string(line)})
+		case bytes.Contains(line, []byte("count had drifted")):
+			found = append(found, durability.Violation{Rule: "C1", Text: string(line)})
+		}
+	}
+	return found
+}
+
 // settled reads the state until the workers have caught up, and returns what is
-// broken for good. Only counters may lag: whatever else is wrong stays wrong,
-// but is read again with them.
-func settled(t *testing.T, world *durability.World, history durability.History) []durability.Violation {
+// broken for good, and the state. Only counters and feeds may lag: whatever else
+// is wrong stays wrong, but is read again with them.
+func settled(t *testing.T, world *durability.World, history durability.History) ([]durability.Violation, durability.State) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
@@ -73,9 +114,9 @@ func settled(t *testing.T, world *durability.World, history durability.History) 
 			t.Fatal(err)
 		}
 		violations := durability.Check(history, state)
-		lagging := slices.ContainsFunc(violations, func(v durability.Violation) bool { return v.Rule == "C1" })
+		lagging := slices.ContainsFunc(violations, func(v durability.Violation) bool { return v.Rule == "C1" || v.Rule == "T1" })
 		if !lagging || time.Now().After(deadline) {
-			return violations
+			return violations, state
 		}
 	}
 }

@@ -26,6 +26,8 @@ const (
 	Uncomment
 	// Message sends a message from Actor to the user Target, with Key as its content.
 	Message
+	// Publish publishes a video of Actor, with Key as its title.
+	Publish
 )
 
 // Operation is one thing a client tried, and how it ended after all retries.
@@ -48,6 +50,8 @@ type History struct {
 	Operations []Operation
 	// Negative names the counters that were read below zero on the way.
 	Negative []string
+	// Touches are the calls on registers that several clients share.
+	Touches []Touch
 }
 
 // Edge is a like (user, video) or a follow (follower, followed).
@@ -80,6 +84,26 @@ type State struct {
 	// Conversations hold each conversation as its two users see it.
 	Conversations []Conversation
 	Counters      []Counter
+	// Videos are all that were published.
+	Videos []Video
+	// Feeds are the following feeds, paged to their ends.
+	Feeds []Feed
+}
+
+// Video is a published video.
+type Video struct {
+	ID, Author int64
+	// At is when it was published, in Unix milliseconds.
+	At    int64
+	Title string
+	// Card is all that is shown of it beside its counts.
+	Card string
+}
+
+// Feed is the videos of those a user follows, as the feed has them.
+type Feed struct {
+	Viewer int64
+	Videos []int64
 }
 
 // Conversation is the messages between two users as each of them reads it.

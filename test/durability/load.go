@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,8 @@ type Platform interface {
 // Figures sum up a run.
 type Figures struct {
 	OK, Fail, Unknown int
+	// Touches are calls on shared registers.
+	Touches int
 	// Retries are attempts after a lost answer, Downtime the longest time from a kill to ready.
 	Retries  int
 	Kills    int
@@ -47,8 +50,8 @@ type Figures struct {
 // String is the one line of a run.
 func (f Figures) String() string {
 	total := f.OK + f.Fail + f.Unknown
-	return fmt.Sprintf("operations=%d ok=%d fail=%d unknown=%d retries=%d kills=%d longest_downtime=%s took=%s rate=%.0f/s",
-		total, f.OK, f.Fail, f.Unknown, f.Retries, f.Kills, f.Downtime.Round(time.Millisecond), f.Took.Round(time.Millisecond),
+	return fmt.Sprintf("operations=%d ok=%d fail=%d unknown=%d touches=%d retries=%d kills=%d longest_downtime=%s took=%s rate=%.0f/s",
+		total, f.OK, f.Fail, f.Unknown, f.Touches, f.Retries, f.Kills, f.Downtime.Round(time.Millisecond), f.Took.Round(time.Millisecond),
 		float64(total)/f.Took.Seconds())
 }
 
@@ -56,6 +59,16 @@ func (f Figures) String() string {
 type World struct {
 	actors []*actor
 	videos []int64
+	file   []byte // what is published
+	hot    *hot
+}
+
+// publish is the request of a publication.
+func (w *World) publish(key string) harness.Call {
+	return harness.Call{
+		Path: "/douyin/publish/action/", Header: http.Header{"Idempotency-Key": {key}},
+		Parts: []harness.Part{{Name: "data", FileName: "v.mp4", Content: w.file}, {Name: "title", Content: []byte(key)}},
+	}
 }
 
 // videosPerClients is how many clients share a video of their own: few
@@ -65,13 +78,27 @@ const videosPerClients = 8
 // Populate registers the users of a load, and lets every eighth publish a video.
 func Populate(ctx context.Context, url string, load Load) (*World, error) {
 	anonymous := harness.NewClient(url)
-	w := &World{actors: make([]*actor, load.Clients)}
+	file, err := media.Draw()
+	if err != nil {
+		return nil, fmt.Errorf("populate: %w", err)
+	}
+	w := &World{actors: make([]*actor, load.Clients), file: file, hot: &hot{users: make([]*actor, hotUsers)}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
 	run := harness.Name("run")
 	for i := range w.actors {
 		group.Go(func() (err error) {
-			w.actors[i], err = newActor(ctx, anonymous, fmt.Sprintf("%s-%d", run, i), i%videosPerClients == 0)
+			w.actors[i], err = w.newActor(ctx, anonymous, fmt.Sprintf("%s-%d", run, i), i%videosPerClients == 0)
+			return err
+		})
+	}
+	group.Go(func() (err error) {
+		w.hot.author, err = w.newActor(ctx, anonymous, run+"-hot", true)
+		return err
+	})
+	for i := range w.hot.users {
+		group.Go(func() (err error) {
+			w.hot.users[i], err = w.newActor(ctx, anonymous, fmt.Sprintf("%s-hot%d", run, i), false)
 			return err
 		})
 	}
@@ -85,7 +112,7 @@ func Populate(ctx context.Context, url string, load Load) (*World, error) {
 	return w, nil
 }
 
-func newActor(ctx context.Context, anonymous *harness.Client, name string, publishes bool) (*actor, error) {
+func (w *World) newActor(ctx context.Context, anonymous *harness.Client, name string, publishes bool) (*actor, error) {
 	answer, err := anonymous.Post(ctx, "/douyin/user/register/", "username", name[len("run_"):], "password", "secret")
 	if err != nil {
 		return nil, err
@@ -101,13 +128,7 @@ func newActor(ctx context.Context, anonymous *harness.Client, name string, publi
 	if !publishes {
 		return a, nil
 	}
-	file, err := media.Draw()
-	if err != nil {
-		return nil, err
-	}
-	answer, err = a.client.Do(ctx, harness.Call{Path: "/douyin/publish/action/", Parts: []harness.Part{
-		{Name: "data", FileName: "v.mp4", Content: file}, {Name: "title", Content: []byte(name)},
-	}})
+	answer, err = a.client.Do(ctx, w.publish(name))
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +142,7 @@ func newActor(ctx context.Context, anonymous *harness.Client, name string, publi
 	for _, video := range published {
 		a.videos = append(a.videos, video.ID)
 	}
+	a.operations = append(a.operations, Operation{Kind: Publish, Actor: a.id, Key: name, Outcome: OK})
 	return a, nil
 }
 
@@ -132,6 +154,8 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
+	awaitHot := w.hot.start(ctx, began, load.Operations, load.Seed)
+	var ready []time.Duration
 	due := load.killsAfter()
 	kills := make(chan struct{}, load.Kills)
 	var started atomic.Int64
@@ -143,6 +167,7 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 				if n > int64(load.Operations) {
 					return
 				}
+				w.hot.turn(n, load.Operations)
 				for range due[n] {
 					kills <- struct{}{}
 				}
@@ -156,7 +181,7 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 	watcher.Go(func() { negative = w.watch(watching) })
 
 	done := make(chan struct{})
-	go func() { clients.Wait(); close(done) }()
+	go func() { clients.Wait(); awaitHot(); close(done) }()
 	var failed error
 	for running := true; running || len(kills) > 0 && failed == nil; {
 		select {
@@ -168,6 +193,7 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 				failed = errors.Join(failed, err)
 				cancel()
 			}
+			ready = append(ready, time.Since(began))
 			figures.Kills++
 			figures.Downtime = max(figures.Downtime, downtime)
 		}
@@ -175,7 +201,8 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 	stopWatching()
 	watcher.Wait()
 
-	history := History{Negative: negative}
+	history := History{Negative: negative, Touches: w.hot.settle(ready)}
+	figures.Touches = len(history.Touches)
 	for _, a := range w.actors {
 		history.Operations = append(history.Operations, a.operations...)
 		figures.Retries += a.retries

@@ -37,7 +37,11 @@ func (w *World) Read(ctx context.Context, h History) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("read state: %w", err)
 	}
-	s := State{Conversations: conversations}
+	counters, err := w.hot.counters(ctx)
+	if err != nil {
+		return State{}, fmt.Errorf("read state: %w", err)
+	}
+	s := State{Conversations: conversations, Counters: counters}
 	for i, v := range views {
 		id := w.actors[i].id
 		for _, video := range v.liked {
@@ -52,6 +56,13 @@ func (w *World) Read(ctx context.Context, h History) (State, error) {
 		for _, rows := range v.comments {
 			s.Comments = append(s.Comments, rows...)
 		}
+		for _, video := range v.published {
+			s.Videos = append(s.Videos, Video{
+				ID: video.ID, Author: id, At: video.CreateTime, Title: video.Title,
+				Card: fmt.Sprintf("%s %s %s by %s", video.Title, video.PlayURL, video.CoverURL, video.Author.Name),
+			})
+		}
+		s.Feeds = append(s.Feeds, Feed{Viewer: id, Videos: v.feed})
 	}
 	for i, v := range views {
 		s.Counters = append(s.Counters, v.counters(w.actors[i], s)...)
@@ -68,6 +79,7 @@ type view struct {
 	followers []harness.User
 	comments  map[int64][]Row
 	counts    map[int64]int64 // comment/count by video
+	feed      []int64         // of those it follows
 }
 
 func (a *actor) view(ctx context.Context) (v view, err error) {
@@ -85,6 +97,13 @@ func (a *actor) view(ctx context.Context) (v view, err error) {
 	}
 	if v.followers, err = pages[harness.User](ctx, a.client, "/douyin/relation/follower/list/", "user_list"); err != nil {
 		return v, err
+	}
+	feed, err := pages[harness.Video](ctx, a.client, "/douyin/feed/following", "video_list")
+	if err != nil {
+		return v, err
+	}
+	for _, video := range feed {
+		v.feed = append(v.feed, video.ID)
 	}
 	v.comments, v.counts = map[int64][]Row{}, map[int64]int64{}
 	for _, video := range v.published {
