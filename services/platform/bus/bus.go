@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -58,6 +59,8 @@ type Bus struct {
 	// consumers counts the calls of Consume. mu keeps one from starting while Close waits.
 	mu        sync.Mutex
 	consumers sync.WaitGroup
+	// busy counts the messages that handlers have now.
+	busy atomic.Int64
 }
 
 var (
@@ -119,6 +122,10 @@ func (b *Bus) Close() error {
 	b.transport.CloseIdleConnections()
 	return nil
 }
+
+// Busy returns how many messages the process's consumers are handling at this
+// moment: delivered and not yet settled.
+func (b *Bus) Busy() int64 { return b.busy.Load() }
 
 // enter counts a consumer in and derives its context, which also ends with the Bus.
 func (b *Bus) enter(ctx context.Context) (context.Context, func(), error) {

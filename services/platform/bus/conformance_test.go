@@ -50,7 +50,7 @@ func connect(t *testing.T, addr string) *bus.Bus {
 
 // testLog shows the log when DOUYIN_TEST_LOG is set.
 func testLog() *slog.Logger {
-	var to io.Writer = io.Discard
+	to := io.Discard
 	if os.Getenv("DOUYIN_TEST_LOG") != "" {
 		to = os.Stderr
 	}

@@ -72,7 +72,10 @@ func (w *worker) run(ctx context.Context) {
 		}
 		retry.reset()
 		w.bus.metrics.lag(ctx, w.source, w.end-batch[0].Offset, batch[0].Time)
-		if err := w.settle(ctx, batch); err != nil {
+		w.bus.busy.Add(int64(len(batch)))
+		err = w.settle(ctx, batch)
+		w.bus.busy.Add(-int64(len(batch)))
+		if err != nil {
 			if ctx.Err() == nil {
 				w.log.WarnContext(ctx, "commit refused, the group joins again", "error", err)
 			}

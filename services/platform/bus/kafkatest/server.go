@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"douyin.dev/services/platform/embedded"
 )
 
 const (
@@ -26,8 +28,7 @@ const (
 type Server struct {
 	jars, dir        string
 	port, controller int
-	process          *exec.Cmd
-	exited           chan error
+	process          *embedded.Child
 }
 
 // New prepares a broker with its data and logs under dir, on a port, or on a
@@ -42,11 +43,11 @@ func New(ctx context.Context, dir string, port int) (*Server, error) {
 		return nil, err
 	}
 	if port == 0 {
-		if port, err = freePort(); err != nil {
+		if port, err = freePort(ctx); err != nil {
 			return nil, err
 		}
 	}
-	controller, err := freePort()
+	controller, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,25 +65,21 @@ func New(ctx context.Context, dir string, port int) (*Server, error) {
 // Addr returns host:port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// Exited reports the end of the process, once, after Start.
-func (s *Server) Exited() <-chan error { return s.exited }
+// Done is closed when the process has ended, asked to or not. Call it after Start.
+func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 
-// Start starts the broker and returns when it answers.
+// Start starts the broker and returns when it answers. It ends with this process.
 func (s *Server) Start(ctx context.Context) error {
 	log, err := os.OpenFile(s.path("console.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.process = s.java(context.WithoutCancel(ctx), "kafka.Kafka", s.path("server.properties"))
-	s.process.Stdout, s.process.Stderr = log, log
-	// A group of its own: ^C at the terminal reaches us, and we stop it.
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.process.Start(); err != nil {
+	server := s.java(context.WithoutCancel(ctx), "kafka.Kafka", s.path("server.properties"))
+	server.Stdout, server.Stderr = log, log
+	if s.process, err = embedded.StartChild(server, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("start kafka: %w", err)
 	}
-	s.exited = make(chan error, 1)
-	go func() { s.exited <- s.process.Wait() }()
 	if err := s.awaitReady(ctx); err != nil {
 		return errors.Join(err, s.Kill())
 	}
@@ -91,24 +88,14 @@ func (s *Server) Start(ctx context.Context) error {
 
 // Stop ends the broker in order.
 func (s *Server) Stop() error {
-	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop kafka: %w", err)
-	}
-	select {
-	case <-s.exited: // 143, for SIGTERM
-		return nil
-	case <-time.After(stopWithin):
-		return s.Kill()
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return s.process.Stop(ctx, syscall.SIGTERM, syscall.SIGKILL)
 }
 
 // Kill ends the broker as a crash does.
 func (s *Server) Kill() error {
-	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill kafka: %w", err)
-	}
-	<-s.exited
-	return nil
+	return s.process.Stop(context.Background(), syscall.SIGKILL, syscall.SIGKILL)
 }
 
 func (s *Server) awaitReady(ctx context.Context) error {
@@ -120,9 +107,8 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("kafka is not ready, see %s: %w", s.path("console.log"), ctx.Err())
-		case err := <-s.exited:
-			s.exited <- err
-			return fmt.Errorf("kafka ended, see %s: %w", s.path("console.log"), err)
+		case <-s.process.Done():
+			return fmt.Errorf("kafka ended, see %s: %w", s.path("console.log"), s.process.Err())
 		case <-ticker.C:
 			if s.answers() {
 				return nil
@@ -154,8 +140,8 @@ func (s *Server) java(ctx context.Context, class string, args ...string) *exec.C
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find free port: %w", err)
 	}

@@ -1,0 +1,81 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Drained returns nil when a group has settled everything that its topics held
+// when the call began: applied it, or made it a dead letter. Topics that do not
+// exist hold nothing. It waits, and fails when ctx ends first.
+func (b *Bus) Drained(ctx context.Context, group string, topics ...string) error {
+	ends, err := b.ends(ctx, topics)
+	if err != nil {
+		return fmt.Errorf("drained: %w", err)
+	}
+	retry := backoff{min: 20 * time.Millisecond, max: 500 * time.Millisecond}
+	for {
+		if err = b.dropSettled(ctx, group, ends); err == nil && len(ends) == 0 {
+			return nil
+		}
+		if permanent(err) || !retry.wait(ctx) {
+			return fmt.Errorf("%d partitions not drained: %w", len(ends), errors.Join(err, ctx.Err()))
+		}
+	}
+}
+
+// ends returns the end of each partition that holds something.
+func (b *Bus) ends(ctx context.Context, topics []string) (map[destination]int64, error) {
+	counts, err := b.partitions(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	ends := map[destination]int64{}
+	for topic, n := range counts {
+		for p := range n {
+			of := destination{topic, p}
+			first, end, err := b.offsets(ctx, of)
+			if err != nil {
+				return nil, err
+			}
+			if end > first {
+				ends[of] = end
+			}
+		}
+	}
+	return ends, nil
+}
+
+// dropSettled removes the partitions whose committed offset has reached the end.
+func (b *Bus) dropSettled(ctx context.Context, group string, ends map[destination]int64) error {
+	if len(ends) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	asked := map[string][]int{}
+	for of := range ends {
+		asked[of.topic] = append(asked[of.topic], of.partition)
+	}
+	res, err := b.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: asked})
+	if err != nil {
+		return err
+	}
+	// Brokers that say so mean what others say with offset -1: nothing yet.
+	if res.Error != nil && !errors.Is(res.Error, kafka.GroupIdNotFound) {
+		return res.Error
+	}
+	for topic, partitions := range res.Topics {
+		for _, p := range partitions {
+			of := destination{topic, p.Partition}
+			if end, ok := ends[of]; ok && p.Error == nil && p.CommittedOffset >= end {
+				delete(ends, of)
+			}
+		}
+	}
+	return nil
+}
