@@ -1,10 +1,16 @@
-// Command devinfra runs a command with test infrastructure around it:
+// Command devinfra is infrastructure for tests and development.
+//
+// It runs a command with servers around it: Postgres, Redis, Kafka and S3 are
+// started in a temporary directory, the command finds them through
+// DOUYIN_TEST_ variables, and they are gone when it ends. Its exit code becomes
+// ours.
 //
 //	devinfra run -- go test ./...
 //
-// Postgres, Redis, Kafka and S3 are started in a temporary directory, the
-// command finds them through DOUYIN_TEST_ variables, and they are gone when it
-// ends. Its exit code becomes ours.
+// Or it is a broker or an object store, for a cluster that has none:
+//
+//	devinfra serve kafka --data-dir /data --advertise kafka-0.kafka:9092
+//	devinfra serve s3 --data-dir /data --access-key … --secret-key …
 package main
 
 import (
@@ -19,9 +25,10 @@ import (
 
 func main() {
 	var cli struct {
-		Run runner.Command `cmd:"" help:"Run a command with Postgres, Redis, Kafka and S3 for tests."`
+		Run   runner.Command `cmd:"" help:"Run a command with Postgres, Redis, Kafka and S3 for tests."`
+		Serve runner.Serve   `cmd:"" help:"Be a server until told to stop."`
 	}
-	err := kong.Parse(&cli, kong.Name("devinfra"), kong.Description("Infrastructure for tests.")).Run()
+	err := kong.Parse(&cli, kong.Name("devinfra"), kong.Description("Infrastructure for tests and development.")).Run()
 	if err == nil {
 		return
 	}

@@ -5,6 +5,6 @@
 // time. It promises that a record is on disk when it is acknowledged and that
 // a kill -9 loses neither records nor offsets; that records are kept for 7
 // days; that no topic appears because somebody misspelled one. It does not
-// replicate, has no users and listens on loopback: production configures
-// brokers instead.
+// replicate, has no users and listens on loopback unless it is told otherwise:
+// production configures brokers instead.
 package kafka

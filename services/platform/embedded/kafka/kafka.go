@@ -32,6 +32,12 @@ type Options struct {
 	Log *slog.Logger
 	// Port on loopback; 0 means the one it had last time, or any at first.
 	Port int
+	// Listen is a host:port to bind in place of a loopback port.
+	Listen string
+	// Advertise is the host:port that clients are told to come to; empty for
+	// the address that is bound. Behind a name that moves, a pod's for example,
+	// it is that name.
+	Advertise string
 	// NoSync gives up durability across a loss of power. For tests only.
 	NoSync bool
 }
@@ -56,7 +62,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded kafka: %w", err)
 	}
-	l, err := embedded.Listen(lock.Path("port"), opts.Port)
+	l, err := listen(ctx, opts, lock)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded kafka: %w", err), lock.Release())
 	}
@@ -68,6 +74,44 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	}
 	return &Server{lock: lock, cluster: cluster, address: address}, nil
 }
+
+// listen binds what opts ask for.
+func listen(ctx context.Context, opts Options, lock *embedded.Lock) (net.Listener, error) {
+	l, err := bind(ctx, opts, lock)
+	if err != nil || opts.Advertise == "" {
+		return l, err
+	}
+	if _, _, err := net.SplitHostPort(opts.Advertise); err != nil {
+		return nil, errors.Join(fmt.Errorf("advertise %q: %w", opts.Advertise, err), l.Close())
+	}
+	return advertised{l, opts.Advertise}, nil
+}
+
+func bind(ctx context.Context, opts Options, lock *embedded.Lock) (net.Listener, error) {
+	if opts.Listen == "" {
+		return embedded.Listen(lock.Path("port"), opts.Port)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("bind: %w", err)
+	}
+	return l, nil
+}
+
+// advertised is a listener known under another address: the library tells
+// clients the address of its listener.
+type advertised struct {
+	net.Listener
+	address string
+}
+
+func (a advertised) Addr() net.Addr { return name(a.address) }
+
+// name is a host:port as a net.Addr.
+type name string
+
+func (name) Network() string  { return "tcp" }
+func (n name) String() string { return string(n) }
 
 func settings(opts Options, dir string, l net.Listener) []kfake.Opt {
 	set := []kfake.Opt{

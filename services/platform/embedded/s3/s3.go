@@ -40,6 +40,11 @@ type Options struct {
 	Log *slog.Logger
 	// Port on loopback; 0 means the one it had last time, or any at first.
 	Port int
+	// Listen is a host:port to bind in place of a loopback port.
+	Listen string
+	// AccessKey and SecretKey are those of the only account. Empty means the
+	// ones made at random on the first start.
+	AccessKey, SecretKey string
 	// Bucket is created if missing; empty means "douyin".
 	Bucket string
 	// Sidecar keeps metadata beside the objects even where the file system has
@@ -77,9 +82,14 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 			err = errors.Join(fmt.Errorf("embedded s3: %w", err), s.abandon())
 		}
 	}()
-	keys, err := loadCredentials(lock.Path("credentials.json"))
-	if err != nil {
-		return nil, err
+	keys := rootKeys{AccessKey: opts.AccessKey, SecretKey: opts.SecretKey}
+	if keys == (rootKeys{}) {
+		if keys, err = loadCredentials(lock.Path("credentials.json")); err != nil {
+			return nil, err
+		}
+	}
+	if keys.AccessKey == "" || keys.SecretKey == "" {
+		return nil, errors.New("one of the two keys is missing")
 	}
 	s.config = blob.Config{
 		Region: region, Bucket: opts.Bucket, PathStyle: true,
@@ -107,7 +117,7 @@ func (s *Server) serve(ctx context.Context, opts Options) error {
 			return nil
 		}
 		tried = append(tried, err)
-		if opts.Port != 0 || ctx.Err() != nil {
+		if opts.Port != 0 || opts.Listen != "" || ctx.Err() != nil {
 			break
 		}
 	}
@@ -115,14 +125,9 @@ func (s *Server) serve(ctx context.Context, opts Options) error {
 }
 
 func (s *Server) serveOnce(ctx context.Context, opts Options) error {
-	l, err := embedded.Listen(s.lock.Path("port"), opts.Port)
+	address, err := s.address(opts)
 	if err != nil {
 		return err
-	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(embedded.PortOf(l)))
-	// The library binds by itself.
-	if err := l.Close(); err != nil {
-		return fmt.Errorf("free %s: %w", address, err)
 	}
 	objects, err := openBackend(s.lock, opts.Sidecar)
 	if err != nil {
@@ -134,7 +139,7 @@ func (s *Server) serveOnce(ctx context.Context, opts Options) error {
 	go s.run(running, objects, address, listening)
 	select {
 	case <-listening:
-		s.config.Endpoint = "http://" + address
+		s.config.Endpoint = "http://" + reachable(address)
 		return nil
 	case <-s.done:
 		cancel()
@@ -143,6 +148,35 @@ func (s *Server) serveOnce(ctx context.Context, opts Options) error {
 		cancel()
 		return fmt.Errorf("serve on %s: %w", address, context.Cause(ctx))
 	}
+}
+
+// address is where to serve. The library binds by itself, so the port is only
+// tried here.
+func (s *Server) address(opts Options) (string, error) {
+	if opts.Listen != "" {
+		return opts.Listen, nil
+	}
+	l, err := embedded.Listen(s.lock.Path("port"), opts.Port)
+	if err != nil {
+		return "", err
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(embedded.PortOf(l)))
+	if err := l.Close(); err != nil {
+		return "", fmt.Errorf("free %s: %w", address, err)
+	}
+	return address, nil
+}
+
+// reachable is how this machine calls an address that may name all interfaces.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // run owns the gateway until ctx ends.

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -10,7 +11,8 @@ import (
 
 // keepWorkingDir calls open, which changes the working directory, on a thread
 // that has a working directory of its own. The thread ends with the goroutine:
-// it stays locked.
+// it stays locked. A container may forbid that; such a process has no other
+// use of its working directory.
 func keepWorkingDir(open func() (*posix.Posix, error)) (*posix.Posix, error) {
 	var p *posix.Posix
 	done := make(chan error)
@@ -24,5 +26,9 @@ func keepWorkingDir(open func() (*posix.Posix, error)) (*posix.Posix, error) {
 		p, err = open()
 		done <- err
 	}()
-	return p, <-done
+	err := <-done
+	if errors.Is(err, unix.EPERM) && p == nil {
+		return changeBack(open)
+	}
+	return p, err
 }

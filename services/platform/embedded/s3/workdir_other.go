@@ -2,20 +2,7 @@
 
 package s3
 
-import (
-	"errors"
-	"os"
+import "github.com/versity/versitygw/backend/posix"
 
-	"github.com/versity/versitygw/backend/posix"
-)
-
-// keepWorkingDir calls open, which changes the working directory, and changes
-// it back. Relative paths used at the same moment may go astray.
-func keepWorkingDir(open func() (*posix.Posix, error)) (*posix.Posix, error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	p, err := open()
-	return p, errors.Join(err, os.Chdir(here))
-}
+// keepWorkingDir calls open, which changes the working directory.
+func keepWorkingDir(open func() (*posix.Posix, error)) (*posix.Posix, error) { return changeBack(open) }

@@ -9,5 +9,8 @@
 // DOUYIN_TEST_S3_BUCKET, DOUYIN_TEST_S3_ACCESS_KEY and
 // DOUYIN_TEST_S3_SECRET_KEY.
 //
+// DOUYIN_TEST_INFRA chooses what is started for Redis and Kafka, see Kind: the
+// suites are to pass on what is embedded and on the real ones.
+//
 // The twins run without fsync: a test run has nothing to keep.
 package rig

@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -9,6 +10,8 @@ import (
 
 // The environment variables a rig reads before it starts a twin.
 const (
+	// InfraVar is the Kind of what is started; empty for Usual.
+	InfraVar = "DOUYIN_TEST_INFRA"
 	// PostgresVar is the connection string of a superuser.
 	PostgresVar = "DOUYIN_TEST_POSTGRES_DSN"
 	// RedisVar is host:port, or InProcess.
@@ -27,6 +30,29 @@ const (
 	// InProcess as the value of RedisVar asks for the twin without a child.
 	InProcess = "miniredis"
 )
+
+// Kind says what a rig starts for Redis and Kafka. Postgres and S3 are the same
+// for all kinds.
+type Kind string
+
+const (
+	// Usual is redis-server where there is one, and the embedded broker.
+	Usual Kind = ""
+	// Embedded is everything that needs no other program: the Redis in process
+	// and the embedded broker.
+	Embedded Kind = "embedded"
+	// Real is redis-server or valkey-server, and Apache Kafka.
+	Real Kind = "real"
+)
+
+func kindFrom(getenv func(string) string) (Kind, error) {
+	switch kind := Kind(getenv(InfraVar)); kind {
+	case Usual, Embedded, Real:
+		return kind, nil
+	default:
+		return Usual, fmt.Errorf("%s is %q, want real, embedded or nothing", InfraVar, kind)
+	}
+}
 
 // Cache is a Redis for tests.
 type Cache struct {

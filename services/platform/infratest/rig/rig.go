@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/bus/kafkatest"
 	"douyin.dev/services/platform/embedded"
 	"douyin.dev/services/platform/embedded/kafka"
 	"douyin.dev/services/platform/embedded/postgres"
@@ -83,11 +84,18 @@ func (r *Rig) Cache(ctx context.Context) (Cache, error) {
 		if err != nil {
 			return Cache{}, err
 		}
-		srv, err := redis.Start(ctx, redis.Options{Dir: dir, InProcess: r.getenv(RedisVar) == InProcess})
+		kind, err := kindFrom(r.getenv)
+		if err != nil {
+			return Cache{}, err
+		}
+		srv, err := redis.Start(ctx, redis.Options{Dir: dir, InProcess: kind == Embedded || r.getenv(RedisVar) == InProcess})
 		if err != nil {
 			return Cache{}, err
 		}
 		r.stops = append(r.stops, srv.Stop)
+		if kind == Real && !srv.ClientCaching() {
+			return Cache{}, fmt.Errorf("%s=real needs redis-server or valkey-server on PATH", InfraVar)
+		}
 		return Cache{Addr: srv.Addr(), Tracking: srv.ClientCaching()}, nil
 	})
 }
@@ -104,6 +112,13 @@ func (r *Rig) Brokers(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		kind, err := kindFrom(r.getenv)
+		if err != nil {
+			return nil, err
+		}
+		if kind == Real {
+			return r.apacheKafka(ctx, dir)
+		}
 		srv, err := kafka.Start(ctx, kafka.Options{Dir: dir, NoSync: true})
 		if err != nil {
 			return nil, err
@@ -111,6 +126,20 @@ func (r *Rig) Brokers(ctx context.Context) ([]string, error) {
 		r.stops = append(r.stops, srv.Stop)
 		return srv.Brokers(), nil
 	})
+}
+
+// apacheKafka starts the real one. Its end is a kill: it has nothing to keep.
+// The caller holds the mutex.
+func (r *Rig) apacheKafka(ctx context.Context, dir string) ([]string, error) {
+	srv, err := kafkatest.New(ctx, dir, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := srv.Start(ctx); err != nil {
+		return nil, err
+	}
+	r.stops = append(r.stops, func(context.Context) error { return srv.Kill() })
+	return []string{srv.Addr()}, nil
 }
 
 // Bucket returns the bucket of the S3.

@@ -107,6 +107,27 @@ func TestTheCacheInProcessIsStartedWhenAskedFor(t *testing.T) {
 	}
 }
 
+func TestEmbeddedNeedsNoOtherProgramForRedis(t *testing.T) {
+	t.Parallel()
+	r := New(from(map[string]string{InfraVar: string(Embedded)}))
+	defer closed(t, r)
+	if cache, err := r.Cache(t.Context()); err != nil || cache.Tracking {
+		t.Errorf("%+v %v", cache, err)
+	}
+}
+
+func TestAnUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	r := New(from(map[string]string{InfraVar: "both"}))
+	defer closed(t, r)
+	if _, err := r.Cache(t.Context()); err == nil || !strings.Contains(err.Error(), "both") {
+		t.Errorf("redis: %v", err)
+	}
+	if _, err := r.Brokers(t.Context()); err == nil || !strings.Contains(err.Error(), "both") {
+		t.Errorf("kafka: %v", err)
+	}
+}
+
 func TestOnlyAbandonedDirectoriesAreSwept(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()

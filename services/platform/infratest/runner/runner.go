@@ -1,6 +1,7 @@
 // Package runner runs a command with test infrastructure around it: it starts
 // what the environment does not name, tells the command where everything is,
-// passes on signals, and cleans up whatever happens.
+// passes on signals, and cleans up whatever happens. Or it is one of the servers
+// itself, for a development cluster: see Serve.
 package runner
 
 import (
@@ -19,7 +20,8 @@ import (
 )
 
 const (
-	startLimit = 90 * time.Second
+	// startLimit leaves time for the first download of Apache Kafka.
+	startLimit = 5 * time.Minute
 	stopLimit  = 20 * time.Second
 	// notRun is what a shell answers for a command it cannot run.
 	notRun = 127
@@ -29,7 +31,7 @@ const (
 
 // Command is "run". Its tags are the command line.
 type Command struct {
-	Redis   string   `enum:"server,miniredis" default:"server" help:"Which Redis to start: an installed server, or one in process (${enum})."`
+	Infra   string   `enum:"usual,real,embedded" default:"usual" help:"What to start for Redis and Kafka: redis-server and Apache Kafka (real), both in process (embedded), or what is there and starts fastest (usual)."`
 	Kafka   string   `placeholder:"HOST:PORT" help:"Use this running broker instead of starting one."`
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments, after --."`
 }
@@ -75,8 +77,8 @@ func (c *Command) words() []string {
 // getenv puts the flags before the environment.
 func (c *Command) getenv(name string) string {
 	switch {
-	case name == rig.RedisVar && c.Redis == rig.InProcess:
-		return rig.InProcess
+	case name == rig.InfraVar && c.Infra != "usual":
+		return c.Infra
 	case name == rig.KafkaVar && c.Kafka != "":
 		return c.Kafka
 	default:

@@ -25,11 +25,14 @@ func TestMain(m *testing.M) {
 	if s := os.Getenv(script); s != "" {
 		os.Exit(runScript(s))
 	}
+	if s := os.Getenv(serveArgs); s != "" {
+		os.Exit(runServe(strings.Fields(s)))
+	}
 	os.Exit(m.Run())
 }
 
 func runScript(s string) int {
-	c := &Command{Redis: "server", Command: []string{"--", "sh", "-c", s}}
+	c := &Command{Infra: "usual", Command: []string{"--", "sh", "-c", s}}
 	err := c.Run()
 	var exit ExitError
 	if err != nil && !errors.As(err, &exit) {

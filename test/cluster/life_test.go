@@ -1,0 +1,441 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// firstTag and nextTag are those of the images, and of what they are replaced by.
+	firstTag, nextTag = "dev", "next"
+	// deleteEvery is how often a pod is deleted.
+	deleteEvery = 5 * time.Second
+	// mostMemory is what the pods of the mesh may hold when nobody calls, in bytes.
+	mostMemory = 600 << 20
+	// mostSpread is how far the busiest replica may be above the least busy.
+	mostSpread = 0.20
+)
+
+// life is one run through the steps.
+type life struct {
+	*kube
+	report *report
+}
+
+// TestLife takes a release from nothing to nothing. Steps follow one another;
+// each also runs alone on a release that is there.
+func TestLife(t *testing.T) {
+	l := &life{kube: &kube{namespace: env("CLUSTER_NAMESPACE", "douyin-test")}, report: &report{}}
+	defer func() {
+		if err := l.report.print(os.Stdout, os.Getenv("CLUSTER_REPORT")); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, step := range []struct {
+		name string
+		run  func(*life, *testing.T)
+	}{
+		{"load", (*life).load},
+		{"install", (*life).install},
+		{"idle", (*life).idle},
+		{"smoke", (*life).smoke},
+		{"contract", (*life).contract},
+		{"upgrade", (*life).upgrade},
+		{"rollback", (*life).rollback},
+		{"deletions", (*life).deletions},
+		{"stores", (*life).stores},
+		{"balance", (*life).balance},
+		{"uninstall", (*life).uninstall},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { step.run(l, t) }) {
+			l.explain(t)
+			return // later steps stand on earlier ones
+		}
+	}
+}
+
+// explain shows what a failed step left.
+func (l *life) explain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, args := range [][]string{
+		{"get", "pods", "-o", "wide"},
+		{"get", "events", "--sort-by=.lastTimestamp", "--field-selector=type=Warning"},
+	} {
+		out, err := l.ctl(ctx, args...)
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		lines := strings.Split(out, "\n")
+		t.Logf("kubectl %s\n%s", strings.Join(args, " "), strings.Join(lines[max(0, len(lines)-40):], "\n"))
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load makes the images known to the nodes.
+func (l *life) load(t *testing.T) {
+	began, n := time.Now(), 0
+	dist := env("CLUSTER_IMAGES", "../../dist")
+	for _, dir := range []string{dist, filepath.Join(dist, "next")} {
+		loaded, err := load(t.Context(), dir)
+		check(t, err)
+		n += loaded
+	}
+	l.report.add("images loaded", "", "%d in %.0f s", n, time.Since(began).Seconds())
+}
+
+// install begins with an empty namespace and no volumes.
+func (l *life) install(t *testing.T) {
+	ctx := t.Context()
+	check(t, l.makeNamespace(ctx))
+	class, err := l.storageClass(ctx)
+	check(t, err)
+	if _, err := os.Stat(charts + "/douyin-crds/Chart.yaml"); err == nil {
+		_, err = l.helm(ctx, "upgrade", "--install", release+"-crds", charts+"/douyin-crds", "--wait")
+		check(t, err)
+	}
+	began := time.Now()
+	check(t, l.deploy(ctx, deployment{class: class, tag: firstTag}))
+	check(t, l.settle(ctx))
+	took := time.Since(began)
+	pods, err := l.pods(ctx)
+	check(t, err)
+	restarts := 0
+	for _, p := range pods {
+		for _, c := range p.Status.ContainerStatuses {
+			restarts += c.RestartCount
+		}
+	}
+	l.report.add("install: all pods Ready", "180 s", "%d pods in %.0f s, %d restarts", len(pods), took.Seconds(), restarts)
+	if took > readyWithin {
+		t.Errorf("ready after %s, want at most %s", took.Round(time.Second), readyWithin)
+	}
+}
+
+// idle measures memory when nobody calls.
+func (l *life) idle(t *testing.T) {
+	var mesh, infra usage
+	err := poll(t.Context(), 3*time.Minute, func(ctx context.Context) error {
+		pods, err := l.pods(ctx)
+		if err != nil {
+			return err
+		}
+		used, err := l.memory(ctx)
+		if err != nil {
+			return err
+		}
+		mesh, infra = usage{}, usage{}
+		for _, p := range pods {
+			u := used[p.Metadata.Name]
+			if u.workingSet == 0 {
+				return fmt.Errorf("no figure for %s yet", p.Metadata.Name)
+			}
+			to := &mesh
+			if stores[p.Metadata.component()] {
+				to = &infra
+			}
+			to.resident, to.workingSet = to.resident+u.resident, to.workingSet+u.workingSet
+		}
+		if mesh.workingSet > mostMemory {
+			return fmt.Errorf("the mesh holds %d MiB, want at most %d MiB", mesh.workingSet>>20, mostMemory>>20)
+		}
+		return nil
+	})
+	l.report.add("idle memory of the mesh's pods", "600 MiB", "%d MiB working set, %d MiB resident (development stores besides: %d, %d MiB)",
+		mesh.workingSet>>20, mesh.resident>>20, infra.workingSet>>20, infra.resident>>20)
+	check(t, err)
+}
+
+// smoke runs the chart's own test.
+func (l *life) smoke(t *testing.T) {
+	began := time.Now()
+	out, err := l.helm(t.Context(), "test", release, "--timeout", "3m")
+	if err != nil {
+		logs, _ := l.ctl(t.Context(), "logs", "--selector", "app.kubernetes.io/component=smoke", "--tail=50")
+		t.Fatalf("%v\n%s\n%s", err, out, logs)
+	}
+	l.report.add("helm test", "green", "green in %.0f s", time.Since(began).Seconds())
+}
+
+// contract runs the contract suite through the gateway's Service.
+func (l *life) contract(t *testing.T) {
+	base := l.base(t)
+	began := time.Now()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=10m", "./contract/...")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "DOUYIN_URL="+base)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	l.report.add("contract suite through the Service", "green", "green in %.0f s", time.Since(began).Seconds())
+}
+
+func (l *life) base(t *testing.T) string {
+	t.Helper()
+	base, err := l.gateway(t.Context())
+	check(t, err)
+	return base
+}
+
+// deployed returns the deployment that others change: with the storage class
+// the release has.
+func (l *life) deployed(t *testing.T, d deployment) deployment {
+	t.Helper()
+	out, err := l.ctl(t.Context(), "get", "pvc", "-o", "jsonpath={.items[0].spec.storageClassName}")
+	check(t, err)
+	if out = strings.TrimSpace(out); out == className {
+		d.class = out
+	}
+	return d
+}
+
+// start deploys, and then lets clients act through the gateway's Service.
+func (l *life) start(t *testing.T, d deployment, keepAlive bool) *traffic {
+	t.Helper()
+	d.unlimited = true
+	check(t, l.deploy(t.Context(), l.deployed(t, d)))
+	check(t, l.settle(t.Context()))
+	load, err := startTraffic(t.Context(), l.base(t), keepAlive)
+	check(t, err)
+	t.Cleanup(load.close)
+	return load
+}
+
+// nothingLost stops a load and checks its ledger.
+func (l *life) nothingLost(t *testing.T, load *traffic) (counts, int) {
+	t.Helper()
+	c := load.stop()
+	violations, err := load.check(t.Context())
+	check(t, err)
+	const most = 20
+	for _, v := range violations[:min(most, len(violations))] {
+		t.Errorf("%s: %s", v.Rule, v.Text)
+	}
+	return c, load.figures.OK
+}
+
+// upgrade replaces every image under load.
+func (l *life) upgrade(t *testing.T) {
+	load := l.start(t, deployment{tag: firstTag}, true)
+	began := time.Now()
+	check(t, l.deploy(t.Context(), l.deployed(t, deployment{tag: nextTag, unlimited: true})))
+	check(t, l.settle(t.Context()))
+	took := time.Since(began)
+	l.sameImages(t, nextTag)
+	c, acked := l.nothingLost(t, load)
+	l.report.add("upgrade under load", "0 failed", "%d failed, %d reset of %d calls, %d writes kept, %.0f s", c.failures(), c.Reset, c.Answered, acked, took.Seconds())
+	if c.failures() > 0 || c.Reset > 0 {
+		t.Errorf("calls failed: %v", c)
+	}
+}
+
+// sameImages checks that every pod of the mesh runs a tag.
+func (l *life) sameImages(t *testing.T, tag string) {
+	t.Helper()
+	pods, err := l.pods(t.Context())
+	check(t, err)
+	for _, p := range pods {
+		if image := p.Spec.Containers[0].Image; !stores[p.Metadata.component()] && !strings.HasSuffix(image, ":"+tag) {
+			t.Errorf("%s runs %s", p.Metadata.Name, image)
+		}
+	}
+}
+
+// rollback goes back to the revision before, under load, too.
+func (l *life) rollback(t *testing.T) {
+	load, err := startTraffic(t.Context(), l.base(t), true)
+	check(t, err)
+	t.Cleanup(load.close)
+	began := time.Now()
+	_, err = l.helm(t.Context(), "rollback", release, "--wait", "--timeout", helmLimit)
+	check(t, err)
+	check(t, l.settle(t.Context()))
+	took := time.Since(began)
+	l.sameImages(t, firstTag)
+	c, acked := l.nothingLost(t, load)
+	l.report.add("rollback under load", "0 failed", "%d failed, %d reset of %d calls, %d writes kept, %.0f s", c.failures(), c.Reset, c.Answered, acked, took.Seconds())
+	if c.failures() > 0 || c.Reset > 0 {
+		t.Errorf("calls failed: %v", c)
+	}
+}
+
+// deletions deletes one pod after the other. Each is one of a component that is
+// complete: two of two at once is an outage, not a deletion.
+func (l *life) deletions(t *testing.T) {
+	within, err := time.ParseDuration(env("CLUSTER_DELETE_FOR", "60s"))
+	check(t, err)
+	load := l.start(t, deployment{tag: firstTag, replicas: 2, gateways: 2}, true)
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	tick := time.NewTicker(deleteEvery)
+	defer tick.Stop()
+	deleted := 0
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			name := l.victim(t)
+			if name == "" {
+				continue
+			}
+			_, err := l.ctl(t.Context(), "delete", "pod", name, "--wait=false")
+			check(t, err)
+			deleted++
+		}
+	}
+	check(t, l.settle(t.Context()))
+	c, acked := l.nothingLost(t, load)
+	l.report.add(fmt.Sprintf("a pod deleted every 5 s for %s", within), "nothing lost, 0 failed", "%d deleted, %d failed, %d reset of %d calls, %d writes kept", deleted, c.failures(), c.Reset, c.Answered, acked)
+	if c.failures() > 0 {
+		t.Errorf("calls failed: %v", c)
+	}
+	if deleted == 0 {
+		t.Error("no pod was deleted")
+	}
+}
+
+// victim draws a pod of the mesh whose component is complete.
+func (l *life) victim(t *testing.T) string {
+	t.Helper()
+	pods, err := l.pods(t.Context())
+	check(t, err)
+	incomplete := map[string]bool{}
+	for _, p := range pods {
+		incomplete[p.Metadata.component()] = incomplete[p.Metadata.component()] || !p.ready()
+	}
+	var all []string
+	for _, p := range pods {
+		if c := p.Metadata.component(); !stores[c] && !incomplete[c] {
+			all = append(all, p.Metadata.Name)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return all[rand.IntN(len(all))]
+}
+
+// stores deletes the pod of each store under load. Calls that need it fail
+// meanwhile; what was acknowledged stays.
+func (l *life) stores(t *testing.T) {
+	load := l.start(t, deployment{tag: firstTag}, true)
+	began := time.Now()
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		pod := release + "-" + name + "-0"
+		_, err := l.ctl(t.Context(), "delete", "pod", pod, "--wait")
+		check(t, err)
+		check(t, poll(t.Context(), readyWithin, func(ctx context.Context) error {
+			_, err := l.ctl(ctx, "wait", "pod/"+pod, "--for=condition=Ready", "--timeout=5s")
+			return err
+		}))
+	}
+	check(t, l.settle(t.Context()))
+	took := time.Since(began)
+	c, acked := l.nothingLost(t, load)
+	l.report.add("every store's pod deleted once", "nothing lost", "%d writes kept, %d calls refused or reset of %d, %.0f s", acked, c.failures()+c.Reset, c.Answered, took.Seconds())
+}
+
+// balance scales out and looks who serves how much.
+func (l *life) balance(t *testing.T) {
+	ctx := t.Context()
+	load := l.start(t, deployment{tag: firstTag, replicas: 1, gateways: 1}, false)
+	check(t, l.deploy(ctx, l.deployed(t, deployment{tag: firstTag, replicas: 3, gateways: 2, unlimited: true})))
+	check(t, l.settle(ctx))
+	before := l.loads(t)
+	// A while of load: the measured time itself.
+	select {
+	case <-time.After(30 * time.Second):
+	case <-ctx.Done():
+	}
+	after := l.loads(t)
+	c, _ := l.nothingLost(t, load)
+	if c.failures() > 0 {
+		t.Errorf("calls failed: %v", c)
+	}
+	worst, whose := 0.0, ""
+	for component, pods := range after {
+		for name := range pods {
+			pods[name] -= before[component][name]
+		}
+		s := spread(pods)
+		t.Logf("%-12s %3.0f %% %v", component, 100*s, slices.Sorted(maps.Values(pods)))
+		if s > worst || whose == "" {
+			worst, whose = s, component
+		}
+		if want := map[bool]int{true: 2, false: 3}[component == "gateway"]; len(pods) != want {
+			t.Errorf("%s: %d pods serve, want %d", component, len(pods), want)
+		}
+		if s > mostSpread {
+			t.Errorf("%s: the busiest replica serves %.0f %% more than the least busy: %v", component, 100*s, pods)
+		}
+	}
+	l.report.add("2 gateways, 3 replicas share load", "within 20 %", "within %.0f %% (%s)", 100*worst, whose)
+}
+
+// loads returns how many calls each pod has served, by component.
+func (l *life) loads(t *testing.T) map[string]map[string]float64 {
+	t.Helper()
+	pods, err := l.pods(t.Context())
+	check(t, err)
+	all := map[string]map[string]float64{}
+	for _, p := range pods {
+		component := p.Metadata.component()
+		if component != "gateway" && !slices.Contains(services, component) {
+			continue
+		}
+		text, err := l.metrics(t.Context(), p.Metadata.Name)
+		check(t, err)
+		n, err := servedCalls(text)
+		check(t, err)
+		if all[component] == nil {
+			all[component] = map[string]float64{}
+		}
+		all[component][p.Metadata.Name] = n
+	}
+	return all
+}
+
+// uninstall leaves claims and nothing else.
+func (l *life) uninstall(t *testing.T) {
+	ctx := t.Context()
+	if os.Getenv("CLUSTER_KEEP") != "" {
+		check(t, l.deploy(ctx, l.deployed(t, deployment{tag: firstTag})))
+		l.report.add("uninstall", "only claims stay", "kept, as CLUSTER_KEEP says")
+		return
+	}
+	for _, name := range []string{release, release + "-crds"} {
+		_, err := l.helm(ctx, "uninstall", name, "--wait", "--timeout", helmLimit)
+		check(t, err)
+	}
+	var left []string
+	err := poll(ctx, 2*time.Minute, func(ctx context.Context) (err error) {
+		if left, err = l.leftovers(ctx); err == nil && len(left) > 0 {
+			err = fmt.Errorf("there are still %s", strings.Join(left, " "))
+		}
+		return err
+	})
+	claims, claimErr := l.ctl(ctx, "get", "pvc", "-o", "name")
+	l.report.add("uninstall", "only claims stay", "%d other objects, %d claims", len(left), len(strings.Fields(claims)))
+	check(t, cmp.Or(err, claimErr))
+	if len(strings.Fields(claims)) != len(stores) {
+		t.Errorf("claims: %s", claims)
+	}
+}

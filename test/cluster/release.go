@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	// release is the name of the Helm release, and of the charts' objects.
+	release = "douyin"
+	charts  = "../../charts"
+	// readyWithin is what an install may take once the images are there.
+	readyWithin = 3 * time.Minute
+	// helmLimit bounds a command of helm: longer, so that it is ours that speaks first.
+	helmLimit = "6m"
+)
+
+// services are the components that answer calls of others, beside the gateway.
+var services = []string{"user", "video", "feed", "interaction", "relation", "message", "counter"}
+
+// deployment is how the release is set up.
+type deployment struct {
+	class    string // storage class, empty for the default
+	tag      string // of the images
+	replicas int    // of every service and worker
+	gateways int
+	// unlimited takes away the limits on what one user may do: the few clients
+	// of a load stand for many.
+	unlimited bool
+}
+
+// arguments are those of helm for the deployment.
+func (d deployment) arguments() []string {
+	args := []string{
+		"--set", "dev.enabled=true", "--set", "dev.storageClassName=" + d.class,
+		"--set", "image.tag=" + d.tag,
+		"--set", fmt.Sprintf("defaults.replicas=%d", max(d.replicas, 1)),
+		"--set", fmt.Sprintf("services.gateway.replicas=%d", max(d.gateways, 1)),
+		// A suite logs in more often than people do.
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_BURST=2000",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_RATE=200",
+	}
+	if d.unlimited {
+		args = append(args, "--set-string", "services.gateway.config.DOUYIN_GATEWAY_ACTION_BURST=0")
+	}
+	return args
+}
+
+// deploy installs or upgrades the release and waits until it is rolled out.
+func (k *kube) deploy(ctx context.Context, d deployment) error {
+	args := append([]string{"upgrade", "--install", release, charts + "/douyin", "--wait", "--timeout", helmLimit}, d.arguments()...)
+	_, err := k.helm(ctx, args...)
+	return err
+}
+
+// settle waits until what a change left behind is gone, too.
+func (k *kube) settle(ctx context.Context) error { return k.allReady(ctx, readyWithin) }
+
+// makeNamespace replaces the namespace by a new one in which nothing runs that
+// Pod Security "restricted" forbids.
+func (k *kube) makeNamespace(ctx context.Context) error {
+	if err := k.deleteNamespace(ctx, k.namespace); err != nil {
+		return err
+	}
+	return k.apply(ctx, fmt.Sprintf(`apiVersion: v1
+kind: Namespace
+metadata:
+  name: %s
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+    pod-security.kubernetes.io/warn: restricted
+`, k.namespace))
+}
+
+// gateway returns the base URL of the gateway's Service, which must be reachable
+// from here: a forwarded port leads to one pod and would end with it.
+func (k *kube) gateway(ctx context.Context) (string, error) {
+	out, err := k.ctl(ctx, "get", "service", release+"-gateway", "-o", "jsonpath={.spec.clusterIP}:{.spec.ports[0].port}")
+	if err != nil {
+		return "", err
+	}
+	base := "http://" + strings.TrimSpace(out)
+	probe, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/ping", nil)
+	if err != nil {
+		return "", fmt.Errorf("gateway: %w", err)
+	}
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(probe)
+	if err != nil {
+		return "", fmt.Errorf("the gateway's address is not reachable from here; run this on a node, or in a pod: %w", err)
+	}
+	return base, res.Body.Close()
+}
+
+// leftovers are objects of the release that are still there, other than claims.
+func (k *kube) leftovers(ctx context.Context) ([]string, error) {
+	var left []string
+	for _, scope := range []string{"--namespaced=true", "--namespaced=false"} {
+		kinds, err := output(ctx, "", "kubectl", "api-resources", "--verbs=list", scope, "-o", "name")
+		if err != nil {
+			return nil, err
+		}
+		var wanted []string
+		for _, kind := range strings.Fields(kinds) {
+			if kind != "persistentvolumeclaims" && !strings.HasPrefix(kind, "events") && !strings.HasSuffix(kind, "metrics.k8s.io") {
+				wanted = append(wanted, kind)
+			}
+		}
+		out, err := k.ctl(ctx, "get", strings.Join(wanted, ","), "--selector", "app.kubernetes.io/instance="+release, "--ignore-not-found", "-o", "name")
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, strings.Fields(out)...)
+	}
+	return left, nil
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// spec says what an image holds.
+type spec struct {
+	// Name of the image, and of the archive.
+	Name string
+	// Text is its description.
+	Text string
+	// Package is the command that is its entry point, relative to the root.
+	Package string
+	// Debian is what it takes from Debian packages; nil for nothing.
+	Debian *debian
+	// Dev marks what only development needs.
+	Dev bool
+	// Licenses as an SPDX expression.
+	Licenses string
+}
+
+// debian is a selection of files from Debian packages: programs, trees, and
+// every library that one of them is linked with. Patterns are those of
+// path.Match, on paths with /bin, /lib and /sbin below /usr.
+type debian struct {
+	// Packages whose dependencies are searched, too.
+	Packages []string
+	// Programs are files that must be there.
+	Programs []string
+	// Trees are directories taken whole.
+	Trees []string
+	// Without are files and directories left out of trees.
+	Without []string
+	// Path is put before the search path of programs. A pattern.
+	Path string
+	// Shell adds a small shell and its tools.
+	Shell bool
+}
+
+// entryPoint is where every image has its binary: tools that replace it in a
+// running container need not know which service it is.
+const entryPoint = "/app"
+
+// platform lists the images of our binaries: commands below services/cmd, where
+// nothing else is said.
+var platform = []spec{
+	{Name: "gateway", Text: "The edge: REST, Connect, gRPC and gRPC-Web on one port."},
+	{Name: "user", Text: "Accounts, sessions and profiles."},
+	{Name: "video", Text: "Videos: upload, probe, covers.", Debian: &ffmpeg, Licenses: "Apache-2.0 AND GPL-2.0-or-later"},
+	{Name: "feed", Text: "Public and following feeds."},
+	{Name: "interaction", Text: "Likes and comments."},
+	{Name: "relation", Text: "Follows and friends."},
+	{Name: "message", Text: "Messages between friends."},
+	{Name: "counter", Text: "Counts: the service and its worker."},
+	{Name: "fanout", Text: "Timelines of followers."},
+	{Name: "deadletter", Text: "Lists and replays dead letters."},
+	{Name: "operator", Text: "The operator of the event plane."},
+	{Name: "smoke", Text: "Walks once through a running system: helm test.", Package: "test/smoke"},
+	{Name: "devinfra", Text: "A single-process broker and object store for development.", Dev: true},
+}
+
+// thirdParty lists the images that development clusters need besides.
+var thirdParty = []spec{
+	{Name: "postgres", Text: "PostgreSQL for development.", Dev: true, Licenses: "PostgreSQL", Debian: &debian{
+		Packages: []string{"postgresql", "libc-bin", "tzdata"},
+		Programs: []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/lib/postgresql/*/bin/psql"},
+		Trees: []string{
+			"/usr/lib/postgresql/*/bin", "/usr/lib/postgresql/*/lib", "/usr/share/postgresql/*",
+			"/usr/share/zoneinfo", "/usr/lib/locale/C.utf8",
+		},
+		Without: []string{
+			// Compiling queries at run time would add the whole of LLVM.
+			"/usr/lib/postgresql/*/lib/llvmjit.so", "/usr/lib/postgresql/*/lib/bitcode",
+			"/usr/lib/postgresql/*/lib/pgxs", "/usr/share/postgresql/*/man", "/usr/share/zoneinfo/right", "/usr/share/zoneinfo/posix",
+		},
+		Path:  "/usr/lib/postgresql/*/bin",
+		Shell: true,
+	}},
+	{Name: "redis", Text: "Redis for development.", Dev: true, Licenses: "BSD-3-Clause", Debian: &debian{
+		Packages: []string{"redis-server"},
+		Programs: []string{"/usr/bin/redis-server", "/usr/bin/redis-cli"},
+		Shell:    true,
+	}},
+}
+
+// ffmpeg is the program and what it is linked with: a quarter of what its
+// packages would install.
+var ffmpeg = debian{
+	Packages: []string{"ffmpeg"},
+	Programs: []string{"/usr/bin/ffmpeg", "/usr/bin/ffprobe"},
+}
+
+// choose returns the images asked for: by name, or all of a kind. A binary
+// that this tree does not have is left out unless it was named.
+func choose(root string, names []string, dev bool) ([]spec, error) {
+	var all []spec
+	for _, s := range platform {
+		s.Package = cmp.Or(s.Package, "services/cmd/"+s.Name)
+		all = append(all, s)
+	}
+	all = append(all, thirdParty...)
+	if len(names) == 0 {
+		return slices.DeleteFunc(all, func(s spec) bool { return s.Dev != dev || !s.exists(root) }), nil
+	}
+	var chosen []spec
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(s spec) bool { return s.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no image %q", name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+func (s spec) exists(root string) bool {
+	if s.Package == "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(root, s.Package))
+	return err == nil
+}
