@@ -1,0 +1,107 @@
+package stage
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Counters are what the platform has done so far. They only grow, and other
+// work on the machine does not change them, except for CPU.
+type Counters struct {
+	// CPU seconds of all processes.
+	CPU float64
+	// Transactions of Postgres, and rows it fetched.
+	Transactions, Tuples float64
+	// Calls between services.
+	Calls float64
+	// Allocations of the Go processes, and their bytes.
+	Allocations, AllocatedBytes float64
+}
+
+// Minus is what happened since o.
+func (c Counters) Minus(o Counters) Counters { return c.plus(o, -1) }
+
+// Plus is both together.
+func (c Counters) Plus(o Counters) Counters { return c.plus(o, 1) }
+
+func (c Counters) plus(o Counters, f float64) Counters {
+	return Counters{
+		c.CPU + f*o.CPU, c.Transactions + f*o.Transactions, c.Tuples + f*o.Tuples, c.Calls + f*o.Calls,
+		c.Allocations + f*o.Allocations, c.AllocatedBytes + f*o.AllocatedBytes,
+	}
+}
+
+// Times scales all of it.
+func (c Counters) Times(f float64) Counters { return Counters{}.plus(c, f) }
+
+const databaseSQL = `SELECT xact_commit + xact_rollback, tup_fetched FROM pg_stat_database WHERE datname = current_database()`
+
+// Counters reads them. Postgres tells of a session's work up to a second late.
+func (p *Platform) Counters(ctx context.Context, sql *pgx.Conn) (c Counters, err error) {
+	if c.CPU, err = p.CPU(); err != nil {
+		return c, err
+	}
+	var transactions, tuples int64
+	if err := sql.QueryRow(ctx, databaseSQL).Scan(&transactions, &tuples); err != nil {
+		return c, fmt.Errorf("read statistics: %w", err)
+	}
+	c.Transactions, c.Tuples = float64(transactions), float64(tuples)
+	for name, base := range p.Private {
+		if err := c.scrape(ctx, base); err != nil {
+			return c, fmt.Errorf("read metrics of %s: %w", name, err)
+		}
+	}
+	return c, nil
+}
+
+var metricLine = regexp.MustCompile(`^([a-z_]+)(?:\{[^}]*\})? ([0-9.e+]+)`)
+
+// scrape adds a process's metrics, under the names OpenTelemetry gives them in
+// its older conventions and its newer ones.
+func (c *Counters) scrape(ctx context.Context, base string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metrics", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		m := metricLine.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		into := c.metric(m[1])
+		if into == nil {
+			continue
+		}
+		n, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m[1], err)
+		}
+		*into += n
+	}
+	return lines.Err()
+}
+
+func (c *Counters) metric(name string) *float64 {
+	switch name {
+	case "rpc_client_duration_count", "rpc_client_duration_milliseconds_count", "rpc_client_call_duration_seconds_count":
+		return &c.Calls
+	case "go_memory_allocations_total":
+		return &c.Allocations
+	case "go_memory_allocated_bytes_total":
+		return &c.AllocatedBytes
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,43 @@
+package stage
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMetricsAreAddedUp(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`# HELP rpc_client_duration_milliseconds x
+rpc_client_duration_milliseconds_bucket{rpc_method="A",le="5"} 99
+rpc_client_duration_milliseconds_count{rpc_method="A"} 3
+rpc_client_duration_milliseconds_count{rpc_method="B"} 4
+go_memory_allocations_total{otel_scope_name="x"} 1.5e+06
+go_memory_allocated_bytes_total 2000
+`))
+	}))
+	t.Cleanup(server.Close)
+	c := Counters{Calls: 1}
+	if err := c.scrape(t.Context(), server.URL); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Counters{Calls: 8, Allocations: 1.5e6, AllocatedBytes: 2000}, c); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(Counters{Calls: 3.5}, Counters{Calls: 8}.Minus(Counters{Calls: 1}).Times(0.5)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSuperuserTakesTheServicesPlace(t *testing.T) {
+	t.Parallel()
+	const want = "postgres://postgres@/douyin?host=%2Ftmp%2Fx&port=5432"
+	for _, dsn := range []string{"postgres://{service}@/douyin?host=%2Ftmp%2Fx&port=5432", "postgres://%7Bservice%7D@/douyin?host=%2Ftmp%2Fx&port=5432"} {
+		if got := adminDSN(dsn); got != want {
+			t.Errorf("%s became %s", dsn, got)
+		}
+	}
+}
