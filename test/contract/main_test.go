@@ -1,10 +1,12 @@
 package contract_test
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"douyin.dev/test/harness"
@@ -20,6 +22,17 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
+}
+
+// uploadLimit is the largest upload the platform takes: a small one, so that
+// both sides of it can be tried quickly, unless DOUYIN_UPLOAD_LIMIT says more.
+// The platform's own is 256 MiB, 268435456.
+func uploadLimit() (int, error) {
+	limit, err := strconv.Atoi(cmp.Or(os.Getenv("DOUYIN_UPLOAD_LIMIT"), "4194304"))
+	if err != nil {
+		return 0, fmt.Errorf("DOUYIN_UPLOAD_LIMIT: %w", err)
+	}
+	return limit, nil
 }
 
 // parallel is how many tests run at once, unless -parallel says otherwise:
@@ -39,7 +52,17 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	server, err := harness.Start(context.Background(), harness.Options{Dir: dir, Args: harness.DefaultArgs()})
+	key, err := harness.NewSigningKey()
+	if err != nil {
+		return 1, err
+	}
+	limit, err := uploadLimit()
+	if err != nil {
+		return 1, err
+	}
+	server, err := harness.Start(context.Background(), harness.Options{
+		Dir: dir, SigningKey: key, Args: append(harness.DefaultArgs(), fmt.Sprintf("--gateway-max-upload-bytes=%d", limit)),
+	})
 	platform = server
 	code := 1
 	if err == nil {

@@ -1,10 +1,12 @@
 package contract_test
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,7 +104,97 @@ func badTokens(t *testing.T) map[string]string {
 	bad["AlgNone"] = part(`{"alg":"none","typ":"JWT"}`) + "." + parts[1] + "."
 	bad["AlgHMAC"] = part(`{"alg":"HS256","typ":"JWT"}`) + "." + parts[1] + "." + parts[2]
 	bad["NoSignature"] = parts[0] + "." + parts[1] + "."
+	bad["Revoked"] = revokedToken(t)
+	claims, err := harness.ReadClaims(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range forged(t, claims) {
+		bad[name] = token
+	}
 	return bad
+}
+
+var revoked struct {
+	sync.Mutex
+	token string
+}
+
+// revokedToken is a token whose session was ended, and is known to have.
+func revokedToken(t *testing.T) string {
+	t.Helper()
+	revoked.Lock()
+	defer revoked.Unlock()
+	if revoked.token == "" {
+		p := newPerson(t)
+		p.mustPost(t, "/douyin/user/logout/")
+		gone(t, p.token)
+		revoked.token = p.token
+	}
+	return revoked.token
+}
+
+// forged are tokens of a live session that are signed, but not good. Those that
+// need the platform's own key are there when the suite knows it.
+func forged(t *testing.T, good harness.Claims) map[string]string {
+	t.Helper()
+	other, err := harness.NewSigningKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	bad := map[string]string{}
+	add := func(name string, claims harness.Claims, key ed25519.PrivateKey, kid string) {
+		if bad[name], err = claims.SignAs(key, kid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := good.Until(now.Add(time.Hour))
+	add("WrongKey", live, other, harness.Thumbprint(other))
+	key := platform.SigningKey()
+	if key == nil {
+		t.Log("the platform's key is not known here: tokens it would have signed itself are not tried")
+		return bad
+	}
+	kid := harness.Thumbprint(key)
+	add("WrongKeyByItsName", live, other, kid)
+	add("Expired", good.Until(now.Add(-time.Second)), key, kid)
+	add("ExpiredLongAgo", good.Until(now.Add(-24*time.Hour)), key, kid)
+	add("UnknownKey", live, key, "nobody")
+	for name, change := range map[string]func(*harness.Claims){
+		"NoExpiry":       func(c *harness.Claims) { c.Expires = 0 },
+		"OtherIssuer":    func(c *harness.Claims) { c.Issuer = "somebody" },
+		"OfTheMesh":      func(c *harness.Claims) { c.Audience = "mesh" },
+		"NoAudience":     func(c *harness.Claims) { c.Audience = "" },
+		"NoSession":      func(c *harness.Claims) { c.Session = "" },
+		"UnknownSession": func(c *harness.Claims) { c.Session = "AAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		"SubjectIsZero":  func(c *harness.Claims) { c.Subject = "0" },
+		"OthersSession":  func(c *harness.Claims) { c.Subject = text(theStage(t).author.id) },
+	} {
+		claims := live
+		change(&claims)
+		add(name, claims, key, kid)
+	}
+	return bad
+}
+
+// What is forged differs from a good token in the point it is named for only.
+func TestATokenSignedLikeOursIsGood(t *testing.T) {
+	t.Parallel()
+	key := platform.SigningKey()
+	if key == nil {
+		t.Skip("the platform's key is not known here")
+	}
+	p := newPerson(t)
+	claims, err := harness.ReadClaims(strings.Split(p.token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := claims.Until(time.Now().Add(time.Hour)).Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted(t, anonymous().get(t, "/douyin/user/", "token", token))
 }
 
 // Rule 9.

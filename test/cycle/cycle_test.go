@@ -3,6 +3,7 @@ package cycle_test
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,9 @@ import (
 
 	"douyin.dev/test/harness"
 )
+
+// uploadLimit is small, so that the suite can try both sides of it each time.
+const uploadLimit = "4194304"
 
 func TestCycle(t *testing.T) {
 	if testing.Short() {
@@ -27,11 +31,17 @@ func TestCycle(t *testing.T) {
 		t.Skip("kills the platform, and DOUYIN_URL names one that is not ours")
 	}
 	suite := build(t)
-	server := harness.ForTest(t, harness.Options{Args: harness.DefaultArgs()})
+	key, err := harness.NewSigningKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := harness.ForTest(t, harness.Options{SigningKey: key, Args: append(harness.DefaultArgs(), "--gateway-max-upload-bytes="+uploadLimit)})
 	witness := plant(t, server)
 	for cycle := range cycles {
 		run(t, suite, server, fmt.Sprintf("cycle %d: first run", cycle+1))
+		baseline := settled(t, server)
 		run(t, suite, server, fmt.Sprintf("cycle %d: same data", cycle+1))
+		returns(t, server, baseline)
 		began := time.Now()
 		if err := server.Kill(); err != nil {
 			t.Fatal(err)
@@ -63,7 +73,8 @@ func run(t *testing.T, suite string, server *harness.Server, name string) {
 	defer cancel()
 	began := time.Now()
 	cmd := exec.CommandContext(ctx, suite, "-test.timeout=9m")
-	cmd.Env = append(slices.Clone(os.Environ()), "DOUYIN_URL="+server.URL(), "DOUYIN_PRIVATE_URL="+server.PrivateURL())
+	cmd.Env = append(slices.Clone(os.Environ()), "DOUYIN_URL="+server.URL(), "DOUYIN_PRIVATE_URL="+server.PrivateURL(),
+		"DOUYIN_UPLOAD_LIMIT="+uploadLimit, "DOUYIN_LOG="+server.LogPath(), "DOUYIN_TEST_SIGNING_KEY="+base64.StdEncoding.EncodeToString(server.SigningKey().Seed()))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s: %s", name, time.Since(began).Round(time.Millisecond))
 	if err != nil {

@@ -2,9 +2,12 @@ package harness
 
 import (
 	"cmp"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -19,10 +22,24 @@ const (
 	Mesh Mode = "mesh"
 )
 
+// Infra says what stands for Redis and Kafka behind the platform.
+type Infra string
+
+const (
+	// Usual is redis-server where there is one, and the embedded broker.
+	Usual Infra = ""
+	// Embedded is the Redis in process and the embedded broker: no other program.
+	Embedded Infra = "embedded"
+	// Real is redis-server or valkey-server, and Apache Kafka. The broker is
+	// not the platform's child: it outlives kills and restarts.
+	Real Infra = "real"
+)
+
 // DefaultArgs returns what a suite adds to the command line: limits that would
-// stop a thousand logins from one address, which no real client makes.
+// stop a thousand logins from one address, which no real client makes, and a
+// rate of actions that also a busy machine exceeds.
 func DefaultArgs() []string {
-	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200"}
+	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-action-rate=5"}
 }
 
 // LoadArgs returns what a load generator adds to DefaultArgs: no limit on
@@ -33,6 +50,11 @@ func LoadArgs() []string { return []string{"--gateway-action-burst=0"} }
 type Options struct {
 	// Mode is DOUYIN_MODE, else Standalone, when empty.
 	Mode Mode
+	// Infra is DOUYIN_TEST_INFRA when empty.
+	Infra Infra
+	// SigningKey signs the platform's tokens; DOUYIN_TEST_SIGNING_KEY, a seed in
+	// base64, when nil. Without both the platform makes its own.
+	SigningKey ed25519.PrivateKey
 	// Dir keeps the data; it outlives restarts.
 	Dir string
 	// Args follow the harness's own flags.
@@ -41,10 +63,40 @@ type Options struct {
 	ReadyWithin time.Duration
 }
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults() (Options, error) {
 	o.Mode = cmp.Or(o.Mode, Mode(os.Getenv("DOUYIN_MODE")), Standalone)
+	o.Infra = cmp.Or(o.Infra, Infra(os.Getenv("DOUYIN_TEST_INFRA")))
 	o.ReadyWithin = cmp.Or(o.ReadyWithin, time.Minute)
-	return o
+	var err error
+	if o.SigningKey == nil {
+		o.SigningKey, err = signingKeyFrom(os.Getenv)
+	}
+	return o, err
+}
+
+// args are the flags that follow from the options, before Args.
+func (o Options) args() ([]string, error) {
+	args := []string{"--data-dir", o.Dir}
+	if o.SigningKey != nil {
+		args = append(args, "--user-signing-key="+base64.StdEncoding.EncodeToString(o.SigningKey.Seed()))
+	}
+	switch o.Infra {
+	case Usual:
+	case Embedded:
+		args = append(args, "--redis-process=inprocess")
+	case Real:
+		if !onPath("redis-server") && !onPath("valkey-server") {
+			return nil, errors.New("infrastructure real needs redis-server or valkey-server on PATH")
+		}
+	default:
+		return nil, fmt.Errorf("infrastructure %q is neither real nor embedded", o.Infra)
+	}
+	return args, nil
+}
+
+func onPath(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
 }
 
 // binary finds what to start: DOUYIN_BIN, else bin/<mode> beside go.work.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,18 +29,22 @@ type Server struct {
 	probe    string // base URL of the private port; "" when unknown
 	log      string
 	external bool
+	args     []string // before those of the options
 
 	mu      sync.Mutex
 	process *process // nil while down
+	broker  *process // Apache Kafka; nil without
 }
 
 // Start starts a platform and returns once it is ready. Close it.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if url := os.Getenv("DOUYIN_URL"); url != "" {
-		s := &Server{url: strings.TrimRight(url, "/"), probe: strings.TrimRight(os.Getenv("DOUYIN_PRIVATE_URL"), "/"), external: true}
-		return s, s.waitReady(ctx, time.Minute, nil)
+		return external(ctx, strings.TrimRight(url, "/"))
 	}
-	o = o.withDefaults()
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("start platform: %w", err)
+	}
 	path, err := binary(o.Mode)
 	if err != nil {
 		return nil, fmt.Errorf("start platform: %w", err)
@@ -57,7 +62,30 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		url: "http://" + addresses[0], probe: "http://" + addresses[1],
 		log: filepath.Join(o.Dir, "platform.log"),
 	}
+	if s.args, err = o.args(); err != nil {
+		return nil, fmt.Errorf("start platform: %w", err)
+	}
+	if o.Infra == Real {
+		address, err := s.startBroker(ctx)
+		if err != nil {
+			return s, fmt.Errorf("start Apache Kafka: %w", err)
+		}
+		s.args = append(s.args, "--kafka-brokers="+address)
+	}
 	return s, s.Restart(ctx)
+}
+
+// external is a server that somebody else started and tells about.
+func external(ctx context.Context, url string) (*Server, error) {
+	key, err := signingKeyFrom(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		url: url, probe: strings.TrimRight(os.Getenv("DOUYIN_PRIVATE_URL"), "/"), log: os.Getenv("DOUYIN_LOG"), external: true,
+		options: Options{SigningKey: key},
+	}
+	return s, s.waitReady(ctx, time.Minute, nil)
 }
 
 // ForTest starts a platform in a directory of the test and ends it with the test.
@@ -108,7 +136,14 @@ func (s *Server) Close() error {
 	if s.external {
 		return nil
 	}
-	return s.Stop()
+	err := s.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broker != nil {
+		err = errors.Join(err, s.broker.stop(30*time.Second))
+		s.broker = nil
+	}
+	return err
 }
 
 func (s *Server) end(how func(*process) error) error {
@@ -133,7 +168,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {
-		args := append([]string{"--data-dir", s.options.Dir, "--listen", s.public, "--private-listen", s.private}, s.options.Args...)
+		args := slices.Concat(s.args, []string{"--listen", s.public, "--private-listen", s.private}, s.options.Args)
 		p, err := spawn(ctx, s.binary, args, s.log)
 		if err != nil {
 			return fmt.Errorf("start platform: %w", err)
@@ -143,10 +178,26 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.waitReady(ctx, s.options.ReadyWithin, s.process.done)
 }
 
+// Log returns all the platform has logged so far, of all its processes. An
+// external server's log is the file DOUYIN_LOG names.
+func (s *Server) Log() ([]byte, error) {
+	if s.log == "" {
+		return nil, fmt.Errorf("%w: DOUYIN_LOG does not name its log", ErrExternal)
+	}
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return nil, fmt.Errorf("read log: %w", err)
+	}
+	return text, nil
+}
+
+// LogPath is the file of Log; "" when it is not known.
+func (s *Server) LogPath() string { return s.log }
+
 // LogTail returns the end of the platform's log, at most 8 kB.
 func (s *Server) LogTail() string {
 	const most = 8 << 10
-	text, err := os.ReadFile(s.log)
+	text, err := s.Log()
 	if err != nil {
 		return err.Error()
 	}

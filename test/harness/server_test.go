@@ -36,7 +36,9 @@ func serveStub() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	for _, address := range []string{*listen, *private} {
-		go http.ListenAndServe(address, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		go func() { // ends with the process
+			_ = http.ListenAndServe(address, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		}()
 	}
 	<-ctx.Done()
 	_ = os.WriteFile(filepath.Join(*dir, "stopped"), nil, 0o600)
@@ -48,6 +50,7 @@ func startStub(t *testing.T, dir string) (*harness.Server, error) {
 	t.Setenv("HARNESS_TEST_SERVE", "1")
 	t.Setenv("DOUYIN_BIN", os.Args[0])
 	t.Setenv("DOUYIN_URL", "")
+	t.Setenv("DOUYIN_TEST_INFRA", "")
 	return harness.Start(t.Context(), harness.Options{Dir: dir, ReadyWithin: 20 * time.Second})
 }
 

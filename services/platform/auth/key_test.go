@@ -170,7 +170,7 @@ func TestKeyPrintsNoSecret(t *testing.T) {
 	if diff := cmp.Diff(8, strings.Count(out.String(), public.ID)); diff != "" {
 		t.Errorf("mentions of the id (-want +got):\n%s\n%s", diff, out.String())
 	}
-	for _, secret := range []string{hex.EncodeToString(private.Seed()), base64.StdEncoding.EncodeToString(private), fmt.Sprint([]byte(private.Seed()))} {
+	for _, secret := range []string{hex.EncodeToString(private.Seed()), base64.StdEncoding.EncodeToString(private), fmt.Sprint(private.Seed())} {
 		if strings.Contains(out.String(), strings.Trim(secret, "[]=")) {
 			t.Error("the secret was printed")
 		}

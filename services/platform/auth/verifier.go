@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"strconv"
@@ -110,11 +109,7 @@ func (v *Verifier) check(ctx context.Context, token string) (Verified, error) {
 		if !ok {
 			return nil, errors.New("token names no key")
 		}
-		key, err := v.keys.find(ctx, kid)
-		if err != nil {
-			return nil, err
-		}
-		return ed25519.PublicKey(key), nil
+		return v.keys.find(ctx, kid)
 	})
 	if err != nil {
 		return Verified{}, err

@@ -1,0 +1,175 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Usage is what the platform's processes hold, added up. Servers it started
+// (Postgres, Redis) do not count.
+type Usage struct {
+	Goroutines  int
+	Descriptors int
+	// HeapBytes is what lives after a garbage collection.
+	HeapBytes int64
+}
+
+// String is for logs.
+func (u Usage) String() string {
+	return fmt.Sprintf("%d goroutines, %d descriptors, %.1f MiB of live heap", u.Goroutines, u.Descriptors, float64(u.HeapBytes)/(1<<20))
+}
+
+// PrivateURLs returns the base URLs of all private ports: one of a standalone,
+// one per process of a mesh.
+func (s *Server) PrivateURLs() ([]string, error) {
+	if s.probe == "" {
+		return nil, nil
+	}
+	urls := []string{s.probe}
+	if s.log == "" {
+		return urls, nil
+	}
+	text, err := s.Log()
+	if err != nil {
+		return nil, err
+	}
+	// A mesh says each start where its services are; the last one holds.
+	last := map[string]string{}
+	for _, found := range meshLine.FindAllStringSubmatch(string(text), -1) {
+		last[found[1]] = found[2]
+	}
+	for _, url := range last {
+		urls = append(urls, url)
+	}
+	return urls, nil
+}
+
+var meshLine = regexp.MustCompile(`(?m)^([a-z-]+) +http://\S+ +private (http://\S+)$`)
+
+// Usage asks every process. It needs Linux, and a server of our own.
+func (s *Server) Usage(ctx context.Context) (Usage, error) {
+	if s.external {
+		return Usage{}, ErrExternal
+	}
+	urls, err := s.PrivateURLs()
+	if err != nil {
+		return Usage{}, fmt.Errorf("usage: %w", err)
+	}
+	var u Usage
+	for _, url := range urls {
+		if err := u.add(ctx, url); err != nil {
+			return Usage{}, fmt.Errorf("usage: %w", err)
+		}
+	}
+	u.Descriptors, err = s.descriptors()
+	if err != nil {
+		return Usage{}, fmt.Errorf("usage: %w", err)
+	}
+	return u, nil
+}
+
+var (
+	goroutineTotal = regexp.MustCompile(`^goroutine profile: total (\d+)`)
+	heapAlloc      = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
+)
+
+// add reads the profiles of one process.
+func (u *Usage) add(ctx context.Context, url string) error {
+	heap, err := profileNumber(ctx, url+"/debug/pprof/heap?gc=1&debug=1", heapAlloc)
+	if err != nil {
+		return err
+	}
+	goroutines, err := profileNumber(ctx, url+"/debug/pprof/goroutine?debug=1", goroutineTotal)
+	if err != nil {
+		return err
+	}
+	u.HeapBytes += heap
+	u.Goroutines += int(goroutines)
+	return nil
+}
+
+func profileNumber(ctx context.Context, url string, in *regexp.Regexp) (int64, error) {
+	text, err := Fetch(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	found := in.FindSubmatch(text)
+	if found == nil {
+		return 0, fmt.Errorf("%s does not say %s", url, in)
+	}
+	return strconv.ParseInt(string(found[1]), 10, 64)
+}
+
+// Fetch reads a page of a private port.
+func Fetch(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", url, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetch %s: %s", url, res.Status)
+	}
+	return text, nil
+}
+
+// descriptors counts the open files of the platform's processes: those of our
+// process group whose binary lies beside the one we started.
+func (s *Server) descriptors() (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return 0, fmt.Errorf("the platform is down")
+	}
+	group, ours := s.process.cmd.Process.Pid, filepath.Dir(s.binary)
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, dir := range processes {
+		binary, err := os.Readlink(dir + "/exe")
+		if err != nil || filepath.Dir(strings.TrimSuffix(binary, " (deleted)")) != ours || groupOf(dir) != group {
+			continue // gone meanwhile, another user's, or not ours
+		}
+		open, err := os.ReadDir(dir + "/fd")
+		if err != nil {
+			return 0, err
+		}
+		total += len(open)
+	}
+	return total, nil
+}
+
+// groupOf is the process group of a process, the fifth field of its stat; 0 when it is gone.
+func groupOf(dir string) int {
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 3 {
+		return 0
+	}
+	group, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return 0
+	}
+	return group
+}
