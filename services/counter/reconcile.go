@@ -139,35 +139,38 @@ type book[R count[R]] struct {
 	refresh func(ctx context.Context, ids []int64) error
 }
 
-// walk goes through a book slice by slice.
+// walk goes through a book slice by slice. What may have been too much at once
+// is tried again in smaller slices.
 func walk[R count[R]](ctx context.Context, r *Reconciler, b book[R], rest time.Duration) error {
+	limit := r.slice
 	for at := int64(0); at < math.MaxInt64; {
-		upTo, err := reconcile(ctx, r, b, at)
+		upTo, err := reconcile(ctx, r, b, at, limit)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			r.log.WarnContext(ctx, "some counts could not be checked and are tried again", "after_id", at, "error", err)
+			limit = max(limit/2, 1)
 			pause(ctx, failurePause)
 		default:
-			at = upTo
+			at, limit = upTo, min(limit*2, r.slice)
 			pause(ctx, rest)
 		}
 	}
 	return ctx.Err()
 }
 
-// reconcile looks at the ids after one, and returns up to which it came.
-func reconcile[R count[R]](ctx context.Context, r *Reconciler, b book[R], at int64) (upTo int64, err error) {
-	have, err := b.rows(ctx, at, r.slice)
+// reconcile looks at up to about limit ids after one, and returns up to which it came.
+func reconcile[R count[R]](ctx context.Context, r *Reconciler, b book[R], at int64, limit int) (upTo int64, err error) {
+	have, err := b.rows(ctx, at, limit)
 	if err != nil {
 		return at, err
 	}
-	there, err := b.tally(ctx, at, r.slice)
+	there, err := b.tally(ctx, at, limit)
 	if err != nil {
 		return at, err
 	}
-	if len(have) == r.slice {
+	if len(have) == limit {
 		there.upTo = min(there.upTo, have[len(have)-1].key())
 	}
 	suspects := suspectsAmong(have, there)

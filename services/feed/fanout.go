@@ -187,17 +187,21 @@ func (p *Pusher) publish(ctx context.Context, c *videov1.VideoChanged) error {
 // from the first step on, so no timeline that is made meanwhile is missed; only
 // after the last step are pushes left out.
 func (p *Pusher) markAll(ctx context.Context, author int64) error {
-	if err := p.timelines.setPulled(ctx, author, marking); err != nil {
+	token, err := p.timelines.beginMarking(ctx, author)
+	if err != nil {
 		return err
 	}
-	err := p.eachPage(ctx, author, func(followers []int64, read int64) error {
+	err = p.eachPage(ctx, author, func(followers []int64, read int64) error {
 		return p.timelines.mark(ctx, author, followers, read)
 	})
 	if err != nil {
 		return err
 	}
+	if err := p.timelines.endMarking(ctx, author, token); err != nil {
+		return err
+	}
 	p.log.InfoContext(ctx, "author is pulled from now on", "author_id", author)
-	return p.timelines.setPulled(ctx, author, marked)
+	return nil
 }
 
 // remove takes a video out of the timelines of all followers, also of an author

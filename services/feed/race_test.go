@@ -371,3 +371,36 @@ func TestTimelineMadeBehindTheMarkingIsMarked(t *testing.T) {
 		t.Errorf("feed (-want +got):\n%s", diff)
 	}
 }
+
+// Redis forgets in the middle of the marking that an author is pulled, and a
+// timeline is made that does not know. The walk must not end as if it had
+// reached all: it begins anew.
+func TestForgottenMarkingBeginsAnew(t *testing.T) {
+	t.Parallel()
+	redis := newRedis(t)
+	b := newBench(t, redis, 10, 0)
+	star := b.user(9)
+	for n := 1; n <= 4; n++ {
+		b.follow(b.user(n), star, true)
+	}
+	b.deliver(t)
+	b.publish(star, 1)
+	listed := 0
+	b.between = func(call string) {
+		if call != "ListFollowers" {
+			return
+		}
+		if listed++; listed == 3 { // as above: user 1 is behind the walk
+			if err := redis.Do(t.Context(), redis.B().Hdel().Key(pulledKey).Field(decimal(star)).Build()).Error(); err != nil {
+				t.Error(err)
+			}
+			b.read(t, b.user(1), 5)
+		}
+	}
+	b.deliver(t)
+	b.publish(star, 1)
+	b.deliver(t)
+	if diff := cmp.Diff(b.feed(b.user(1), 10), b.read(t, b.user(1), 5), entries); diff != "" {
+		t.Errorf("feed (-want +got):\n%s", diff)
+	}
+}

@@ -7,6 +7,8 @@ import "github.com/redis/rueidis"
 // they keep what doc.go says.
 type scripts struct {
 	begin, finish, read, push, mark, remove, changed *rueidis.Lua
+	// These two are about pulledKey.
+	beginMarking, endMarking *rueidis.Lua
 }
 
 func newScripts() scripts {
@@ -14,7 +16,8 @@ func newScripts() scripts {
 		begin: rueidis.NewLuaScript(beginLua), finish: rueidis.NewLuaScript(finishLua),
 		read: rueidis.NewLuaScript(readLua), push: rueidis.NewLuaScript(pushLua),
 		mark: rueidis.NewLuaScript(markLua), remove: rueidis.NewLuaScript(removeLua),
-		changed: rueidis.NewLuaScript(changedLua),
+		changed:      rueidis.NewLuaScript(changedLua),
+		beginMarking: rueidis.NewLuaScript(beginMarkingLua), endMarking: rueidis.NewLuaScript(endMarkingLua),
 	}
 }
 

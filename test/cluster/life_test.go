@@ -24,6 +24,8 @@ const (
 	mostMemory = 600 << 20
 	// mostSpread is how far the busiest replica may be above the least busy.
 	mostSpread = 0.20
+	// leastCalls is how many calls a component must have served meanwhile.
+	leastCalls = 100
 )
 
 // life is one run through the steps.
@@ -372,8 +374,13 @@ func (l *life) balance(t *testing.T) {
 	}
 	worst, whose := 0.0, ""
 	for component, pods := range after {
+		total := 0.0
 		for name := range pods {
 			pods[name] -= before[component][name]
+			total += pods[name]
+		}
+		if total < leastCalls {
+			t.Errorf("%s: %.0f calls say nothing about who serves how much", component, total)
 		}
 		s := spread(pods)
 		t.Logf("%-12s %3.0f %% %v", component, 100*s, slices.Sorted(maps.Values(pods)))

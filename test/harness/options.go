@@ -59,14 +59,14 @@ type Options struct {
 	Dir string
 	// Args follow the harness's own flags.
 	Args []string
-	// ReadyWithin bounds each start; a minute when 0. A first start may create databases.
+	// ReadyWithin bounds each start; three minutes when 0. A first start may create databases.
 	ReadyWithin time.Duration
 }
 
 func (o Options) withDefaults() (Options, error) {
 	o.Mode = cmp.Or(o.Mode, Mode(os.Getenv("DOUYIN_MODE")), Standalone)
 	o.Infra = cmp.Or(o.Infra, Infra(os.Getenv("DOUYIN_TEST_INFRA")))
-	o.ReadyWithin = cmp.Or(o.ReadyWithin, time.Minute)
+	o.ReadyWithin = cmp.Or(o.ReadyWithin, 3*time.Minute)
 	var err error
 	if o.SigningKey == nil {
 		o.SigningKey, err = signingKeyFrom(os.Getenv)

@@ -266,9 +266,8 @@ func (r *Reconciler) write(ctx context.Context, stream *v1alpha1.EventStream, st
 	if equality.Semantic.DeepEqual(stream.Status, status) {
 		return nil
 	}
-	base := client.MergeFromWithOptions(stream.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	stream.Status = status
-	if err := client.IgnoreNotFound(r.Client.Status().Patch(ctx, stream, base)); err != nil {
+	if err := client.IgnoreNotFound(r.Client.Status().Update(ctx, stream)); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
 	return nil

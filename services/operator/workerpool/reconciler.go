@@ -312,9 +312,8 @@ func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WorkerPool, statu
 	if equality.Semantic.DeepEqual(pool.Status, status) {
 		return nil
 	}
-	base := client.MergeFromWithOptions(pool.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	pool.Status = status
-	if err := client.IgnoreNotFound(r.Client.Status().Patch(ctx, pool, base)); err != nil {
+	if err := client.IgnoreNotFound(r.Client.Status().Update(ctx, pool)); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
 	return nil

@@ -65,7 +65,7 @@ func openPool(ctx context.Context, c Config, dsn string) (*pgxpool.Pool, error) 
 	params["idle_in_transaction_session_timeout"] = "30s"
 	params["lock_timeout"] = "5s"
 	params["timezone"] = "UTC"
-	cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithDisableQuerySpanNamePrefix())
+	cfg.ConnConfig.Tracer = otelpgx.NewTracer()
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("postgres pool: %w", err)

@@ -197,7 +197,7 @@ func TestAPostgresThatIsDownIsUnavailable(t *testing.T) {
 	if got := fault.CodeOf(pg.Fault(db.Ping(t.Context()))); got != connect.CodeUnavailable {
 		t.Errorf("got %v", got)
 	}
-	if own := fault.NotFound("x"); pg.Fault(own) != error(own) {
+	if own := fault.NotFound("x"); !errors.Is(pg.Fault(own), own) {
 		t.Error("a fault was replaced")
 	}
 }

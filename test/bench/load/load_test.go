@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,7 +39,7 @@ func (e *echo) Judge() func(Answer) error {
 // server answers requests over pipes, one after the other on each: serve
 // returns what to write for the nth request of all.
 func server(serve func(n int) string) Dial {
-	n := 0
+	var n atomic.Int64
 	return func(context.Context) (net.Conn, error) {
 		client, far := net.Pipe()
 		go func() {
@@ -49,8 +50,7 @@ func server(serve func(n int) string) Dial {
 					return
 				}
 				_ = req.Body.Close()
-				n++
-				if _, err := far.Write([]byte(serve(n))); err != nil {
+				if _, err := far.Write([]byte(serve(int(n.Add(1))))); err != nil {
 					return
 				}
 			}

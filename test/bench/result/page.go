@@ -36,13 +36,22 @@ func UpdatePage(path string, f *File, pictures string) error {
 	return nil
 }
 
+// busy is a load average above which something else was running.
+const busy = 1.0
+
 // Page is a file as Markdown.
 func Page(f *File, pictures string) string {
 	var b strings.Builder
 	m := f.Machine
 	fmt.Fprintf(&b, "Commit `%s`, %s, %.0f minutes. %s, %d processors, %.0f GiB, Linux %s, %s, Postgres %s. Load average before the run: %.1f.\n",
 		f.Commit, f.Started.Format("2 January 2006"), f.Seconds/60, m.Processor, m.Processors, m.MemoryGiB, m.Kernel, m.Go, m.Postgres, m.LoadBefore)
-	fmt.Fprintf(&b, "`bench %s`\n", strings.Join(f.Command, " "))
+	fmt.Fprintf(&b, "`bench %s`\n", strings.Join(withoutPaths(f.Command), " "))
+	if m.LoadBefore > busy {
+		b.WriteString("\n**The machine was busy with other work: rates, ratios and latencies of this run say nothing about the platform; only the costs do.**\n")
+	}
+	if f.Failed() {
+		b.WriteString("\n**Some answers of this run were refused or wrong: see the errors.**\n")
+	}
 	for i := range f.Modes {
 		writeMode(&b, &f.Modes[i], pictures)
 	}
@@ -50,6 +59,19 @@ func Page(f *File, pictures string) string {
 		writeGrowthPage(&b, f.Growth, pictures)
 	}
 	return b.String()
+}
+
+// withoutPaths leaves out where somebody keeps files: flags whose value begins with a slash.
+func withoutPaths(command []string) []string {
+	var kept []string
+	for _, argument := range command {
+		if strings.HasPrefix(argument, "/") && len(kept) > 0 {
+			kept = kept[:len(kept)-1]
+			continue
+		}
+		kept = append(kept, argument)
+	}
+	return kept
 }
 
 func writeMode(b *strings.Builder, m *Mode, pictures string) {

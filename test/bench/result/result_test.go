@@ -42,7 +42,7 @@ func TestRatiosAreMediansBetweenLimits(t *testing.T) {
 func file() *result.File {
 	latency := load.Latency{Mean: 1, P50: 1, P90: 2, P99: 3, P999: 4, Max: 5}
 	return &result.File{
-		Commit: "abc", Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Seconds: 600, Command: []string{"--short"},
+		Commit: "abc", Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Seconds: 600, Command: []string{"--short", "--bin", "/somewhere/bin"},
 		Machine: result.Machine{Processor: "A processor", Processors: 2, MemoryGiB: 24, Kernel: "6.1", Go: "go1.26", Postgres: "15.1", LoadBefore: 0.1},
 		Modes: []result.Mode{{
 			Name: "standalone", Redis: "process", ReadyFirst: 3, ReadyAgain: 1,

@@ -60,12 +60,23 @@ func (p *Platform) Counters(ctx context.Context, sql *pgx.Conn) (c Counters, err
 	return c, nil
 }
 
-var metricLine = regexp.MustCompile(`^([a-z_]+)(?:\{[^}]*\})? ([0-9.e+]+)`)
+// Lines of /metrics, and of the runtime's statistics that end a heap profile as text.
+var (
+	metricLine  = regexp.MustCompile(`^([a-z_]+)(?:\{[^}]*\})? ([0-9.e+]+)`)
+	runtimeLine = regexp.MustCompile(`^# (Mallocs|TotalAlloc) = ([0-9]+)$`)
+)
 
-// scrape adds a process's metrics, under the names OpenTelemetry gives them in
-// its older conventions and its newer ones.
+// scrape adds what a process tells on its private port. The allocations come
+// from the profile because the metrics of the runtime may be seconds old.
 func (c *Counters) scrape(ctx context.Context, base string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metrics", nil)
+	if err := c.read(ctx, base+"/metrics", metricLine); err != nil {
+		return err
+	}
+	return c.read(ctx, base+"/debug/pprof/allocs?debug=1", runtimeLine)
+}
+
+func (c *Counters) read(ctx context.Context, url string, line *regexp.Regexp) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
@@ -75,8 +86,9 @@ func (c *Counters) scrape(ctx context.Context, base string) error {
 	}
 	defer res.Body.Close()
 	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, 1<<20) // a stack in a profile is one long line
 	for lines.Scan() {
-		m := metricLine.FindStringSubmatch(lines.Text())
+		m := line.FindStringSubmatch(lines.Text())
 		if m == nil {
 			continue
 		}
@@ -93,13 +105,14 @@ func (c *Counters) scrape(ctx context.Context, base string) error {
 	return lines.Err()
 }
 
+// metric says where a number goes; calls have an older name and a newer one.
 func (c *Counters) metric(name string) *float64 {
 	switch name {
 	case "rpc_client_duration_count", "rpc_client_duration_milliseconds_count", "rpc_client_call_duration_seconds_count":
 		return &c.Calls
-	case "go_memory_allocations_total":
+	case "Mallocs":
 		return &c.Allocations
-	case "go_memory_allocated_bytes_total":
+	case "TotalAlloc":
 		return &c.AllocatedBytes
 	default:
 		return nil

@@ -10,13 +10,16 @@ import (
 
 func TestMetricsAreAddedUp(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/debug/pprof/allocs" {
+			_, _ = w.Write([]byte("heap profile: 1: 2 [3: 4] @ heap/1048576\n\n# runtime.MemStats\n# TotalAlloc = 2000\n# Mallocs = 1500000\n# Frees = 7\n"))
+			return
+		}
 		_, _ = w.Write([]byte(`# HELP rpc_client_duration_milliseconds x
 rpc_client_duration_milliseconds_bucket{rpc_method="A",le="5"} 99
 rpc_client_duration_milliseconds_count{rpc_method="A"} 3
 rpc_client_duration_milliseconds_count{rpc_method="B"} 4
-go_memory_allocations_total{otel_scope_name="x"} 1.5e+06
-go_memory_allocated_bytes_total 2000
+go_memory_allocations_total{otel_scope_name="x"} 9e+06
 `))
 	}))
 	t.Cleanup(server.Close)

@@ -20,7 +20,7 @@ import (
 const (
 	clusterID = "ZG91eWluLWthZmthLXRlcw"
 	// readyWithin is generous: a JVM on a busy machine takes its time.
-	readyWithin = 90 * time.Second
+	readyWithin = 4 * time.Minute
 	stopWithin  = 20 * time.Second
 )
 
