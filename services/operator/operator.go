@@ -14,6 +14,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	appsclient "k8s.io/client-go/kubernetes/typed/apps/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -110,6 +111,7 @@ func options(d Deps, scheme *runtime.Scheme) ctrl.Options {
 func Run(ctx context.Context, config Config, cluster *rest.Config, tel Telemetry) (err error) {
 	log := tel.Log()
 	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
+	klog.SetSlogLogger(log) // what the client libraries say
 	kafka, err := broker.Connect(ctx, broker.Config{Brokers: config.KafkaBrokers, Log: log})
 	if err != nil {
 		return err
