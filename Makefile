@@ -1,13 +1,18 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 MODULES := gen gateway services services/platform test
-PKGS := ./gateway/... ./services/... ./services/platform/... ./test/harness/... ./test/media/... ./test/imports/...
+PKGS := ./gateway/... ./services/... ./services/platform/... ./test/bench/... ./test/harness/... ./test/imports/... ./test/media/... ./test/smoke/...
 BUF := $(CURDIR)/bin/buf
 LINT := $(CURDIR)/bin/golangci-lint
+CONTROLLER_GEN := $(CURDIR)/bin/controller-gen
+IMAGES := $(CURDIR)/bin/images
+CHART_TOOLS := $(addprefix bin/,helm helm-unittest kubeconform kustomize promtool)
 KAFKA ?= 9092
+TAG ?= dev
+VERSION ?= dev
 
 help: ## This list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 up: ## Run everything in one process, data under ./data, API on port 8080.
 	@echo "building (the first time takes a few minutes)"
@@ -24,8 +29,8 @@ test: build ## Unit tests on real infrastructure, then the contract suite. Under
 	bin/devinfra run -- go test $(PKGS)
 	go test -count=1 ./test/contract/...
 
-test-race: build ## The services' and the data kit's tests with the race detector.
-	bin/devinfra run -- go test -race -short ./services/... ./services/platform/{pg,outbox,inbox,auth,fault,page}/...
+test-race: build ## Unit tests with the race detector.
+	bin/devinfra run -- go test -race -short -timeout 20m ./gateway/... ./services/... ./services/platform/...
 
 test-durable: build ## Kill the standalone while clients act, then check that nothing acknowledged is lost.
 	go test -count=1 -timeout 20m ./test/durability/...
@@ -37,22 +42,70 @@ test-cycle: build ## The contract suite twice on the same data, then after kill 
 	DOUYIN_MODE=standalone go test -count=1 -timeout 20m ./test/cycle/...
 	DOUYIN_MODE=mesh go test -count=1 -timeout 20m ./test/cycle/...
 
+test-infra: build ## Service suites, contract and a short kill -9 run: on Apache Kafka and Redis, then on what is embedded.
+	@set -e; for kind in real embedded; do echo "== $$kind"; \
+	  bin/devinfra run --infra=$$kind -- go test -count=1 ./services/... ./services/platform/{bus,outbox,inbox,cache,limit,id,pg}/...; \
+	  DOUYIN_TEST_INFRA=$$kind go test -count=1 -timeout 20m ./test/contract/...; \
+	  DOUYIN_TEST_INFRA=$$kind DOUYIN_OPS=1000 DOUYIN_KILLS=1 go test -count=1 ./test/durability/...; done
+
+test-limits: build ## The upload limit at its real size, 256 MiB.
+	DOUYIN_UPLOAD_LIMIT=268435456 go test -count=1 -timeout 20m -run UploadsUpTo ./test/contract/...
+
+test-operator: ## The operator against a real API server; KUBEBUILDER_ASSETS has kube-apiserver, etcd and kubectl.
+	@test -n "$$KUBEBUILDER_ASSETS" || { echo "KUBEBUILDER_ASSETS must name a directory with kube-apiserver, etcd and kubectl"; exit 1; }
+	go test -tags envtest -count=1 -timeout 30m -parallel 3 ./services/operator/envtest/
+
+fuzz: ## Each fuzz target for 30 s.
+	@set -e; for t in platform/page:FuzzParse platform/auth:FuzzVerify platform/auth:FuzzParseJWKS counter:FuzzFold video:FuzzProbe; do \
+	  go test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 30s ./services/$${t%%:*}; done
+	@set -e; for t in Parameters JSONBody Multipart UploadForm; do go test -run '^$$' -fuzz "^Fuzz$$t$$" -fuzztime 30s ./gateway; done
+	go test -run '^$$' -fuzz '^FuzzMarshal$$' -fuzztime 30s ./gateway/numjson
+
+bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs a quiet machine.
+	go run ./test/bench
+	go run ./test/bench growth
+
+images: $(IMAGES) ## Every service as an image archive in dist/images, with a bill of materials.
+	$(IMAGES) build --tag $(TAG) --version $(VERSION)
+
+images-dev: $(IMAGES) ## Postgres, Redis, and the embedded broker and store, as images.
+	$(IMAGES) build --dev
+
+images-sizes: $(IMAGES) ## Write the sizes of built images into docs/images.md.
+	$(IMAGES) sizes --page docs/images.md
+
+chart-test: $(CHART_TOOLS) ## Lint, unit-test and check charts, alerts and Kustomize.
+	go build -o bin/ ./services/cmd/standalone ./test/smoke
+	bin/helm lint --strict charts/douyin --set dev.enabled=true
+	bin/helm lint --strict charts/douyin-crds
+	bin/helm-unittest charts/douyin
+	cd charts/check && GOWORK=off go test -count=1 ./...
+
+cluster-test: images images-dev ## From nothing to a verified install in the cluster of KUBECONFIG.
+	$(IMAGES) build --out dist/next --tag next --version next
+	go test -count=1 -v -timeout 60m ./test/cluster
+
 kafka: ## Run a real Apache Kafka on localhost:9092 (needs Java 17 and Maven).
 	@go run ./services/cmd/kafka --port $(KAFKA)
 
-generate: $(BUF) ## Generate gen/ from proto/ and gateway/douyin.yaml.
+generate: $(BUF) $(CONTROLLER_GEN) ## Generate gen/ from proto/ and gateway/douyin.yaml, and the custom resources from their Go types.
 	rm -rf gen/douyin
 	$(BUF) generate
 	$(BUF) build --path proto/douyin/api/v1 --exclude-imports --as-file-descriptor-set -o gen/douyin.binpb
+	cd services && $(CONTROLLER_GEN) object crd paths=./operator/api/... output:crd:dir=../charts/douyin-crds/files
 
 lint: $(BUF) $(LINT) ## Lint protos and Go.
 	$(BUF) lint
 	$(BUF) format -d --exit-code
 	@for m in $(MODULES); do [ $$m = gen ] || (cd $$m && $(LINT) run ./...) || exit 1; done
 
-fresh: generate ## Fail when gen/ is not what the protos say.
-	git diff --exit-code -- gen
-	@test -z "$$(git ls-files --others --exclude-standard gen)"
+GENERATED := gen services/operator/api charts/douyin-crds/files
+fresh: generate ## Fail when generated code is not what its source says.
+	git diff --exit-code -- $(GENERATED)
+	@test -z "$$(git ls-files --others --exclude-standard $(GENERATED))"
+
+breaking: $(BUF) ## Fail when the protos break clients of the main branch.
+	$(BUF) breaking --against '.git#branch=main'
 
 $(BUF): tools/buf/go.sum
 	cd tools/buf && GOWORK=off go build -o $(BUF) github.com/bufbuild/buf/cmd/buf
@@ -60,7 +113,17 @@ $(BUF): tools/buf/go.sum
 $(LINT): tools/golangci-lint/go.sum
 	cd tools/golangci-lint && GOWORK=off go build -o $(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-clean: ## Remove binaries. Data stays.
-	rm -rf bin
+$(CONTROLLER_GEN): tools/controller-gen/go.sum
+	cd tools/controller-gen && GOWORK=off go build -o $(CONTROLLER_GEN) sigs.k8s.io/controller-tools/cmd/controller-gen
 
-.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle kafka generate lint fresh clean
+$(IMAGES): $(wildcard tools/images/*.go) tools/images/go.sum
+	cd tools/images && GOWORK=off go build -o $(IMAGES) .
+
+$(CHART_TOOLS): bin/%: tools/%/go.sum
+	cd tools/$* && GOWORK=off go build -o $(CURDIR)/bin/ tool
+
+clean: ## Remove binaries. Data stays.
+	rm -rf bin dist
+
+.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle test-infra test-limits test-operator fuzz bench \
+	images images-dev images-sizes chart-test cluster-test kafka generate lint fresh breaking clean

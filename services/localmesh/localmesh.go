@@ -1,6 +1,7 @@
 package localmesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,13 +139,17 @@ type mesh struct {
 	ended     chan error
 }
 
+// errEnded is why a process that left with success is missed all the same.
+var errEnded = errors.New("nobody told it to")
+
 // start runs the binary beside this one.
 func (m *mesh) start(ctx context.Context, name, listen, private, peers string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(filepath.Dir(self), name), m.passed[name]...)
+	// Its end is Stop's to decide: a context would kill it where it should drain.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(filepath.Dir(self), name), m.passed[name]...)
 	c := m.command
 	cmd.Env = append(os.Environ(),
 		"DOUYIN_LISTEN="+listen, "DOUYIN_PRIVATE_LISTEN="+private, "DOUYIN_PEERS="+peers,
@@ -163,8 +168,7 @@ func (m *mesh) start(ctx context.Context, name, listen, private, peers string) e
 	}
 	m.processes = append(m.processes, cmd)
 	go func() {
-		err := cmd.Wait()
-		m.ended <- fmt.Errorf("%s ended: %v", name, err)
+		m.ended <- fmt.Errorf("%s ended: %w", name, cmp.Or(cmd.Wait(), errEnded))
 	}()
 	return nil
 }

@@ -75,7 +75,7 @@ func awaitPostgres(ctx context.Context, log *slog.Logger, do func(context.Contex
 	defer cancel()
 	for {
 		err := do(ctx)
-		if unreachable := pg.Fault(err) != err; !unreachable {
+		if unreachable := pg.Fault(err) != err; !unreachable { //nolint:errorlint // Fault returns the very error it does not know
 			return err
 		}
 		log.WarnContext(ctx, "waiting for postgres", "error", err)

@@ -174,7 +174,10 @@ func TestAddedAddressIsUsed(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 3, name)
 	f.names.set(nil, f.hosts()[:1]...)
-	eventually(t, "one address", func() bool { return f.call(t, nil) == f.pods[0].host && f.call(t, nil) == f.pods[0].host })
+	eventually(t, "one address", func() bool {
+		one, next := f.call(t, nil), f.call(t, nil)
+		return one == f.pods[0].host && next == f.pods[0].host
+	})
 	f.names.set(nil, f.hosts()...)
 	eventually(t, "the added ones", func() bool {
 		f.call(t, nil)
@@ -288,10 +291,48 @@ func TestLastAddressesStayWhileNamesFail(t *testing.T) {
 	}
 }
 
+func TestFirstCallsWaitForAnAddress(t *testing.T) {
+	t.Parallel()
+	for what, none := range map[string]error{"an empty answer": nil, "no such host": errors.New("no such host")} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, 1, name)
+			f.names.set(none)
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			for range 8 {
+				wg.Go(func() {
+					if got := f.call(t, strings.NewReader("x")); got != f.pods[0].host {
+						t.Errorf("answered %q", got)
+					}
+				})
+			}
+			eventually(t, "look-ups in vain", func() bool { return f.names.asked.Load() > 3 })
+			f.names.set(nil, f.hosts()...)
+		})
+	}
+}
+
+func TestWaitForAnAddressEndsBeforeItsCall(t *testing.T) {
+	t.Parallel()
+	b := rpc.NewBalancer(rpc.BalancerOptions{Resolver: &names{}})
+	defer func() { _ = b.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://nobody:1/", nil)
+	res, err := b.RoundTrip(req)
+	if err == nil {
+		_ = res.Body.Close()
+	}
+	if !rpc.NotSent(err) || ctx.Err() != nil {
+		t.Errorf("got %v, the call's end: %v", err, ctx.Err())
+	}
+}
+
 func TestUnknownNameIsNotSent(t *testing.T) {
 	t.Parallel()
 	n := &names{err: errors.New("no such host")}
-	b := rpc.NewBalancer(rpc.BalancerOptions{Resolver: n, Every: 20 * time.Millisecond})
+	b := rpc.NewBalancer(rpc.BalancerOptions{Resolver: n, Every: 20 * time.Millisecond, Patience: 20 * time.Millisecond})
 	defer func() { _ = b.Close() }()
 	body := &closes{Reader: bytes.NewReader([]byte("x"))}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://nobody:1/", body)
