@@ -5,20 +5,46 @@ import (
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	feedv1 "douyin.dev/gen/douyin/feed/v1"
+	"douyin.dev/services/platform/auth"
 )
 
-// GetFeed answers a page of everybody's videos.
+// publicPage is a page of everybody's videos as anybody sees it. Callers share
+// it and change nothing.
+type publicPage struct {
+	videos   []*apiv1.Video
+	nextTime int64
+}
+
+// pageKey is all that such a page depends on.
+type pageKey struct {
+	baseURL  string
+	beforeMs int64
+}
+
+// GetFeed answers a page of everybody's videos. Those who ask for the same page
+// at once have it read together; what holds for one of them alone comes after.
 func (g *Gateway) GetFeed(ctx context.Context, req *apiv1.GetFeedRequest) (*apiv1.GetFeedResponse, error) {
-	page, err := g.Feed.ListPublicFeed(ctx, &feedv1.ListPublicFeedRequest{BeforeMs: max(req.GetLatestTime(), 0)})
+	key := pageKey{originFrom(ctx).baseURL, max(req.GetLatestTime(), 0)}
+	page, err := g.reads.pages.do(ctx, key, func(ctx context.Context) (publicPage, error) {
+		return g.publicPage(auth.Anonymous(ctx), key.beforeMs)
+	})
 	if err != nil {
 		return nil, err
 	}
-	res := &apiv1.GetFeedResponse{NextTime: g.Now().UnixMilli()}
-	if n := len(page.GetEntries()); n > 0 {
-		res.NextTime = page.GetEntries()[n-1].GetPublishedAtMs()
+	return &apiv1.GetFeedResponse{NextTime: page.nextTime, VideoList: g.marked(ctx, page.videos)}, nil
+}
+
+func (g *Gateway) publicPage(ctx context.Context, beforeMs int64) (publicPage, error) {
+	list, err := g.Feed.ListPublicFeed(ctx, &feedv1.ListPublicFeedRequest{BeforeMs: beforeMs})
+	if err != nil {
+		return publicPage{}, err
 	}
-	res.VideoList, err = g.videos(ctx, entryIDs(page.GetEntries()))
-	return res, err
+	page := publicPage{nextTime: g.Now().UnixMilli()}
+	if n := len(list.GetEntries()); n > 0 {
+		page.nextTime = list.GetEntries()[n-1].GetPublishedAtMs()
+	}
+	page.videos, err = g.videos(ctx, entryIDs(list.GetEntries()))
+	return page, err
 }
 
 // ListFollowingFeed answers a page of the caller's following feed.

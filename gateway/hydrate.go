@@ -2,16 +2,15 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"sync"
 
-	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
-	userv1 "douyin.dev/gen/douyin/user/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 )
@@ -29,22 +28,20 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	if len(ids) == 0 {
 		return map[int64]*apiv1.User{}, nil
 	}
-	var found map[int64]*userv1.User
 	var counts map[int64]*counterv1.UserCounts
-	var follows *relationv1.BatchCheckFollowsResponse
-	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		counts, err = g.reads.userCounts.load(gctx, ids)
-		return g.spare(gctx, "user counts", err)
+	var followed []int64
+	var branches sync.WaitGroup
+	branches.Go(func() {
+		var err error
+		counts, err = g.reads.userCounts.load(ctx, ids)
+		g.spare(ctx, "user counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok && !onlyOf(ids, viewer.UserID) { // nobody follows themselves
-		group.Go(func() (err error) {
-			follows, err = g.Relation.BatchCheckFollows(gctx, &relationv1.BatchCheckFollowsRequest{FollowerId: viewer.UserID, UserIds: ids})
-			return g.spare(gctx, "follows", err)
-		})
+		branches.Go(func() { followed = g.followed(ctx, viewer, ids) })
 	}
-	found, err := g.reads.users.load(gctx, ids)
-	if err := errors.Join(err, group.Wait()); err != nil {
+	found, err := g.reads.users.load(ctx, ids)
+	branches.Wait()
+	if err != nil {
 		return nil, err
 	}
 	base := originFrom(ctx).baseURL
@@ -62,7 +59,7 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 			TotalFavorited: c.GetTotalFavorited(), WorkCount: c.GetWorkCount(), FavoriteCount: c.GetFavoriteCount(),
 		}
 	}
-	for _, id := range follows.GetFollowedUserIds() {
+	for _, id := range followed {
 		if u := users[id]; u != nil {
 			u.IsFollow = true
 		}
@@ -76,23 +73,67 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 		return nil, nil
 	}
 	var counts map[int64]*counterv1.VideoCounts
-	var likes *interactionv1.BatchCheckLikesResponse
-	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		counts, err = g.reads.videoCounts.load(gctx, ids)
-		return g.spare(gctx, "video counts", err)
+	var liked []int64
+	var branches sync.WaitGroup
+	branches.Go(func() {
+		var err error
+		counts, err = g.reads.videoCounts.load(ctx, ids)
+		g.spare(ctx, "video counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok {
-		group.Go(func() (err error) {
-			likes, err = g.Interaction.BatchCheckLikes(gctx, &interactionv1.BatchCheckLikesRequest{UserId: viewer.UserID, VideoIds: ids})
-			return g.spare(gctx, "likes", err)
-		})
+		branches.Go(func() { liked = g.liked(ctx, viewer, ids) })
 	}
-	found, authors, err := g.videosAndAuthors(gctx, ids)
-	if err := errors.Join(err, group.Wait()); err != nil {
+	found, authors, err := g.videosAndAuthors(ctx, ids)
+	branches.Wait()
+	if err != nil {
 		return nil, err
 	}
-	return assembleVideos(originFrom(ctx).baseURL, ids, found, authors, counts, likes), nil
+	return assembleVideos(originFrom(ctx).baseURL, ids, found, authors, counts, liked), nil
+}
+
+// marked says of videos, as anybody sees them, what holds for the caller: which
+// they like, and whose authors they follow. Others may be reading the same
+// videos, so those that differ are copies.
+func (g *Gateway) marked(ctx context.Context, videos []*apiv1.Video) []*apiv1.Video {
+	viewer, ok := auth.ViewerFrom(ctx)
+	if !ok || len(videos) == 0 {
+		return videos
+	}
+	ids, authors := make([]int64, len(videos)), make([]int64, len(videos))
+	for i, v := range videos {
+		ids[i], authors[i] = v.GetId(), v.GetAuthor().GetId()
+	}
+	var followed []int64
+	var branches sync.WaitGroup
+	if authors = distinct(authors); !onlyOf(authors, viewer.UserID) {
+		branches.Go(func() { followed = g.followed(ctx, viewer, authors) })
+	}
+	liked := g.liked(ctx, viewer, ids)
+	branches.Wait()
+	out := slices.Clone(videos)
+	for i, v := range videos {
+		likes, follows := slices.Contains(liked, v.GetId()), slices.Contains(followed, v.GetAuthor().GetId())
+		if likes || follows {
+			own := proto.CloneOf(v)
+			own.IsFavorite, own.Author.IsFollow = likes, follows
+			out[i] = own
+		}
+	}
+	return out
+}
+
+// liked answers which of the videos the viewer likes, followed which of the
+// users they follow.
+func (g *Gateway) liked(ctx context.Context, viewer auth.Viewer, videoIDs []int64) []int64 {
+	likes, err := g.Interaction.BatchCheckLikes(ctx, &interactionv1.BatchCheckLikesRequest{UserId: viewer.UserID, VideoIds: videoIDs})
+	g.spare(ctx, "likes", err)
+	return likes.GetLikedVideoIds()
+}
+
+func (g *Gateway) followed(ctx context.Context, viewer auth.Viewer, userIDs []int64) []int64 {
+	follows, err := g.Relation.BatchCheckFollows(ctx, &relationv1.BatchCheckFollowsRequest{FollowerId: viewer.UserID, UserIds: userIDs})
+	g.spare(ctx, "follows", err)
+	return follows.GetFollowedUserIds()
 }
 
 // videosAndAuthors answers the videos of ids that exist, and their authors.
@@ -112,7 +153,7 @@ func (g *Gateway) videosAndAuthors(ctx context.Context, ids []int64) (map[int64]
 }
 
 func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, authors map[int64]*apiv1.User,
-	counts map[int64]*counterv1.VideoCounts, likes *interactionv1.BatchCheckLikesResponse,
+	counts map[int64]*counterv1.VideoCounts, liked []int64,
 ) []*apiv1.Video {
 	list := make([]*apiv1.Video, 0, len(ids))
 	for _, id := range ids {
@@ -122,7 +163,7 @@ func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, au
 		}
 		shown := publicVideo(base, v, authors[v.GetAuthorId()])
 		shown.FavoriteCount, shown.CommentCount = counts[id].GetFavoriteCount(), counts[id].GetCommentCount()
-		shown.IsFavorite = slices.Contains(likes.GetLikedVideoIds(), id)
+		shown.IsFavorite = slices.Contains(liked, id)
 		list = append(list, shown)
 	}
 	return list
@@ -135,12 +176,11 @@ func publicVideo(base string, v *videov1.Video, author *apiv1.User) *apiv1.Video
 	}
 }
 
-// spare lets an answer do without a part that could not be had.
-func (g *Gateway) spare(ctx context.Context, what string, err error) error {
+// spare notes that an answer does without a part that could not be had.
+func (g *Gateway) spare(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
 		g.Log.WarnContext(ctx, "answered without a part", "part", what, "error", err)
 	}
-	return nil
 }
 
 // inOrder picks the users of ids, in their order.

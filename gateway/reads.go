@@ -19,6 +19,7 @@ type reads struct {
 	userCounts  *loader[*counterv1.UserCounts]
 	videos      *loader[*videov1.Video]
 	videoCounts *loader[*counterv1.VideoCounts]
+	pages       *sharing[pageKey, publicPage]
 }
 
 func newReads(d Deps) reads {
@@ -39,6 +40,7 @@ func newReads(d Deps) reads {
 			res, err := d.Counter.BatchGetVideoCounts(ctx, &counterv1.BatchGetVideoCountsRequest{VideoIds: ids})
 			return res.GetCounts(), err
 		}, (*counterv1.VideoCounts).GetVideoId),
+		pages: newSharing[pageKey, publicPage](),
 	}
 }
 
@@ -46,7 +48,7 @@ func newReads(d Deps) reads {
 // goes along, so that the answer cannot depend on one.
 func newLoader[V any](read func(context.Context, []int64) ([]V, error), id func(V) int64) *loader[V] {
 	return &loader[V]{most: mostIDs, read: func(ctx context.Context, ids []int64) (map[int64]V, error) {
-		list, err := read(auth.WithToken(ctx, ""), ids)
+		list, err := read(auth.Anonymous(ctx), ids)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,5 @@
 # Tilt says in EXPECTED_REF what the image is to be called.
 set -eu
 name=$1 out=$2 load=$3
-GOWORK=off go -C tools/images build -o "$PWD/$out/images-tool" .
-"$out/images-tool" build --binaries "$out/bin" --out "$out" --cache dist/cache --tag "${EXPECTED_REF##*:}" "$name"
+"$out/packer" build --reload tilt/run.sh --binaries "$out/bin" --out "$out" --cache dist/cache --tag "${EXPECTED_REF##*:}" "$name"
 $load "$out/images/$name.tar"

@@ -13,7 +13,7 @@ import (
 var variants = map[string][]string{
 	"base": nil,
 	"dev":  nil,
-	"prod": {"monitoring", "tracing", "gateway-api"},
+	"prod": {"monitoring", "tracing", "gateway-api", "mtls"},
 }
 
 // What Kustomize builds is what the chart renders with the same values, and the

@@ -18,12 +18,14 @@ const (
 	gatewayAPI = "sigs.k8s.io/gateway-api@v1.4.0"
 	prometheus = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 	postgres   = "github.com/cloudnative-pg/cloudnative-pg@v1.28.0"
+	certs      = "github.com/cert-manager/cert-manager@v1.19.1"
 )
 
 // everything switches all on that adds objects.
 const everything = "dev.enabled=true,operator.enabled=true,signingKey.generate=true,services.gateway.autoscaling.enabled=true," +
 	"telemetry.serviceMonitor.enabled=true,telemetry.rules.enabled=true,telemetry.dashboards.enabled=true," +
 	"telemetry.otlp.endpoint=http://collector:4317,ingress.enabled=true,ingress.hosts[0].host=a.example," +
+	"mtls.enabled=true,mtls.issuerRef.name=mesh," +
 	"gatewayAPI.http.enabled=true,gatewayAPI.http.parentRefs[0].name=edge,gatewayAPI.http.hostnames[0]=a.example," +
 	"gatewayAPI.grpc.enabled=true,gatewayAPI.grpc.parentRefs[0].name=edge,gatewayAPI.grpc.hostnames[0]=b.example"
 
@@ -36,6 +38,7 @@ func TestObjectsFollowTheirSchemas(t *testing.T) {
 		filepath.Join(goModule(t.Context(), t, gatewayAPI), "config/crd/standard/*.yaml"),
 		filepath.Join(goModule(t.Context(), t, prometheus), "example/prometheus-operator-crd/*.yaml"),
 		filepath.Join(goModule(t.Context(), t, postgres), "config/crd/bases/*.yaml"),
+		filepath.Join(goModule(t.Context(), t, certs), "deploy/crds/*.yaml"),
 		filepath.Join(root, "charts/douyin-crds/files/*.yaml"),
 	} {
 		found, err := filepath.Glob(pattern)
@@ -62,7 +65,7 @@ func TestObjectsFollowTheirSchemas(t *testing.T) {
 	}
 	conform("everything", render("--set", everything))
 	conform("production", render("--values", "charts/douyin/examples/production.yaml"))
-	for _, path := range matching(t, "docs/deploy/stores/*/manifest.yaml") {
+	for _, path := range append(matching(t, "docs/deploy/stores/*/manifest.yaml"), matching(t, "docs/deploy/mtls/issuer.yaml")...) {
 		store := filepath.Base(filepath.Dir(path))
 		if store == "strimzi" {
 			continue // its schemas are in no Go module

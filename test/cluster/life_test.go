@@ -114,10 +114,7 @@ func (l *life) install(t *testing.T) {
 	check(t, l.makeNamespace(ctx))
 	class, err := l.storageClass(ctx)
 	check(t, err)
-	if _, err := os.Stat(charts + "/douyin-crds/Chart.yaml"); err == nil {
-		_, err = l.helm(ctx, "upgrade", "--install", release+"-crds", charts+"/douyin-crds", "--wait")
-		check(t, err)
-	}
+	check(t, l.installKinds(ctx))
 	began := time.Now()
 	check(t, l.deploy(ctx, deployment{class: class, tag: firstTag}))
 	check(t, l.settle(ctx))
@@ -451,7 +448,7 @@ func (l *life) uninstall(t *testing.T) {
 		return
 	}
 	for _, name := range []string{release, release + "-crds"} {
-		_, err := l.helm(ctx, "uninstall", name, "--wait", "--timeout", helmLimit)
+		_, err := l.helm(ctx, "uninstall", name, "--ignore-not-found", "--wait", "--timeout", helmLimit)
 		check(t, err)
 	}
 	var left []string

@@ -30,6 +30,7 @@ type deployment struct {
 	// unlimited takes away the limits on what one user may do: the few clients
 	// of a load stand for many.
 	unlimited bool
+	set       []string // further values, name=value
 }
 
 // arguments are those of helm for the deployment.
@@ -46,7 +47,27 @@ func (d deployment) arguments() []string {
 	if d.unlimited {
 		args = append(args, "--set-string", "services.gateway.config.DOUYIN_GATEWAY_ACTION_BURST=0")
 	}
+	for _, value := range d.set {
+		args = append(args, "--set", value)
+	}
 	return args
+}
+
+// installKinds installs the operator's kinds so that they go with the release,
+// unless another namespace's release has brought them.
+func (k *kube) installKinds(ctx context.Context) error {
+	owner, err := output(ctx, "", "kubectl", "get", "crd", "--selector", "app.kubernetes.io/part-of=douyin", "-o",
+		`jsonpath={.items[*].metadata.annotations.meta\.helm\.sh/release-namespace}`)
+	if err != nil {
+		return err
+	}
+	for _, namespace := range strings.Fields(owner) {
+		if namespace != k.namespace {
+			return nil
+		}
+	}
+	_, err = k.helm(ctx, "upgrade", "--install", release+"-crds", charts+"/douyin-crds", "--set", "keep=false", "--wait")
+	return err
 }
 
 // deploy installs or upgrades the release and waits until it is rolled out.
@@ -115,5 +136,10 @@ func (k *kube) leftovers(ctx context.Context) ([]string, error) {
 		}
 		left = append(left, strings.Fields(out)...)
 	}
-	return left, nil
+	kinds, err := output(ctx, "", "kubectl", "get", "crd", "--selector", "app.kubernetes.io/part-of=douyin", "-o",
+		`jsonpath={range .items[?(@.metadata.annotations.meta\.helm\.sh/release-namespace=="`+k.namespace+`")]}{.metadata.name} {end}`)
+	if err != nil {
+		return nil, err
+	}
+	return append(left, strings.Fields(kinds)...), nil
 }

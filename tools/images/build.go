@@ -27,6 +27,7 @@ type buildCommand struct {
 	Arch       string   `help:"Architecture, as Go names it; this machine's when empty."`
 	Binaries   string   `type:"path" help:"Pack the binaries of this directory instead of compiling them."`
 	Dev        bool     `help:"Build what only development needs."`
+	Reload     string   `type:"path" help:"Script to start instead of the binary, which can replace it while it runs. Adds a shell."`
 	Names      []string `arg:"" optional:"" help:"Images to build; all when none is named."`
 }
 
@@ -56,6 +57,9 @@ func (c *buildCommand) Run(ctx context.Context) error {
 		}
 	}
 	for _, s := range chosen {
+		if c.Reload != "" {
+			s = s.withShell()
+		}
 		if err := c.pack(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
@@ -131,7 +135,7 @@ func (c *buildCommand) pack(ctx context.Context, s spec) error {
 		layers = append(layers, files.layer)
 	}
 	if s.Package != "" {
-		layer, err := binaryLayer(c.binary(s))
+		layer, err := fileLayer(c.binary(s), entryPoint)
 		if err != nil {
 			return err
 		}
@@ -140,6 +144,14 @@ func (c *buildCommand) pack(ctx context.Context, s spec) error {
 		}
 		layers = append(layers, layer)
 		config.Entrypoint = []string{entryPoint}
+	}
+	if c.Reload != "" {
+		layer, err := fileLayer(c.Reload, reloadPoint)
+		if err != nil {
+			return err
+		}
+		layers = append(layers, layer)
+		config.Entrypoint = []string{"/bin/sh", reloadPoint}
 	}
 	if err := bill.write(filepath.Join(c.Out, "sbom", s.Name+".json")); err != nil {
 		return err

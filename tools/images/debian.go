@@ -44,8 +44,9 @@ type archive struct {
 	byBase   map[string][]string // paths by last element
 }
 
-// applets are the tools a start script may use.
-var applets = strings.Fields("sh ash [ awk basename cat chmod cp cut date df dirname du echo env expr find grep head hostname id kill ln ls mkdir mktemp mv nc nslookup printf ps pwd rm rmdir sed sleep sort tail tee test touch tr true false uname wc wget which xargs")
+// applets are the tools a start script may use, and tar: tools for development
+// put files into a running container with it.
+var applets = strings.Fields("sh ash [ awk basename cat chmod cp cut date df dirname du echo env expr find grep head hostname id kill ln ls mkdir mktemp mv nc nslookup printf ps pwd rm rmdir sed sleep sort tail tar tee test touch tr true false uname wc wget which xargs")
 
 const busybox = "/usr/bin/busybox"
 

@@ -111,6 +111,36 @@ func TestAnImageHoldsItsProgramAndSaysWhatItIs(t *testing.T) {
 	}
 }
 
+func TestAnImageForDevelopmentStartsTheScriptThatReplacesItsProgram(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "run.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := choose(root, []string{"video"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := s[0].withShell()
+	if !with.Debian.Shell || s[0].Debian.Shell || !slices.Equal(with.Debian.Programs, s[0].Debian.Programs) {
+		t.Errorf("with shell %+v, before %+v", with.Debian, s[0].Debian)
+	}
+	if !slices.Contains(applets, "tar") {
+		t.Error("no tar, by which files come into a running container")
+	}
+	layer, err := fileLayer(script, reloadPoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := layer.Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := tar.NewReader(content).Next(); err != nil || "/"+h.Name != reloadPoint || h.Mode != 0o755 {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
 func TestCertificatesAreThere(t *testing.T) {
 	t.Parallel()
 	b, err := certificates()

@@ -116,10 +116,11 @@ func certificates() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func binaryLayer(from string) (v1.Layer, error) {
+// fileLayer is a program of this machine under another name.
+func fileLayer(from, to string) (v1.Layer, error) {
 	content, err := os.ReadFile(from)
 	if err != nil {
-		return nil, fmt.Errorf("read binary: %w", err)
+		return nil, fmt.Errorf("read program: %w", err)
 	}
-	return tree{entryPoint: {mode: 0o755, content: content}}.layer()
+	return tree{to: {mode: 0o755, content: content}}.layer()
 }

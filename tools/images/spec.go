@@ -46,6 +46,9 @@ type debian struct {
 // running container need not know which service it is.
 const entryPoint = "/app"
 
+// reloadPoint is where a script is that starts it instead.
+const reloadPoint = "/reload.sh"
+
 // platform lists the images of our binaries: commands below services/cmd, where
 // nothing else is said.
 var platform = []spec{
@@ -116,6 +119,17 @@ func choose(root string, names []string, dev bool) ([]spec, error) {
 		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
+}
+
+// withShell returns the same image with a shell.
+func (s spec) withShell() spec {
+	var d debian
+	if s.Debian != nil {
+		d = *s.Debian
+	}
+	d.Shell = true
+	s.Debian, s.Licenses = &d, "Apache-2.0 AND GPL-2.0-or-later"
+	return s
 }
 
 func (s spec) exists(root string) bool {

@@ -9,7 +9,7 @@
   "DOUYIN_MIGRATE" (ternary "off" "auto" $v.migrations.enabled)
   "DOUYIN_DRAIN_TIMEOUT" (printf "%ds" (int .svc.drainSeconds))
   "DOUYIN_DRAIN_DELAY" "3s"
-  "DOUYIN_SERVICE_URL" (printf "http://%s-{service}-headless:8080" $full)
+  "DOUYIN_SERVICE_URL" (printf "%s://%s-{service}-headless:8080" ($v.mtls.enabled | ternary "https" "http") $full)
   "DOUYIN_TRACE_RATIO" (toString $v.telemetry.traceRatio) -}}
 {{- if has "postgres" .svc.uses }}
 {{- $_ := set $c "DOUYIN_POSTGRES_DSN" (include "douyin.dsn" (dict "root" .root "host" $v.postgres.host)) }}
@@ -36,6 +36,13 @@
 {{- end }}
 {{- $_ := set $c "DOUYIN_S3_REGION" $v.s3.region }}
 {{- $_ := set $c "DOUYIN_S3_BUCKET" $v.s3.bucket }}
+{{- end }}
+{{- if $v.mtls.enabled }}
+{{- $_ := set $c "DOUYIN_TLS_CERT" "/etc/douyin/tls/tls.crt" }}
+{{- $_ := set $c "DOUYIN_TLS_KEY" "/etc/douyin/tls/tls.key" }}
+{{- $_ := set $c "DOUYIN_TLS_CA" "/etc/douyin/tls/ca.crt" }}
+{{- /* It faces clients, who have no certificate of the mesh. */}}
+{{- if eq .name "gateway" }}{{ $_ := set $c "DOUYIN_TLS_SERVE" "false" }}{{ end }}
 {{- end }}
 {{- with $v.telemetry.otlp.endpoint }}
 {{- $_ := set $c "OTEL_TRACES_EXPORTER" "otlp" }}

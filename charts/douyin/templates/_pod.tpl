@@ -74,6 +74,15 @@ douyin.dev/{{ . }}-client: "true"
 {{- end -}}
 {{- end -}}
 
+{{/* Name of the Secret with a service's certificate: dict root, name. */}}
+{{- define "douyin.tlsSecret" -}}
+{{- with .root.Values.mtls.existingSecret -}}
+{{ . | replace "{service}" $.name }}
+{{- else -}}
+{{ include "douyin.fullname" .root }}-{{ .name }}-tls
+{{- end -}}
+{{- end -}}
+
 {{/* Volumes of a service: dict root, name, svc. */}}
 {{- define "douyin.volumes" -}}
 - name: tmp
@@ -91,6 +100,12 @@ douyin.dev/{{ . }}-client: "true"
     secretName: {{ $key }}
     defaultMode: 0440
 {{- end }}
+{{- if and .root.Values.mtls.enabled (ne .name "migrate") }}
+- name: tls
+  secret:
+    secretName: {{ include "douyin.tlsSecret" . }}
+    defaultMode: 0440
+{{- end }}
 {{- end -}}
 
 {{/* Where they are. */}}
@@ -101,6 +116,9 @@ douyin.dev/{{ . }}-client: "true"
 {{- end }}
 {{- if and (eq .name "user") (include "douyin.signingKeySecret" .root) }}
 - {name: signing-key, mountPath: /etc/douyin/signing, readOnly: true}
+{{- end }}
+{{- if and .root.Values.mtls.enabled (ne .name "migrate") }}
+- {name: tls, mountPath: /etc/douyin/tls, readOnly: true}
 {{- end }}
 {{- end -}}
 

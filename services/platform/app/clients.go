@@ -24,7 +24,7 @@ func (rt *Runtime) way(service string) (http.RoundTripper, string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.network == nil {
-		network := rpc.NewBalancer(rpc.BalancerOptions{})
+		network := rpc.NewBalancer(rpc.BalancerOptions{Credentials: p.credentials})
 		p.network = network
 		p.closers = append(p.closers, closer{"clients", func(context.Context) error { return network.Close() }})
 	}

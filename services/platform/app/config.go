@@ -42,6 +42,11 @@ type Config struct {
 	S3AccessKey string `name:"s3-access-key" env:"DOUYIN_S3_ACCESS_KEY" help:"S3 access key."`
 	S3SecretKey string `name:"s3-secret-key" env:"DOUYIN_S3_SECRET_KEY" help:"S3 secret key."`
 
+	TLSCert  string `name:"tls-cert" env:"DOUYIN_TLS_CERT" help:"File with the process's certificate, PEM: mutual TLS between services. The public port then takes calls of the mesh alone, and service-url is https. Read again when it changes."`
+	TLSKey   string `name:"tls-key" env:"DOUYIN_TLS_KEY" help:"File with the certificate's key, PEM."`
+	TLSCA    string `name:"tls-ca" env:"DOUYIN_TLS_CA" help:"File with the CA that signs the certificates of the mesh, PEM; several while one replaces another."`
+	TLSServe bool   `name:"tls-serve" env:"DOUYIN_TLS_SERVE" help:"Whether the public port speaks TLS when there is a certificate. A gateway's does not: it faces clients, behind what ends theirs." default:"true" negatable:""`
+
 	ServiceURL string            `name:"service-url" help:"Base URL of the other services; {service} is replaced by a service's name." default:"http://{service}:8080"`
 	Peers      map[string]string `help:"Base URLs of single services, in place of service-url: user=http://10.0.0.1:8080;video=…"`
 }

@@ -38,7 +38,11 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 		log.DebugContext(ctx, "no memory limit found", "error", err)
 	}
 
-	p := &process{config: config, log: log, loops: newLoops()}
+	credentials, err := config.credentials(log)
+	if err != nil {
+		return err
+	}
+	p := &process{config: config, log: log, loops: newLoops(), credentials: credentials}
 	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
 	rt := &Runtime{Service: name, Config: config, Log: log, process: p, mux: http.NewServeMux()}
 
@@ -62,7 +66,7 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 		_ = public.Close()
 		return fmt.Errorf("mount %s: %w", name, err)
 	}
-	server := rpc.NewServer(p.farewell(asSent(rt.mux)))
+	server := p.server(p.farewell(asSent(rt.mux)))
 	server.BaseContext = func(net.Listener) context.Context { return p.loops.ctx }
 	rt.Go("public", Serve(server, public))
 	ready.Store(true)
@@ -88,11 +92,16 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve returns a loop that serves until ctx ends, or until the server was shut down.
+// Serve returns a loop that serves until ctx ends, or until the server was shut
+// down: over TLS if the server has a configuration for it.
 func Serve(s *http.Server, l net.Listener) func(context.Context) error {
+	serve := s.Serve
+	if s.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+	}
 	return func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, func() { _ = s.Close() })()
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil

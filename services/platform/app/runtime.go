@@ -46,9 +46,10 @@ type Runtime struct {
 type process struct {
 	leaving atomic.Bool // draining
 
-	config *Config
-	log    *slog.Logger
-	loops  *loops
+	config      *Config
+	log         *slog.Logger
+	loops       *loops
+	credentials *rpc.Credentials // nil: without TLS
 
 	mu      sync.Mutex
 	closers []closer

@@ -27,6 +27,18 @@ func WithViewer(ctx context.Context, v Viewer) context.Context {
 	return context.WithValue(ctx, viewerKey{}, v)
 }
 
+// Anonymous returns a context that acts for nobody: neither here nor in the
+// calls made with it.
+func Anonymous(ctx context.Context) context.Context {
+	if _, known := ViewerFrom(ctx); known {
+		ctx = context.WithValue(ctx, viewerKey{}, nil)
+	}
+	if _, carried := TokenFrom(ctx); carried {
+		ctx = WithToken(ctx, "")
+	}
+	return ctx
+}
+
 // ViewerFrom returns the viewer of ctx; false for an anonymous call.
 func ViewerFrom(ctx context.Context) (Viewer, bool) {
 	v, ok := ctx.Value(viewerKey{}).(Viewer)

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,8 +24,13 @@ type BalancerOptions struct {
 	// Every is how long addresses are believed; 0 for 3 seconds. A call that
 	// could not connect asks again at once.
 	Every time.Duration
-	// TLS is how https URLs are spoken to; nil for the system's roots.
-	TLS *tls.Config
+	// Patience is how long a call waits for the first address of a name; 0 for 6
+	// seconds, which is longer than a cluster's name server remembers that there
+	// was none.
+	Patience time.Duration
+	// Credentials are shown to the services of https URLs, and decide who is
+	// trusted to be one; nil for no certificate and the system's roots.
+	Credentials *Credentials
 }
 
 // Balancer is a transport that spreads the requests for a name over all its
@@ -51,6 +55,9 @@ func NewBalancer(o BalancerOptions) *Balancer {
 	}
 	if o.Every <= 0 {
 		o.Every = 3 * time.Second
+	}
+	if o.Patience <= 0 {
+		o.Patience = 6 * time.Second
 	}
 	b := &Balancer{options: o, groups: map[string]*group{}}
 	b.alive, b.end = context.WithCancel(context.Background())

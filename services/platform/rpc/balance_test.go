@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -57,18 +58,26 @@ type fleet struct {
 	port     int
 	pods     []*pod
 	handler  func(*pod, http.ResponseWriter, *http.Request)
+	serves   *rpc.Credentials // nil: without TLS
 }
 
 func newFleet(t *testing.T, n int, handler func(*pod, http.ResponseWriter, *http.Request)) *fleet {
 	t.Helper()
-	f := &fleet{names: &names{}, handler: handler}
+	return newTLSFleet(t, n, nil, nil, handler)
+}
+
+// newTLSFleet returns a fleet that serves with one side's credentials and is
+// called with the other's.
+func newTLSFleet(t *testing.T, n int, serves, calls *rpc.Credentials, handler func(*pod, http.ResponseWriter, *http.Request)) *fleet {
+	t.Helper()
+	f := &fleet{names: &names{}, handler: handler, serves: serves}
 	for i := range n {
 		p := &pod{host: "127.0.0." + strconv.Itoa(i+1)}
 		f.pods = append(f.pods, p)
 		f.start(t, p)
 	}
 	f.names.set(nil, f.hosts()...)
-	f.balancer = rpc.NewBalancer(rpc.BalancerOptions{Resolver: f.names, Every: 20 * time.Millisecond})
+	f.balancer = rpc.NewBalancer(rpc.BalancerOptions{Resolver: f.names, Every: 20 * time.Millisecond, Credentials: calls})
 	t.Cleanup(func() { _ = f.balancer.Close() })
 	return f
 }
@@ -89,10 +98,15 @@ func (f *fleet) start(t *testing.T, p *pod) {
 		t.Fatal(err)
 	}
 	f.port = l.Addr().(*net.TCPAddr).Port
-	p.server = rpc.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.served.Add(1)
 		f.handler(p, w, r)
-	}))
+	})
+	p.server = rpc.NewServer(handler)
+	if f.serves != nil {
+		p.server = rpc.NewTLSServer(handler, f.serves)
+		p.server.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are to fail
+	}
 	p.server.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
@@ -105,7 +119,11 @@ func (f *fleet) start(t *testing.T, p *pod) {
 	ended, s := make(chan struct{}), p.server
 	go func() {
 		defer close(ended)
-		_ = s.Serve(l)
+		if f.serves != nil {
+			_ = s.ServeTLS(l, "", "")
+		} else {
+			_ = s.Serve(l)
+		}
 	}()
 	t.Cleanup(func() {
 		_ = s.Close()
@@ -118,6 +136,9 @@ func (f *fleet) request(ctx context.Context, t *testing.T, body io.Reader) *http
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://video:"+strconv.Itoa(f.port)+"/", body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f.serves != nil {
+		req.URL.Scheme = "https"
 	}
 	return req
 }

@@ -22,8 +22,10 @@ const (
 	// one is left alone. The rest doubles with each failure.
 	leastRest   = 250 * time.Millisecond
 	longestRest = 5 * time.Second
-	// between is the least time between two look-ups.
-	between = 500 * time.Millisecond
+	// between is the least time between two look-ups, betweenNone while no
+	// address is known and calls wait for one.
+	between     = 500 * time.Millisecond
+	betweenNone = 250 * time.Millisecond
 	// lookupTimeout bounds one.
 	lookupTimeout = 5 * time.Second
 	// slack is how many calls more than twice the least busy address one may
@@ -41,8 +43,9 @@ type group struct {
 
 	endpoints atomic.Pointer[[]*endpoint]
 	turn      atomic.Uint64
-	ready     chan struct{} // closed after the first look-up
-	stale     chan struct{} // asks for one
+	found     chan struct{} // closed when an address is known
+	stale     chan struct{} // asks for a look-up
+	waiting   atomic.Int64  // calls without an address
 	failure   atomic.Pointer[error]
 	leaving   []*endpoint // removed, with calls under way; follow's own
 }
@@ -54,14 +57,13 @@ func newGroup(o BalancerOptions, scheme, hostPort string) (*group, error) {
 			port = "443"
 		}
 	}
-	g := &group{options: o, scheme: scheme, host: host, port: port, ready: make(chan struct{}), stale: make(chan struct{}, 1)}
+	g := &group{options: o, scheme: scheme, host: host, port: port, found: make(chan struct{}), stale: make(chan struct{}, 1)}
 	if host == "" {
 		return nil, errors.New("host is missing")
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
 		g.replace([]string{host})
 		g.host = ""
-		close(g.ready)
 	}
 	return g, nil
 }
@@ -73,32 +75,53 @@ func (g *group) known() []*endpoint {
 	return nil
 }
 
-// wait waits for the first look-up, and says why there is no address.
+// wait waits for an address, and says why there is none. A Service has none
+// until the first of its pods is ready, which in a new installation may be after
+// the first call.
 func (g *group) wait(ctx context.Context) error {
-	select {
-	case <-g.ready:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	if len(g.known()) > 0 {
 		return nil
 	}
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
 	g.ask()
+	timer := time.NewTimer(g.patience(ctx))
+	defer timer.Stop()
+	select {
+	case <-g.found:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
 	err := errNoAddress
 	if p := g.failure.Load(); p != nil {
-		err = *p
+		err = fmt.Errorf("%w: %w", errNoAddress, *p)
 	}
 	// The same to callers as an address that does not answer: nothing was sent.
 	return &net.OpError{Op: "dial", Net: "tcp", Err: err}
 }
 
+// patience is how long a call waits for an address: it ends before the call
+// does, so that its caller hears that nothing was sent.
+func (g *group) patience(ctx context.Context) time.Duration {
+	most := g.options.Patience
+	if deadline, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(deadline)*3/4)
+	}
+	return most
+}
+
 // follow looks the name up again and again until ctx ends.
 func (g *group) follow(ctx context.Context) {
 	quiet := min(between, g.options.Every/2)
-	for first := true; ; first = false {
+	for {
 		g.lookup(ctx)
-		if first {
-			close(g.ready)
+		if len(g.known()) == 0 && g.waiting.Load() > 0 {
+			if !sleep(ctx, min(betweenNone, quiet), nil) {
+				return
+			}
+			continue
 		}
 		// Jitter: replicas that started together do not ask together.
 		if !sleep(ctx, quiet, nil) || !sleep(ctx, g.options.Every-quiet-rand.N(g.options.Every/4+1), g.stale) {
@@ -143,6 +166,7 @@ func (g *group) lookup(ctx context.Context) {
 	g.leaving = slices.DeleteFunc(g.leaving, (*endpoint).left)
 }
 
+// replace changes the addresses to hosts, of which there is at least one.
 func (g *group) replace(hosts []string) {
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
@@ -158,6 +182,9 @@ func (g *group) replace(hosts []string) {
 		after = append(after, newEndpoint(g.options, address))
 	}
 	g.endpoints.Store(&after)
+	if len(before) == 0 {
+		close(g.found)
+	}
 	for _, e := range before {
 		if !slices.Contains(after, e) {
 			g.leaving = append(g.leaving, e)
@@ -219,14 +246,20 @@ type endpoint struct {
 
 func newEndpoint(o BalancerOptions, address string) *endpoint {
 	t := NewTransport()
-	if o.TLS != nil {
-		t.TLSClientConfig = o.TLS.Clone()
-	}
 	t.Protocols.SetHTTP2(true)
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	// The URL keeps the name, for the Host header and certificates.
 	t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, address)
+	}
+	if o.Credentials != nil {
+		t.DialTLSContext = func(ctx context.Context, network, named string) (net.Conn, error) {
+			name, _, err := net.SplitHostPort(named)
+			if err != nil {
+				return nil, fmt.Errorf("dial %q: %w", named, err)
+			}
+			return o.Credentials.dial(ctx, dialer, network, address, name)
+		}
 	}
 	return &endpoint{address: address, transport: t}
 }

@@ -3,12 +3,10 @@ package rpc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"connectrpc.com/connect"
-	"connectrpc.com/otelconnect"
 	"go.opentelemetry.io/otel"
 
 	"douyin.dev/services/platform/auth"
@@ -37,9 +35,9 @@ type HandlerDeps struct {
 
 // HandlerOptions returns the options of every handler of the mesh.
 func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
-	telemetry, err := otelconnect.NewInterceptor(otelconnect.WithTrustRemote())
+	telemetry, err := newObserver(ofProcess(), false, true)
 	if err != nil {
-		return nil, fmt.Errorf("telemetry interceptor: %w", err)
+		return nil, err
 	}
 	return []connect.HandlerOption{
 		connect.WithReadMaxBytes(MaxMessageBytes),
@@ -54,9 +52,9 @@ func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
 
 // ClientOptions returns the options of every client of the mesh.
 func ClientOptions() ([]connect.ClientOption, error) {
-	telemetry, err := otelconnect.NewInterceptor()
+	telemetry, err := newObserver(ofProcess(), true, false)
 	if err != nil {
-		return nil, fmt.Errorf("telemetry interceptor: %w", err)
+		return nil, err
 	}
 	calls, err := newResilience(otel.GetMeterProvider())
 	if err != nil {
@@ -102,9 +100,9 @@ var errNoAccess = errors.New("rpc declares no (douyin.options.v1.access)")
 // HandlerOptions, but who the viewer is the edge finds out itself, and a
 // client's trace is linked to, not trusted.
 func EdgeOptions(log *slog.Logger) ([]connect.HandlerOption, error) {
-	telemetry, err := otelconnect.NewInterceptor()
+	telemetry, err := newObserver(ofProcess(), false, false)
 	if err != nil {
-		return nil, fmt.Errorf("telemetry interceptor: %w", err)
+		return nil, err
 	}
 	return []connect.HandlerOption{
 		connect.WithReadMaxBytes(MaxMessageBytes),

@@ -120,6 +120,8 @@ func repeatable(spec connect.Spec, err error) bool {
 	switch {
 	case connect.CodeOf(err) != connect.CodeUnavailable || errors.Is(err, errNotReached):
 		return false
+	case errors.Is(err, errNoAddress):
+		return false // it has waited for one
 	case NotSent(err):
 		return true
 	default:

@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	apiv1 "douyin.dev/gen/douyin/api/v1"
+	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
+	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
+	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/services/platform/auth"
+)
+
+// liking answers that user n likes video n and follows user 100+n.
+type liking struct {
+	interactionv1connect.InteractionServiceClient
+	relationv1connect.RelationServiceClient
+}
+
+func (liking) BatchCheckLikes(_ context.Context, req *interactionv1.BatchCheckLikesRequest) (*interactionv1.BatchCheckLikesResponse, error) {
+	res := &interactionv1.BatchCheckLikesResponse{}
+	if slices.Contains(req.GetVideoIds(), req.GetUserId()) {
+		res.LikedVideoIds = []int64{req.GetUserId()}
+	}
+	return res, nil
+}
+
+func (liking) BatchCheckFollows(_ context.Context, req *relationv1.BatchCheckFollowsRequest) (*relationv1.BatchCheckFollowsResponse, error) {
+	res := &relationv1.BatchCheckFollowsResponse{}
+	if author := 100 + req.GetFollowerId(); slices.Contains(req.GetUserIds(), author) {
+		res.FollowedUserIds = []int64{author}
+	}
+	return res, nil
+}
+
+// A page is read once for all who ask for it at the same time: what holds for
+// one of them is on no page but theirs.
+func TestMarksOfOneViewerReachNobodyElse(t *testing.T) {
+	t.Parallel()
+	g := &Gateway{Deps: Deps{Interaction: liking{}, Relation: liking{}, Log: slog.New(slog.DiscardHandler)}}
+	page := func() []*apiv1.Video {
+		return []*apiv1.Video{
+			{Id: 1, Title: "one", Author: &apiv1.User{Id: 101}},
+			{Id: 2, Title: "two", Author: &apiv1.User{Id: 102}},
+			{Id: 3, Title: "three", Author: &apiv1.User{Id: 101}},
+		}
+	}
+	want := func(viewer int64) []*apiv1.Video {
+		videos := page()
+		for _, v := range videos {
+			v.IsFavorite = v.GetId() == viewer
+			v.Author.IsFollow = v.GetAuthor().GetId() == 100+viewer
+		}
+		return videos
+	}
+	shared := page()
+	var all sync.WaitGroup
+	for viewer := range int64(4) {
+		all.Go(func() {
+			ctx := t.Context()
+			if viewer > 0 { // the other is nobody
+				ctx = auth.WithViewer(ctx, auth.Viewer{UserID: viewer})
+			}
+			if diff := cmp.Diff(want(viewer), g.marked(ctx, shared), protocmp.Transform()); diff != "" {
+				t.Errorf("page of viewer %d (-want +got):\n%s", viewer, diff)
+			}
+		})
+	}
+	all.Wait()
+	if !slices.EqualFunc(page(), shared, func(a, b *apiv1.Video) bool { return proto.Equal(a, b) }) {
+		t.Error("the shared page was changed")
+	}
+}

@@ -1,0 +1,3 @@
+// Package certtest makes certificates for tests: an authority, and files of
+// processes it vouches for.
+package certtest
