@@ -19,11 +19,15 @@ import (
 	"douyin.dev/services/platform/auth"
 )
 
-// liking answers that user n likes video n and follows user 100+n.
-type liking struct {
-	interactionv1connect.InteractionServiceClient
-	relationv1connect.RelationServiceClient
-}
+// liking answers that user n likes video n, following that they follow user 100+n.
+type (
+	liking struct {
+		interactionv1connect.InteractionServiceClient
+	}
+	following struct {
+		relationv1connect.RelationServiceClient
+	}
+)
 
 func (liking) BatchCheckLikes(_ context.Context, req *interactionv1.BatchCheckLikesRequest) (*interactionv1.BatchCheckLikesResponse, error) {
 	res := &interactionv1.BatchCheckLikesResponse{}
@@ -33,7 +37,7 @@ func (liking) BatchCheckLikes(_ context.Context, req *interactionv1.BatchCheckLi
 	return res, nil
 }
 
-func (liking) BatchCheckFollows(_ context.Context, req *relationv1.BatchCheckFollowsRequest) (*relationv1.BatchCheckFollowsResponse, error) {
+func (following) BatchCheckFollows(_ context.Context, req *relationv1.BatchCheckFollowsRequest) (*relationv1.BatchCheckFollowsResponse, error) {
 	res := &relationv1.BatchCheckFollowsResponse{}
 	if author := 100 + req.GetFollowerId(); slices.Contains(req.GetUserIds(), author) {
 		res.FollowedUserIds = []int64{author}
@@ -45,7 +49,7 @@ func (liking) BatchCheckFollows(_ context.Context, req *relationv1.BatchCheckFol
 // one of them is on no page but theirs.
 func TestMarksOfOneViewerReachNobodyElse(t *testing.T) {
 	t.Parallel()
-	g := &Gateway{Deps: Deps{Interaction: liking{}, Relation: liking{}, Log: slog.New(slog.DiscardHandler)}}
+	g := &Gateway{Deps: Deps{Interaction: liking{}, Relation: following{}, Log: slog.New(slog.DiscardHandler)}}
 	page := func() []*apiv1.Video {
 		return []*apiv1.Video{
 			{Id: 1, Title: "one", Author: &apiv1.User{Id: 101}},
