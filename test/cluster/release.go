@@ -30,7 +30,6 @@ type deployment struct {
 	// unlimited takes away the limits on what one user may do: the few clients
 	// of a load stand for many.
 	unlimited bool
-	set       []string // further values, name=value
 }
 
 // arguments are those of helm for the deployment.
@@ -46,9 +45,6 @@ func (d deployment) arguments() []string {
 	}
 	if d.unlimited {
 		args = append(args, "--set-string", "services.gateway.config.DOUYIN_GATEWAY_ACTION_BURST=0")
-	}
-	for _, value := range d.set {
-		args = append(args, "--set", value)
 	}
 	return args
 }
