@@ -143,7 +143,7 @@ func pointsOf(t *testing.T, reader sdkmetric.Reader) map[string][]map[string]str
 func texts(attributes []attribute.KeyValue) map[string]string {
 	all := map[string]string{}
 	for _, a := range attributes {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 	}
 	if _, ok := all["server.port"]; ok {
 		all["server.port"] = "some"

@@ -41,9 +41,8 @@ type conn struct {
 	net    net.Conn // nil when there is none
 	closed bool
 
-	in     *bufio.Reader
-	body   []byte
-	header []byte // of the last answer, only where kept
+	in   *bufio.Reader
+	body []byte
 }
 
 func newConn(dial Dial) *conn {
