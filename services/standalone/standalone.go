@@ -17,6 +17,7 @@ import (
 	"douyin.dev/services/message"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/memhttp"
+	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/relation"
 	"douyin.dev/services/user"
 	"douyin.dev/services/video"
@@ -58,13 +59,18 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	inside, mounted := http.NewServeMux(), make(chan struct{})
 	server := memhttp.NewServer(afterwards(mounted, inside), rt.Log)
-	rt.Go("mesh in memory", server.Run)
-	if err := c.mountAll(ctx, rt, inside, server); err != nil {
+	peers := &app.Peers{Transport: server, Local: rpc.NewLocal()}
+	rt.Go("mesh in memory", func(ctx context.Context) error {
+		defer peers.Local.Close()
+		return server.Run(ctx)
+	})
+	if err := c.mountAll(ctx, rt, inside, peers); err != nil {
 		return err
 	}
 	close(mounted)
+	peers.Local.Open()
 	if c.Seed {
-		if err := seed(ctx, rt.Child("seed", inside, server), c.DataDir, report); err != nil {
+		if err := seed(ctx, rt.Child("seed", inside, peers), c.DataDir, report); err != nil {
 			return fmt.Errorf("demo data: %w", err)
 		}
 	}
@@ -74,7 +80,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 
 // mountAll mounts the components side by side: most of a mount is waiting for
 // Postgres. None may call another while it mounts.
-func (c *Component) mountAll(ctx context.Context, rt *app.Runtime, inside *http.ServeMux, peers http.RoundTripper) error {
+func (c *Component) mountAll(ctx context.Context, rt *app.Runtime, inside *http.ServeMux, peers *app.Peers) error {
 	var mounts errgroup.Group
 	for _, part := range []struct {
 		name      string

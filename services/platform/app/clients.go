@@ -18,7 +18,7 @@ const keysTimeout = 5 * time.Second
 // way returns the transport to a service and its base URL.
 func (rt *Runtime) way(service string) (http.RoundTripper, string) {
 	if rt.peers != nil {
-		return rt.peers, "http://" + service
+		return rt.peers.Transport, "http://" + service
 	}
 	p := rt.process
 	p.mu.Lock()
@@ -46,7 +46,22 @@ func (rt *Runtime) Client(service string) (connect.HTTPClient, string) {
 // ClientOptions returns the options of every generated client. All clients of a
 // process share what they know of the services they call.
 func (rt *Runtime) ClientOptions() connect.ClientOption {
-	p := rt.process
+	options := rt.process.clientOptions()
+	if local := rt.local(); local != nil {
+		return connect.WithClientOptions(options, local.ClientOption())
+	}
+	return options
+}
+
+// local is the short way to the components of the same process; nil for none.
+func (rt *Runtime) local() *rpc.Local {
+	if rt.peers == nil {
+		return nil
+	}
+	return rt.peers.Local
+}
+
+func (p *process) clientOptions() connect.ClientOption {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls != nil {
@@ -65,6 +80,9 @@ func (rt *Runtime) HandlerOptions() connect.HandlerOption {
 	options, err := rpc.HandlerOptions(rpc.HandlerDeps{Log: rt.Log, Verifier: rt.tokens(), Classify: pg.Fault})
 	if err != nil {
 		panic(err) // as above
+	}
+	if local := rt.local(); local != nil {
+		options = append([]connect.HandlerOption{local.HandlerOption()}, options...)
 	}
 	return connect.WithHandlerOptions(options...)
 }

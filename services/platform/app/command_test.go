@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Config{
-		Listen: ":8080", PrivateListen: "127.0.0.1:9090", TraceRatio: 1, TraceSpans: 4000, DrainTimeout: 20 * time.Second,
+		Listen: ":8080", PrivateListen: "127.0.0.1:9090", TraceRatio: 1, TraceRate: 100, TraceSpans: 4000, DrainTimeout: 20 * time.Second,
 		PostgresMaxConns: 8, Migrate: "auto", RedisClientCaching: true, TLSServe: true, KafkaPartitions: 4, S3Region: "us-east-1", S3Bucket: "douyin",
 		ServiceURL: "http://{service}:8080",
 	}

@@ -18,6 +18,7 @@ type Config struct {
 	PrivateListen string        `help:"Address of the private port: health, metrics, traces, log level, profiles." default:"127.0.0.1:9090"`
 	LogLevel      slog.Level    `help:"Least severe level logged: debug, info, warn, error. Changeable at run time on the private port." default:"info"`
 	TraceRatio    float64       `help:"Share of traces recorded, 0 to 1." default:"1"`
+	TraceRate     float64       `help:"Traces recorded per second at most, of those that begin in this process; 0 for no bound." default:"100"`
 	TraceSpans    int           `help:"Newest spans kept for /traces on the private port, about 1 KiB each." default:"4000"`
 	DrainDelay    time.Duration `help:"How long the process stays up, unready, before it stops accepting on SIGTERM." default:"0s"`
 	DrainTimeout  time.Duration `help:"How long calls under way may take to finish on SIGTERM." default:"20s"`

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -16,6 +17,11 @@ import (
 	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/platform/telemetry"
 )
+
+// wholeGC is how much may be allocated before garbage is collected, in percent of
+// what is in use. The whole platform in one process keeps about 40 MiB in use: three
+// times that is not much memory for a machine, and saves a twelfth of the processor.
+const wholeGC = 300
 
 // Run runs a component until ctx ends, then drains: unready, no new calls, the
 // calls under way, the loops, what was opened, newest first, telemetry last.
@@ -25,7 +31,8 @@ func Run(ctx context.Context, name string, config *Config, component Component) 
 
 func run(ctx context.Context, name string, config *Config, component Component, logTo io.Writer) (err error) {
 	tel, err := telemetry.Start(ctx, telemetry.Config{
-		Service: name, Version: version, LogLevel: config.LogLevel, SampleRatio: config.TraceRatio, Spans: config.TraceSpans, LogTo: logTo,
+		Service: name, Version: version, LogLevel: config.LogLevel, LogTo: logTo,
+		SampleRatio: config.TraceRatio, TracesPerSecond: config.TraceRate, Spans: config.TraceSpans,
 	})
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
@@ -36,6 +43,9 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	defer func() { err = errors.Join(err, tel.Shutdown(context.WithoutCancel(ctx))) }()
 	if _, err := memlimit.Set(); err != nil {
 		log.DebugContext(ctx, "no memory limit found", "error", err)
+	}
+	if _, whole := component.(Whole); whole && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(wholeGC)
 	}
 
 	credentials, err := config.credentials(log)

@@ -39,7 +39,15 @@ type Runtime struct {
 
 	process *process
 	mux     *http.ServeMux
-	peers   http.RoundTripper // nil: the network
+	peers   *Peers // nil: the network
+}
+
+// Peers are the ways between components that share a process.
+type Peers struct {
+	// Transport carries every call; the host of its URL is the service's name.
+	Transport http.RoundTripper
+	// Local is the short way of unary calls; nil for none.
+	Local *rpc.Local
 }
 
 // process is what the Runtimes of a process share.
@@ -76,7 +84,7 @@ type need struct {
 
 // Child returns a Runtime for another component in the same process. Its
 // handlers go to mux, and its clients call over peers.
-func (rt *Runtime) Child(service string, mux *http.ServeMux, peers http.RoundTripper) *Runtime {
+func (rt *Runtime) Child(service string, mux *http.ServeMux, peers *Peers) *Runtime {
 	return &Runtime{
 		Service: service, Config: rt.Config, Log: rt.process.log.With("component", service),
 		process: rt.process, mux: mux, peers: peers,

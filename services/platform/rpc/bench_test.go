@@ -21,6 +21,11 @@ import (
 // the mesh goes through: telemetry that records, deadlines, retries, faults, and
 // whose call it is.
 func BenchmarkCall(b *testing.B) {
+	b.Run("transport", func(b *testing.B) { benchmarkCall(b, false) })
+	b.Run("local", func(b *testing.B) { benchmarkCall(b, true) })
+}
+
+func benchmarkCall(b *testing.B, short bool) {
 	tel, err := telemetry.Start(b.Context(), telemetry.Config{Service: "bench", SampleRatio: 1, Spans: 2048, LogTo: io.Discard})
 	if err != nil {
 		b.Fatal(err)
@@ -29,12 +34,18 @@ func BenchmarkCall(b *testing.B) {
 	b.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
 	log := slog.New(slog.DiscardHandler)
 	procedure, mux := procedureOf(rpc.AccessOpen), http.NewServeMux()
+	local := rpc.NewLocal()
 	mux.Handle(procedure, connect.NewUnaryHandlerSimple(procedure, func(_ context.Context, m *text) (*text, error) { return m, nil },
+		local.HandlerOption(),
 		connect.WithHandlerOptions(must(rpc.HandlerOptions(rpc.HandlerDeps{Log: log, Verifier: tokens{}}))...),
 		connect.WithSchema(methods()[rpc.AccessOpen])))
 	server := memhttp.NewServer(mux, log)
 	b.Cleanup(func() { _ = server.Close() })
-	client := connect.NewClient[text, text](rpc.Direct{RoundTripper: server}, "http://test"+procedure, must(rpc.ClientOptions())...)
+	client := connect.NewClient[text, text](rpc.Direct{RoundTripper: server}, "http://test"+procedure,
+		append(must(rpc.ClientOptions()), local.ClientOption(), connect.WithSchema(methods()[rpc.AccessOpen]))...)
+	if short {
+		local.Open()
+	}
 	message := wrapperspb.String("hello")
 	b.ReportAllocs()
 	before := processorTime(b)

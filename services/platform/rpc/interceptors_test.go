@@ -21,7 +21,7 @@ import (
 
 func TestCallsHaveADeadlineAndItShrinks(t *testing.T) {
 	t.Parallel()
-	eachProtocol(t, func(t *testing.T, protocol connect.ClientOption) {
+	eachWay(t, func(t *testing.T, protocol connect.ClientOption) {
 		s := newService(t)
 		s.unary(rpc.AccessOpen, func(ctx context.Context, _ *text) (*text, error) {
 			deadline, ok := ctx.Deadline()
@@ -44,7 +44,7 @@ func TestCallsHaveADeadlineAndItShrinks(t *testing.T) {
 
 func TestStreamsHaveNoDeadlineOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	eachProtocol(t, func(t *testing.T, protocol connect.ClientOption) {
+	eachWay(t, func(t *testing.T, protocol connect.ClientOption) {
 		s := newService(t)
 		s.stream(rpc.AccessOpen, func(ctx context.Context, _ *text, _ *connect.ServerStream[text]) error {
 			if _, ok := ctx.Deadline(); ok {
@@ -106,7 +106,7 @@ func TestFaultsArriveAndInternalsDoNot(t *testing.T) {
 				}
 				return c.err
 			}
-			eachProtocol(t, func(t *testing.T, protocol connect.ClientOption) {
+			eachWay(t, func(t *testing.T, protocol connect.ClientOption) {
 				s := newService(t)
 				s.unary(rpc.AccessOpen, func(context.Context, *text) (*text, error) { return nil, fail() })
 				_, err := s.call(t.Context(), rpc.AccessOpen, protocol)
@@ -174,7 +174,7 @@ func TestAccessIsEnforced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachProtocol(t, func(t *testing.T, protocol connect.ClientOption) {
+			eachWay(t, func(t *testing.T, protocol connect.ClientOption) {
 				ctx := auth.WithToken(t.Context(), c.token)
 				check := func(ctx context.Context) error {
 					viewer, _ := auth.ViewerFrom(ctx)

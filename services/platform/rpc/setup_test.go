@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,14 +130,15 @@ type service struct {
 	handler connect.HandlerOption
 	log     *lines
 	network http.RoundTripper
+	local   *rpc.Local
 	client  []connect.ClientOption
 }
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{mux: http.NewServeMux(), log: &lines{}}
+	s := &service{mux: http.NewServeMux(), log: &lines{}, local: rpc.NewLocal()}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
-	s.handler = connect.WithHandlerOptions(must(rpc.HandlerOptions(rpc.HandlerDeps{
+	s.handler = connect.WithHandlerOptions(s.local.HandlerOption(), connect.WithHandlerOptions(must(rpc.HandlerOptions(rpc.HandlerDeps{
 		Log: log, Verifier: tokens{},
 		Classify: func(err error) error {
 			if errors.Is(err, errConnectionLost) {
@@ -144,7 +146,7 @@ func newService(t *testing.T) *service {
 			}
 			return err
 		},
-	}))...)
+	}))...))
 	server := memhttp.NewServer(s.mux, log)
 	t.Cleanup(func() { _ = server.Close() })
 	s.network, s.client = server, must(rpc.ClientOptions())
@@ -163,7 +165,11 @@ func (s *service) stream(access rpc.Access, f func(context.Context, *text, *conn
 }
 
 func (s *service) dial(access rpc.Access, options ...connect.ClientOption) *connect.Client[text, text] {
-	options = append(append([]connect.ClientOption{}, s.client...), options...)
+	options = append(append([]connect.ClientOption{connect.WithSchema(methods()[access])}, s.client...), options...)
+	if slices.Contains(options, inProcess) {
+		s.local.Open()
+		options = append(options, s.local.ClientOption())
+	}
 	return connect.NewClient[text, text](rpc.Direct{RoundTripper: s.network}, "http://test"+procedureOf(access), options...)
 }
 
@@ -186,6 +192,19 @@ func (s *service) open(ctx context.Context, access rpc.Access, options ...connec
 	for stream.Receive() {
 	}
 	return stream.Err()
+}
+
+// inProcess stands for the short way.
+var inProcess connect.ClientOption = &struct{ connect.ClientOption }{connect.WithClientOptions()}
+
+// eachWay runs a test over every protocol and the short way.
+func eachWay(t *testing.T, test func(*testing.T, connect.ClientOption)) {
+	t.Helper()
+	eachProtocol(t, test)
+	t.Run("local", func(t *testing.T) {
+		t.Parallel()
+		test(t, inProcess)
+	})
 }
 
 // eachProtocol runs a test over every protocol clients speak.

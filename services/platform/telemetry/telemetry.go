@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -34,6 +35,8 @@ type Config struct {
 	// SampleRatio of the traces that begin here are recorded, 0 to 1. A trace
 	// that began elsewhere is recorded when it is there.
 	SampleRatio float64
+	// TracesPerSecond bounds the traces that begin here and are recorded; 0 for no bound.
+	TracesPerSecond float64
 	// Spans is how many of the newest are kept for the traces page; 0 for none.
 	// A span takes about 1 KiB.
 	Spans int
@@ -97,7 +100,7 @@ func startTraces(ctx context.Context, c Config, res *resource.Resource, ring *Ri
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(res),
 		sdktrace.WithRawSpanLimits(limits),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.SampleRatio))),
+		sdktrace.WithSampler(sdktrace.ParentBased(newBounded(sdktrace.TraceIDRatioBased(c.SampleRatio), c.TracesPerSecond, time.Now))),
 	}
 	exporter, err := autoexport.NewSpanExporter(ctx, autoexport.WithFallbackSpanExporter(noExporter))
 	if err != nil {
