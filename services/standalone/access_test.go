@@ -58,6 +58,13 @@ func (b bare) Mount(ctx context.Context, rt *app.Runtime) error {
 // one address.
 func services(t *testing.T, key *auth.Key) string {
 	t.Helper()
+	return start(t, key, func(c *standalone.Component) app.Component { return bare{c} })
+}
+
+// start starts what component makes of the platform, with a signing key, and
+// returns its one address.
+func start(t *testing.T, key *auth.Key, component func(*standalone.Component) app.Component) string {
+	t.Helper()
 	var c struct {
 		app.Config           `embed:""`
 		standalone.Component `embed:""`
@@ -73,7 +80,7 @@ func services(t *testing.T, key *auth.Key) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.User.SigningKey = string(pem)
+	c.User.SigningKey, c.DataDir = string(pem), t.TempDir()
 	c.Listen, c.PrivateListen = freeAddress(t), freeAddress(t)
 	c.ServiceURL = "http://" + c.Listen
 	c.PostgresDSN = database(t)
@@ -92,7 +99,7 @@ func services(t *testing.T, key *auth.Key) string {
 
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx, "mesh", &c.Config, bare{&c.Component}) }()
+	go func() { done <- app.Run(ctx, "mesh", &c.Config, component(&c.Component)) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

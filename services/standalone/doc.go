@@ -4,5 +4,5 @@
 //
 // Nothing in a component knows that it runs here. What differs is only what the
 // Runtime hands out: a mux that is not reachable from outside, and clients that
-// dial it through memory instead of the network.
+// hand messages to its handlers, or dial it through memory, instead of the network.
 package standalone

@@ -37,6 +37,9 @@ type Component struct {
 	Feed        feed.Component        `embed:"" prefix:"feed-"`
 	Fanout      feed.Fanout           `embed:"" prefix:"fanout-"`
 	Gateway     gateway.Component     `embed:"" prefix:"gateway-"`
+
+	// Seen is rpc.Local's: a test watches what components hand each other.
+	Seen func(procedure string, message any) `kong:"-"`
 }
 
 // Whole implements app.Whole.
@@ -60,6 +63,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	inside, mounted := http.NewServeMux(), make(chan struct{})
 	server := memhttp.NewServer(afterwards(mounted, inside), rt.Log)
 	peers := &app.Peers{Transport: server, Local: rpc.NewLocal()}
+	peers.Local.Seen = c.Seen
 	rt.Go("mesh in memory", func(ctx context.Context) error {
 		defer peers.Local.Close()
 		return server.Run(ctx)

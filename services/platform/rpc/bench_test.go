@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"syscall"
 	"testing"
@@ -18,15 +19,37 @@ import (
 )
 
 // BenchmarkCall measures a unary call in one process with everything a call of
-// the mesh goes through: telemetry that records, deadlines, retries, faults, and
+// the mesh goes through: telemetry as it is by default, deadlines, retries, faults, and
 // whose call it is.
 func BenchmarkCall(b *testing.B) {
-	b.Run("transport", func(b *testing.B) { benchmarkCall(b, false) })
-	b.Run("local", func(b *testing.B) { benchmarkCall(b, true) })
+	memory := func(b *testing.B, h http.Handler, log *slog.Logger) (http.RoundTripper, string) {
+		server := memhttp.NewServer(h, log)
+		b.Cleanup(func() { _ = server.Close() })
+		return server, "http://test"
+	}
+	network := func(http2 bool) func(*testing.B, http.Handler, *slog.Logger) (http.RoundTripper, string) {
+		return func(b *testing.B, h http.Handler, _ *slog.Logger) (http.RoundTripper, string) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			server := rpc.NewServer(h)
+			go func() { _ = server.Serve(l) }()
+			b.Cleanup(func() { _ = server.Close() })
+			if http2 {
+				return rpc.NewTransport(), "http://" + l.Addr().String()
+			}
+			return &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}, "http://" + l.Addr().String()
+		}
+	}
+	b.Run("memory", func(b *testing.B) { benchmarkCall(b, memory, false) })
+	b.Run("local", func(b *testing.B) { benchmarkCall(b, memory, true) })
+	b.Run("h2c", func(b *testing.B) { benchmarkCall(b, network(true), false) })
+	b.Run("http1", func(b *testing.B) { benchmarkCall(b, network(false), false) })
 }
 
-func benchmarkCall(b *testing.B, short bool) {
-	tel, err := telemetry.Start(b.Context(), telemetry.Config{Service: "bench", SampleRatio: 1, Spans: 2048, LogTo: io.Discard})
+func benchmarkCall(b *testing.B, connectTo func(*testing.B, http.Handler, *slog.Logger) (http.RoundTripper, string), short bool) {
+	tel, err := telemetry.Start(b.Context(), telemetry.Config{Service: "bench", SampleRatio: 1, TracesPerSecond: 100, Spans: 2048, LogTo: io.Discard})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -39,14 +62,14 @@ func benchmarkCall(b *testing.B, short bool) {
 		local.HandlerOption(),
 		connect.WithHandlerOptions(must(rpc.HandlerOptions(rpc.HandlerDeps{Log: log, Verifier: tokens{}}))...),
 		connect.WithSchema(methods()[rpc.AccessOpen])))
-	server := memhttp.NewServer(mux, log)
-	b.Cleanup(func() { _ = server.Close() })
-	client := connect.NewClient[text, text](rpc.Direct{RoundTripper: server}, "http://test"+procedure,
+	transport, base := connectTo(b, mux, log)
+	client := connect.NewClient[text, text](rpc.Direct{RoundTripper: transport}, base+procedure,
 		append(must(rpc.ClientOptions()), local.ClientOption(), connect.WithSchema(methods()[rpc.AccessOpen]))...)
 	if short {
 		local.Open()
 	}
 	message := wrapperspb.String("hello")
+	b.SetParallelism(16)
 	b.ReportAllocs()
 	before := processorTime(b)
 	b.RunParallel(func(pb *testing.PB) {

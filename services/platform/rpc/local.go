@@ -24,6 +24,10 @@ import (
 // Close, so that what the transport does about calls that come too early or too late
 // holds for all.
 type Local struct {
+	// Seen is shown each message when it is handed over: a test can see then whether
+	// somebody changes it later. Set before use; nil for nobody.
+	Seen func(procedure string, message any)
+
 	mu    sync.Mutex
 	known map[string]connect.UnaryFunc
 	open  atomic.Pointer[map[string]connect.UnaryFunc]
@@ -81,20 +85,31 @@ func (s short) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if all := s.local.open.Load(); all != nil {
 			if answer, ok := (*all)[req.Spec().Procedure]; ok {
-				// Who acts is what the token in the header says, as over a network.
-				res, err := answer(auth.Anonymous(ctx), req)
-				return res, received(err)
+				return s.call(ctx, req, answer)
 			}
 		}
 		return next(ctx, req)
 	}
 }
 
+func (s short) call(ctx context.Context, req connect.AnyRequest, answer connect.UnaryFunc) (connect.AnyResponse, error) {
+	seen := s.local.Seen
+	if seen != nil {
+		seen(req.Spec().Procedure, req.Any())
+	}
+	// Who acts is what the token in the header says, as over a network.
+	res, err := answer(auth.Anonymous(ctx), req)
+	if err != nil {
+		return nil, received(err)
+	}
+	if seen != nil {
+		seen(req.Spec().Procedure, res.Any())
+	}
+	return res, nil
+}
+
 // received is an error as it arrives over a network.
 func received(err error) error {
-	if err == nil {
-		return nil
-	}
 	sent := new(connect.Error)
 	if !errors.As(err, &sent) || connect.IsWireError(sent) {
 		return err
