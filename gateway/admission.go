@@ -104,9 +104,9 @@ func (g *gate) enter(tenths int64) bool {
 
 func (g *gate) leave() { g.busy.Add(-1) }
 
-// admit takes a place for a procedure and returns what gives it back; false
+// admit takes a place for a procedure and returns the gate to leave by; nil
 // when there is none.
-func (a *admission) admit(ctx context.Context, procedure string) (leave func(), ok bool) {
+func (a *admission) admit(ctx context.Context, procedure string) *gate {
 	g, tenths := &a.calls, shares[importanceOf(procedure)]
 	switch procedure {
 	case publishProcedure:
@@ -117,25 +117,25 @@ func (a *admission) admit(ctx context.Context, procedure string) (leave func(), 
 	return a.through(ctx, g, tenths)
 }
 
-func (a *admission) through(ctx context.Context, g *gate, tenths int64) (leave func(), ok bool) {
+func (a *admission) through(ctx context.Context, g *gate, tenths int64) *gate {
 	if !g.enter(tenths) {
 		a.shed.Add(ctx, 1, metric.WithAttributeSet(g.name))
-		return nil, false
+		return nil
 	}
-	return g.leave, true
+	return g
 }
 
 // admitREST is the middleware of the REST face, once the path is known.
-func (a *admission) admitREST(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := a.admit(r.Context(), procedureFrom(r.Context()))
-		if !ok {
+func (a *admission) admitREST(next Handler) Handler {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+		g := a.admit(ctx, procedureFrom(ctx))
+		if g == nil {
 			answerOverload(w)
 			return
 		}
-		defer leave()
-		next.ServeHTTP(w, r)
-	})
+		defer g.leave()
+		next(ctx, w, r)
+	}
 }
 
 // admitRPC is the middleware of the Connect and gRPC face, before a message is
@@ -144,13 +144,13 @@ func (a *admission) admitRPC(next http.Handler) http.Handler {
 	overloaded := fault.Unavailable(errors.New("too many calls under way"))
 	answer := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := a.admit(r.Context(), r.URL.Path)
-		if !ok {
+		g := a.admit(r.Context(), r.URL.Path)
+		if g == nil {
 			w.Header().Set("Retry-After", "1")
 			_ = answer.Write(w, r, fault.ToWire(overloaded)) // a client that left needs no answer
 			return
 		}
-		defer leave()
+		defer g.leave()
 		next.ServeHTTP(w, r)
 	})
 }
@@ -158,12 +158,12 @@ func (a *admission) admitRPC(next http.Handler) http.Handler {
 // admitDownload counts playback among the streams.
 func (a *admission) admitDownload(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := a.through(r.Context(), &a.streams, 10)
-		if !ok {
+		g := a.through(r.Context(), &a.streams, 10)
+		if g == nil {
 			answerOverload(w)
 			return
 		}
-		defer leave()
+		defer g.leave()
 		next.ServeHTTP(w, r)
 	})
 }

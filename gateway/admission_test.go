@@ -45,11 +45,16 @@ func newTestAdmission(t *testing.T, s Settings) *admission {
 	return a
 }
 
-// as makes a request that stands for a procedure on the REST face.
-func as(procedure string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, procedure, nil)
-	return r.WithContext(withCall(r.Context(), call{endpoint: &endpoint{procedure: procedure}}))
+// face is the REST side of an admission: the path of a request stands for its
+// procedure.
+func (a *admission) face(b *blocking) http.Handler {
+	admitted := a.admitREST(func(_ context.Context, w http.ResponseWriter, r *http.Request) { b.ServeHTTP(w, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted(withCall(r.Context(), &call{endpoint: &endpoint{procedure: r.URL.Path}}), w, r)
+	})
 }
+
+func as(procedure string) *http.Request { return httptest.NewRequest(http.MethodPost, procedure, nil) }
 
 // fill has n requests under way.
 func fill(t *testing.T, h http.Handler, b *blocking, procedure string, n int) *sync.WaitGroup {
@@ -98,7 +103,7 @@ func TestOneMoreThanTheLimitIsRefusedAndThenAdmittedAgain(t *testing.T) {
 		t.Run(procedure, func(t *testing.T) {
 			t.Parallel()
 			a, b := newTestAdmission(t, s), newBlocking()
-			h := a.admitREST(b)
+			h := a.face(b)
 			under := fill(t, h, b, procedure, 20)
 			for range 200 { // ten times the limit
 				refused(t, h, procedure)
@@ -117,7 +122,7 @@ func TestOneMoreThanTheLimitIsRefusedAndThenAdmittedAgain(t *testing.T) {
 func TestLessImportantCallsAreShedFirst(t *testing.T) {
 	t.Parallel()
 	a, b := newTestAdmission(t, Settings{MaxCalls: 10}), newBlocking()
-	h := a.admitREST(b)
+	h := a.face(b)
 	var all []*sync.WaitGroup
 	for _, step := range []struct {
 		procedure string
@@ -138,7 +143,7 @@ func TestLessImportantCallsAreShedFirst(t *testing.T) {
 func TestKindsAreCountedApart(t *testing.T) {
 	t.Parallel()
 	a, b := newTestAdmission(t, Settings{MaxCalls: 1, MaxUploads: 1, MaxStreams: 2}), newBlocking()
-	h, downloads := a.admitREST(b), a.admitDownload(b)
+	h, downloads := a.face(b), a.admitDownload(b)
 	all := []*sync.WaitGroup{
 		fill(t, h, b, sendProcedure, 1), fill(t, h, b, publishProcedure, 1),
 		fill(t, h, b, subscribeProcedure, 1), fill(t, downloads, b, "/media/x", 1),
@@ -156,7 +161,7 @@ func TestKindsAreCountedApart(t *testing.T) {
 func TestNoLimitAdmitsAll(t *testing.T) {
 	t.Parallel()
 	a, b := newTestAdmission(t, Settings{}), newBlocking()
-	under := fill(t, a.admitREST(b), b, listProcedure, 100)
+	under := fill(t, a.face(b), b, listProcedure, 100)
 	close(b.leave)
 	under.Wait()
 }

@@ -17,14 +17,14 @@ type publicPage struct {
 
 // pageKey is all that such a page depends on.
 type pageKey struct {
-	baseURL  string
+	base     base
 	beforeMs int64
 }
 
 // GetFeed answers a page of everybody's videos. Those who ask for the same page
 // at once have it read together; what holds for one of them alone comes after.
 func (g *Gateway) GetFeed(ctx context.Context, req *apiv1.GetFeedRequest) (*apiv1.GetFeedResponse, error) {
-	key := pageKey{originFrom(ctx).baseURL, max(req.GetLatestTime(), 0)}
+	key := pageKey{callFrom(ctx).origin.base, max(req.GetLatestTime(), 0)}
 	page, err := g.reads.pages.do(ctx, key, func(ctx context.Context) (publicPage, error) {
 		return g.publicPage(auth.Anonymous(ctx), key.beforeMs)
 	})

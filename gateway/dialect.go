@@ -1,9 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -11,58 +11,45 @@ import (
 // differently, brought into the one shape the mux knows. Each habit is a
 // function; this file is the order they are applied in.
 
-// dialect is the handler in front of the mux.
+// dialect is what stands in front of the calls.
 type dialect struct {
 	face *face
 	now  func() time.Time
-	next http.Handler
+	next Handler
 }
 
-func (d *dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p, ok := d.face.paths[trimSlash(r.URL.Path)]
-	if !ok {
-		answerNoPath(w)
-		return
+// of returns what answers a path.
+func (d *dialect) of(p *path) Handler {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodOptions:
+			answerOptions(w, p)
+		case !methodFits(p, r.Method):
+			answerWrongMethod(w, p)
+		default:
+			d.dispatch(ctx, w, r, p)
+		}
 	}
-	if r.Method == http.MethodOptions {
-		answerOptions(w, p)
-		return
-	}
-	if !methodFits(p, r.Method) {
-		answerWrongMethod(w, p)
-		return
-	}
-	d.dispatch(w, r, p)
 }
 
-// dispatch finds the endpoint and its parameters and passes on a request in
-// the mux's shape. A refusal knows the answer's shape even when no endpoint
-// was found.
-func (d *dialect) dispatch(w http.ResponseWriter, r *http.Request, p *path) {
-	c := call{face: d.face, endpoint: p.shape()}
-	given, err := gather(w, r, p)
+// dispatch finds the endpoint and its parameters and passes the call on. A
+// refusal knows the answer's shape even when no endpoint was found.
+func (d *dialect) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p *path) {
+	c := callFrom(ctx)
+	c.endpoint = p.shape()
+	given, err := gather(w, r, p, c.room[:0])
+	if err == nil {
+		c.token = tokenOf(given, r.Header)
+		var chosen *endpoint
+		if chosen, c.params, err = d.translate(p, given, r.Header); chosen != nil {
+			c.endpoint = chosen
+		}
+	}
 	if err != nil {
-		answerError(w, r.WithContext(withCall(r.Context(), c)), err)
+		answerError(ctx, w, err)
 		return
 	}
-	c.token = tokenOf(given, r.Header)
-	target, values, err := d.translate(p, given, r.Header)
-	if target != nil {
-		c.endpoint = target
-	}
-	ctx := withCall(r.Context(), c)
-	if err != nil {
-		answerError(w, r.WithContext(ctx), err)
-		return
-	}
-	out := r.WithContext(ctx)
-	out.URL = &url.URL{Path: target.target, RawQuery: withoutToken(r.URL.RawQuery)}
-	out.RequestURI = ""
-	if !p.rawBody {
-		out.Form, out.PostForm = values, url.Values{}
-		out.Method, out.Body, out.ContentLength = p.method, http.NoBody, 0
-	}
-	d.next.ServeHTTP(w, out)
+	d.next(ctx, w, r)
 }
 
 // translate chooses the endpoint and writes its parameters canonically.
@@ -76,9 +63,9 @@ func (d *dialect) translate(p *path, given params, h http.Header) (*endpoint, ur
 }
 
 // gather collects the parameters from the query and then the body; of several
-// values the first non-empty one wins.
-func gather(w http.ResponseWriter, r *http.Request, p *path) (params, error) {
-	g := gathering{known: p.names, found: make(params, 0, 8)}
+// values the first non-empty one wins. They go to room where they fit.
+func gather(w http.ResponseWriter, r *http.Request, p *path, room params) (params, error) {
+	g := gathering{known: p.names, found: room}
 	if err := g.urlencoded(r.URL.RawQuery); err != nil {
 		return nil, err
 	}
@@ -87,14 +74,6 @@ func gather(w http.ResponseWriter, r *http.Request, p *path) (params, error) {
 	}
 	err := g.body(w, r)
 	return g.found, err
-}
-
-// trimSlash makes a path work with and without its trailing slash.
-func trimSlash(path string) string {
-	if len(path) > 1 {
-		return strings.TrimSuffix(path, "/")
-	}
-	return path
 }
 
 // methodFits lets POST in where GET is meant: some clients post lists.
@@ -114,7 +93,7 @@ const idempotencyParam = "idempotency_key"
 
 // withIdempotencyKey takes the key from its header when no parameter has it.
 func withIdempotencyKey(given params, h http.Header) params {
-	key := h.Get("Idempotency-Key")
+	key := first(h, "Idempotency-Key")
 	if key == "" || given.value(idempotencyParam) != "" {
 		return given
 	}

@@ -144,7 +144,7 @@ func paramOf(fd protoreflect.FieldDescriptor) (param, bool) {
 // canonicalize returns the parameters the endpoint knows in the one form the
 // mux reads. Unknown and empty ones are dropped.
 func (e *endpoint) canonicalize(given params, now time.Time) (url.Values, error) {
-	out := make(url.Values, len(given))
+	out := noValues
 	for i := range e.params {
 		p := &e.params[i]
 		sent := given.value(p.name)
@@ -155,9 +155,13 @@ func (e *endpoint) canonicalize(given params, now time.Time) (url.Values, error)
 		if err != nil {
 			return nil, err
 		}
-		if value != "" || p.keepEmpty {
-			out[p.name] = []string{value}
+		if value == "" && !p.keepEmpty {
+			continue
 		}
+		if len(out) == 0 {
+			out = make(url.Values, len(given))
+		}
+		out[p.name] = []string{value}
 	}
 	return out, nil
 }

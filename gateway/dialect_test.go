@@ -253,22 +253,13 @@ func TestHeaderTokenServesTheRPCFace(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{"Authorization": "Bearer t", "Access-Token": "t", "Token": "t"} {
 		var got string
-		h := HeaderToken(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = TokenFrom(r.Context()) }))
+		h := (&Gateway{}).noteCaller(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = TokenFrom(r.Context()) }))
 		r := httptest.NewRequest(http.MethodPost, "/douyin.api.v1.FeedService/GetFeed", nil)
 		r.Header.Set(name, value)
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		if got != "t" {
 			t.Errorf("%s: %q", name, got)
 		}
-	}
-}
-
-func TestWithTokenKeepsTheCall(t *testing.T) {
-	t.Parallel()
-	e := &endpoint{procedure: "/p"}
-	ctx := withToken(withCall(t.Context(), call{endpoint: e}), "t")
-	if TokenFrom(ctx) != "t" || procedureFrom(ctx) != "/p" {
-		t.Errorf("token %q, procedure %q", TokenFrom(ctx), procedureFrom(ctx))
 	}
 }
 

@@ -23,24 +23,29 @@
 //		Stream      http.Handler // GET /douyin/message/stream
 //	}
 //
+//	type Handler func(ctx context.Context, w http.ResponseWriter, r *http.Request)
+//
 //	type RESTOptions struct {
-//		Session   func(http.Handler) http.Handler // sessions, access and limits; nil for none
-//		Logger    *slog.Logger                    // nil discards
-//		Now       func() time.Time                // nil is time.Now
+//		Session   func(Handler) Handler // sessions, access and limits; nil for none
+//		PublicURL string                // of links in answers; empty follows the request
+//		Signals   Signals               // telemetry; what is nil is not told
+//		Logger    *slog.Logger          // nil discards
+//		Now       func() time.Time      // nil is time.Now
 //	}
 //
 //	func NewREST(s Servers, opts RESTOptions) (http.Handler, error)
 //
-// The order is fixed: panics, security headers, gzip, the dialect, Session,
-// then the call. So Session runs once the parameters are read, and finds in
-// the context
+// The order is fixed: telemetry, panics, security headers, gzip, the dialect,
+// Session, then the call. What is known of a call travels in one piece in the
+// context, which is passed beside the request: no step copies the request. So
+// Session runs once the parameters are read, and finds in the context
 //
 //	TokenFrom(ctx)     the client's token from wherever it was sent, or ""
 //	procedureFrom(ctx) "/douyin.api.v1.FeedService/GetFeed", as Connect names it
 //
-// and refuses with answerError(w, r, err), which knows the shape of the path's
+// and refuses with answerError(ctx, w, err), which knows the shape of the path's
 // answer: status_code, status_msg and the zero-valued keys. A Publish handler
-// answers with answerMessage(w, r, *apiv1.PublishVideoResponse) or
+// answers with answerMessage(ctx, w, *apiv1.PublishVideoResponse) or
 // answerError. Overload is answerOverload(w).
 //
 // Publish sees its body unread: the token may still come as a form part, so
@@ -48,9 +53,16 @@
 // PublishVideo must be decided by the handler, not by Session. Stream finds
 // its canonical parameters in r.Form. Neither sees the token in the URL.
 //
-// On the Connect and gRPC face, HeaderToken is the middleware that finds the
+// On the Connect and gRPC face, noteCaller is the middleware that finds the
 // token in headers and puts it where TokenFrom reads it. CORS belongs around
 // both faces, once: CORS(origins).
+//
+// # Answers that are made once
+//
+// The public feed is made once for all who ask for it at the same moment
+// (turns.go, share.go), down to its bytes and their gzip; what differs for a
+// viewer is put into a copy of the bytes (share_page.go). Nothing is kept
+// beyond the moment, so no answer is older than its request.
 //
 // # What must hold
 //

@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	connectcors "connectrpc.com/cors"
 	"github.com/klauspost/compress/gzhttp"
@@ -32,70 +34,69 @@ func compressJSON() (func(http.Handler) http.HandlerFunc, error) {
 	return wrap, nil
 }
 
-// securityHeaders sets what holds for every answer. Answers depend on the
-// caller, so nothing may keep them; what may be kept says so itself.
-func securityHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+// Values of headers that many answers share. The server reads them; whoever
+// adds to one gets a copy, because none has room for more.
+var (
+	nosniff    = []string{"nosniff"}
+	noReferrer = []string{"no-referrer"}
+	noStore    = []string{"no-store"}
+	jsonTypes  = []string{jsonType}
+	varyOrigin = []string{"Origin"}
+)
+
+// ServeHTTP is the edge: what every answer gets, around whatever answers the
+// path.
+func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := f.at(r.URL.Path)
+	x := &exchange{ResponseWriter: w, began: time.Now(), call: call{face: f, origin: originOf(r, f.publicURL)}}
+	ctx, span := f.observer.start(r, at.seen)
+	defer span.End()
+	f.guarded(withCall(ctx, &x.call), x, x.withBody(r), at)
+	f.observer.done(ctx, span, r, at.seen, x)
 }
 
-// recovered turns a panic into an internal error. When the answer has begun it
+// guarded turns a panic into an internal error. When the answer has begun it
 // can only be broken off.
-func (f *face) recovered(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		track := &begun{ResponseWriter: w}
-		defer func() {
-			v := recover()
-			if v == nil {
-				return
-			}
-			if v == any(http.ErrAbortHandler) || track.yes {
-				panic(http.ErrAbortHandler)
-			}
-			f.logger.LogAttrs(r.Context(), slog.LevelError, "call panicked",
-				slog.String("path", r.URL.Path), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
-			writeJSON(w, http.StatusOK, envelope(status{code: statusInternal, message: tellInternal}, f.shapeOf(r.URL.Path)))
-		}()
-		next.ServeHTTP(track, r)
-	})
-}
-
-func (f *face) shapeOf(urlPath string) *endpoint {
-	if p, ok := f.paths[trimSlash(urlPath)]; ok {
-		return p.shape()
+func (f *face) guarded(ctx context.Context, x *exchange, r *http.Request, at *place) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == any(http.ErrAbortHandler) || x.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+		f.logger.LogAttrs(ctx, slog.LevelError, "call panicked",
+			slog.String("path", r.URL.Path), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+		writeStatus(x, http.StatusOK, status{code: statusInternal, message: tellInternal}, at.shape)
+	}()
+	secure(x.Header())
+	if asksGzip(r) {
+		f.compressed(x, r.WithContext(ctx))
+		return
 	}
-	return nil
+	h := x.Header()
+	h["Vary"] = append(h["Vary"], "Accept-Encoding")
+	at.answer(ctx, x, r)
 }
 
-// begun notices when an answer begins.
-type begun struct {
-	http.ResponseWriter
-	yes bool
+// secure sets what holds for every answer. Answers depend on the caller, so
+// nothing may keep them; what may be kept says so itself.
+func secure(h http.Header) {
+	h["X-Content-Type-Options"] = nosniff
+	h["Referrer-Policy"] = noReferrer
+	h["Cache-Control"] = noStore
 }
 
-func (b *begun) WriteHeader(code int) {
-	b.yes = true
-	b.ResponseWriter.WriteHeader(code)
+// asksGzip reports whether a client may want gzip: the compressor reads closely.
+func asksGzip(r *http.Request) bool {
+	for _, v := range r.Header["Accept-Encoding"] {
+		if strings.Contains(v, "gzip") || strings.Contains(v, "*") {
+			return true
+		}
+	}
+	return false
 }
-
-func (b *begun) Write(p []byte) (int, error) {
-	b.yes = true
-	return b.ResponseWriter.Write(p)
-}
-
-// Flush is for the event stream; a ResponseController finds the rest by Unwrap.
-func (b *begun) Flush() {
-	b.yes = true
-	_ = http.NewResponseController(b.ResponseWriter).Flush()
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // CORS lets web pages of the given origins ("https://app.example.com") call
 // both faces; "*" lets any. There are no cookies, so a page can do with a
@@ -103,18 +104,18 @@ func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 func CORS(origins []string) func(http.Handler) http.Handler {
 	headers := strings.Join(append(connectcors.AllowedHeaders(),
 		"Authorization", "Access-Token", "Token", "Idempotency-Key", "Last-Event-ID"), ", ")
-	exposed := strings.Join(append(connectcors.ExposedHeaders(), "Retry-After"), ", ")
+	exposed := []string{strings.Join(append(connectcors.ExposedHeaders(), "Retry-After"), ", ")}
 	anyOrigin := slices.Contains(origins, "*")
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
-			h.Add("Vary", "Origin")
+			h["Vary"] = varyOrigin
 			origin := r.Header.Get("Origin")
 			preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 			allowed := origin != "" && (anyOrigin || slices.Contains(origins, origin))
 			if allowed {
-				h.Set("Access-Control-Allow-Origin", origin)
-				h.Set("Access-Control-Expose-Headers", exposed)
+				h["Access-Control-Allow-Origin"] = []string{origin}
+				h["Access-Control-Expose-Headers"] = exposed
 			}
 			if !preflight {
 				next.ServeHTTP(w, r)

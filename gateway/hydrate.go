@@ -44,7 +44,7 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	if err != nil {
 		return nil, err
 	}
-	base := originFrom(ctx).baseURL
+	base := baseURL(ctx)
 	users := make(map[int64]*apiv1.User, len(ids))
 	for _, id := range ids {
 		u, c := found[id], counts[id]
@@ -88,7 +88,7 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	if err != nil {
 		return nil, err
 	}
-	return assembleVideos(originFrom(ctx).baseURL, ids, found, authors, counts, liked), nil
+	return assembleVideos(baseURL(ctx), ids, found, authors, counts, liked), nil
 }
 
 // marked says of videos, as anybody sees them, what holds for the caller: which
@@ -99,17 +99,8 @@ func (g *Gateway) marked(ctx context.Context, videos []*apiv1.Video) []*apiv1.Vi
 	if !ok || len(videos) == 0 {
 		return videos
 	}
-	ids, authors := make([]int64, len(videos)), make([]int64, len(videos))
-	for i, v := range videos {
-		ids[i], authors[i] = v.GetId(), v.GetAuthor().GetId()
-	}
-	var followed []int64
-	var branches sync.WaitGroup
-	if authors = distinct(authors); !onlyOf(authors, viewer.UserID) {
-		branches.Go(func() { followed = g.followed(ctx, viewer, authors) })
-	}
-	liked := g.liked(ctx, viewer, ids)
-	branches.Wait()
+	ids, authors := subjects(videos)
+	liked, followed := g.marks(ctx, viewer, ids, authors)
 	out := slices.Clone(videos)
 	for i, v := range videos {
 		likes, follows := slices.Contains(liked, v.GetId()), slices.Contains(followed, v.GetAuthor().GetId())
@@ -120,6 +111,29 @@ func (g *Gateway) marked(ctx context.Context, videos []*apiv1.Video) []*apiv1.Vi
 		}
 	}
 	return out
+}
+
+// subjects are the ids of videos, and those of their authors without repetition.
+func subjects(videos []*apiv1.Video) (ids, authors []int64) {
+	ids, authors = make([]int64, len(videos)), make([]int64, len(videos))
+	for i, v := range videos {
+		ids[i], authors[i] = v.GetId(), v.GetAuthor().GetId()
+	}
+	return ids, distinct(authors)
+}
+
+// marks answers which of the videos the viewer likes, and which of the authors
+// they follow.
+func (g *Gateway) marks(ctx context.Context, viewer auth.Viewer, videoIDs, authorIDs []int64) (liked, followed []int64) {
+	var branches sync.WaitGroup
+	if !onlyOf(authorIDs, viewer.UserID) {
+		branches.Go(func() { followed = g.followed(ctx, viewer, authorIDs) })
+	}
+	if len(videoIDs) > 0 {
+		liked = g.liked(ctx, viewer, videoIDs)
+	}
+	branches.Wait()
+	return liked, followed
 }
 
 // liked answers which of the videos the viewer likes, followed which of the
@@ -200,6 +214,9 @@ func onlyOf(ids []int64, id int64) bool {
 }
 
 func distinct(ids []int64) []int64 {
+	if len(ids) < 2 {
+		return ids
+	}
 	seen := make(map[int64]struct{}, len(ids))
 	out := ids[:0:0]
 	for _, id := range ids {

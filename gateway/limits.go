@@ -36,9 +36,10 @@ func (g *Gateway) allow(ctx context.Context, procedure string) error {
 // allowLogin counts an attempt against the account's and the address's budget.
 func (g *Gateway) allowLogin(ctx context.Context, username string) error {
 	burst, rate := g.Settings.LoginBurst, g.Settings.LoginRate
-	host, _, err := net.SplitHostPort(originFrom(ctx).address)
+	address := callFrom(ctx).origin.address
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		host = originFrom(ctx).address
+		host = address
 	}
 	if err := g.spend(ctx, "login-address", host, burst*addressFactor, rate*addressFactor); err != nil {
 		return err

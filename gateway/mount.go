@@ -9,7 +9,6 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 
 	"douyin.dev/gateway/numjson"
@@ -81,30 +80,28 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	session := func(next http.Handler) http.Handler { return admission.admitREST(g.restSession(shared(next))) }
-	rest, err := NewREST(Servers{
-		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
-		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
-	}, RESTOptions{Session: session, Logger: g.Log, Now: g.Now})
+	rest, err := g.rest(admission, encoder, Signals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()})
 	if err != nil {
 		return err
 	}
-	around := func(h http.Handler) http.Handler {
-		return CORS(g.Settings.CORSOrigins)(g.withOrigin(h))
-	}
+	around := CORS(g.Settings.CORSOrigins)
 	rt.OnDrain(g.endStreams)
-	rt.Handle("/", around(traced(rest)))
+	rt.Handle("/", around(rest))
 	rt.Handle("GET "+mediaPrefix+"{key...}", around(admission.admitDownload(http.HandlerFunc(g.media))))
 	rt.Handle("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
 	rt.Handle("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
-	return g.mountRPC(rt, func(h http.Handler) http.Handler { return around(admission.admitRPC(HeaderToken(h))) })
+	return g.mountRPC(rt, func(h http.Handler) http.Handler { return around(admission.admitRPC(g.noteCaller(h))) })
 }
 
-// traced starts a span per REST call, named by its path.
-func traced(h http.Handler) http.Handler {
-	return otelhttp.NewHandler(h, "rest", otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		return r.Method + " " + r.URL.Path
-	}))
+// rest returns the REST face of this gateway.
+func (g *Gateway) rest(admission *admission, encoder *numjson.Encoder, s Signals) (http.Handler, error) {
+	return NewREST(Servers{
+		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
+		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
+	}, RESTOptions{
+		Session:   func(next Handler) Handler { return admission.admitREST(g.restSession(g.shared(next))) },
+		PublicURL: g.Settings.PublicURL, Signals: s, Logger: g.Log, Now: g.Now,
+	})
 }
 
 // mountRPC serves the public API over Connect, gRPC and gRPC-Web, with health

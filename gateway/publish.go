@@ -38,10 +38,10 @@ const (
 func (g *Gateway) publish(w http.ResponseWriter, r *http.Request) {
 	res, err := g.publishForm(w, r)
 	if err != nil {
-		answerError(w, r, err)
+		answerError(r.Context(), w, err)
 		return
 	}
-	answerMessage(w, r, res)
+	answerMessage(r.Context(), w, res)
 }
 
 // upload is a form that was read.
@@ -198,7 +198,7 @@ func (g *Gateway) published(ctx context.Context, stream *connect.ClientStreamFor
 	if err != nil { // stored all the same
 		author = &apiv1.User{Id: v.GetAuthorId()}
 	}
-	return &apiv1.PublishVideoResponse{Video: publicVideo(originFrom(ctx).baseURL, v, author)}, nil
+	return &apiv1.PublishVideoResponse{Video: publicVideo(baseURL(ctx), v, author)}, nil
 }
 
 // PublishVideo is the same over Connect and gRPC: parts pass through as they come.

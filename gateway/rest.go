@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
@@ -26,11 +28,20 @@ type Servers struct {
 	Stream http.Handler
 }
 
+// Handler is an http.Handler that gets the call's context beside the request,
+// whose own context knows nothing of the call: so no step copies the request.
+type Handler func(ctx context.Context, w http.ResponseWriter, r *http.Request)
+
 // RESTOptions are what the REST face can be told. The zero value works.
 type RESTOptions struct {
 	// Session runs between the dialect and the call: sessions, access, limits.
 	// Nil lets every call through.
-	Session func(http.Handler) http.Handler
+	Session func(Handler) Handler
+	// PublicURL is what links in answers begin with. Empty follows each
+	// request's scheme and Host.
+	PublicURL string
+	// Signals are where telemetry goes.
+	Signals Signals
 	// Logger gets the causes of internal errors. Nil discards them.
 	Logger *slog.Logger
 	// Now is the clock. Nil is time.Now.
@@ -40,7 +51,22 @@ type RESTOptions struct {
 // face is the REST face, compiled: its paths and what answers are written with.
 type face struct {
 	*surface
-	logger *slog.Logger
+	publicURL string
+	logger    *slog.Logger
+	observer  *observer
+	// places are what the face answers, by path as clients may write it.
+	places  map[string]*place
+	nowhere *place
+	// compressed answers clients that ask for gzip.
+	compressed http.HandlerFunc
+}
+
+// place is what answers a path.
+type place struct {
+	answer Handler
+	seen   *observed
+	// shape is what a failed answer looks like; nil for pages.
+	shape *endpoint
 }
 
 // NewREST returns the REST face: /douyin/…, /ping, /openapi.json and /docs.
@@ -58,7 +84,10 @@ func NewREST(s Servers, opts RESTOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("document the surface: %w", err)
 	}
-	f := &face{surface: compiled, logger: opts.logger()}
+	f := &face{surface: compiled, publicURL: opts.PublicURL, logger: opts.logger(), places: map[string]*place{}}
+	if f.observer, err = newObserver(opts.Signals); err != nil {
+		return nil, err
+	}
 	calls, err := f.calls(s)
 	if err != nil {
 		return nil, err
@@ -66,30 +95,47 @@ func NewREST(s Servers, opts RESTOptions) (http.Handler, error) {
 	if opts.Session != nil {
 		calls = opts.Session(calls)
 	}
-	return f.edge(&dialect{face: f, now: opts.now(), next: calls}, document)
-}
-
-// edge puts around the dialect what every answer gets, and beside it what is
-// not a call. It is a switch and not a mux, because a mux answers paths it
-// finds unclean with a redirect.
-func (f *face) edge(d http.Handler, document []byte) (http.Handler, error) {
+	f.settle(&dialect{face: f, now: opts.now(), next: calls}, document)
 	compress, err := compressJSON()
 	if err != nil {
 		return nil, err
 	}
-	spec, page := openapi.JSON(document), openapi.Page()
-	return securityHeaders(f.recovered(compress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/ping", "/ping/":
-			ping(w, r)
-		case "/openapi.json":
-			spec.ServeHTTP(w, r)
-		case "/docs", "/docs/", "/docs/docs.css", "/docs/docs.js":
-			page.ServeHTTP(w, r)
-		default:
-			d.ServeHTTP(w, r)
+	f.compressed = compress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.at(r.URL.Path).answer(r.Context(), w, r)
+	}))
+	return f, nil
+}
+
+// settle puts everything in its place: calls, with and without a slash at the
+// end of their path, and the pages beside them. It is a table and not a mux,
+// because a mux answers paths it finds unclean with a redirect.
+func (f *face) settle(d *dialect, document []byte) {
+	for name, p := range f.paths {
+		at := &place{seen: newObserved(name), shape: p.shape(), answer: d.of(p)}
+		f.places[name], f.places[name+"/"] = at, at
+	}
+	page := func(h http.Handler, names ...string) {
+		at := &place{seen: newObserved(names[0]), answer: func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r.WithContext(ctx))
+		}}
+		for _, name := range names {
+			f.places[name] = at
 		}
-	})))), nil
+	}
+	docs := openapi.Page()
+	page(http.HandlerFunc(ping), "/ping", "/ping/")
+	page(openapi.JSON(document), "/openapi.json")
+	page(docs, "/docs", "/docs/")
+	page(docs, "/docs/docs.css")
+	page(docs, "/docs/docs.js")
+	f.nowhere = &place{seen: newObserved(""), answer: func(_ context.Context, w http.ResponseWriter, _ *http.Request) { answerNoPath(w) }}
+}
+
+func (f *face) at(path string) *place {
+	if at, ok := f.places[path]; ok {
+		return at
+	}
+	return f.nowhere
 }
 
 func (o RESTOptions) logger() *slog.Logger {
@@ -106,24 +152,51 @@ func (o RESTOptions) now() func() time.Time {
 	return o.Now
 }
 
-// calls is where a translated request ends: in the mux, or with one of the
+// calls is where a translated request ends: with its RPC, or with one of the
 // handlers that stream.
-func (f *face) calls(s Servers) (http.Handler, error) {
-	mux, err := f.newRESTMux(s)
-	if err != nil {
+func (f *face) calls(s Servers) (Handler, error) {
+	if err := f.resolve(s); err != nil {
 		return nil, err
 	}
-	bare := withoutMetadata(mux)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+		c := callFrom(ctx)
+		switch c.endpoint.target.Path {
 		case publishPath:
-			s.Publish.ServeHTTP(w, r)
+			s.Publish.ServeHTTP(w, translated(ctx, c, r))
 		case streamPath:
-			s.Stream.ServeHTTP(w, r)
+			s.Stream.ServeHTTP(w, translated(ctx, c, r))
 		default:
-			bare.ServeHTTP(w, r)
+			c.endpoint.call(w, bare(ctx, c), nil)
 		}
-	}), nil
+	}, nil
+}
+
+// translated is a request as the handlers that stream see it.
+func translated(ctx context.Context, c *call, r *http.Request) *http.Request {
+	out := r.WithContext(ctx)
+	out.URL = &url.URL{Path: c.endpoint.target.Path, RawQuery: withoutToken(r.URL.RawQuery)}
+	out.RequestURI = ""
+	if c.params != nil {
+		out.Form, out.PostForm = c.params, url.Values{}
+		out.Method, out.Body, out.ContentLength = c.endpoint.method, http.NoBody, 0
+	}
+	return out
+}
+
+// Parts of every bare request; nobody changes them.
+var (
+	noHeader = http.Header{}
+	noValues = url.Values{}
+)
+
+// bare is what the RPC needs of a request and nothing else: no header, no
+// address and no host, which would otherwise become metadata of the call.
+func bare(ctx context.Context, c *call) *http.Request {
+	r := &http.Request{
+		Method: c.endpoint.method, URL: c.endpoint.target, Header: noHeader, Body: http.NoBody,
+		Form: c.params, PostForm: noValues,
+	}
+	return r.WithContext(ctx)
 }
 
 // ping says that the gateway answers. It asks nobody else.
@@ -136,17 +209,4 @@ func ping(w http.ResponseWriter, r *http.Request) {
 	default:
 		answerWrongMethod(w, &path{method: http.MethodGet})
 	}
-}
-
-// withoutMetadata hands the mux what it needs and nothing else: no header, no
-// address and no host, which it would otherwise make into call metadata.
-func withoutMetadata(next http.Handler) http.Handler {
-	none := http.Header{}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		bare := &http.Request{
-			Method: r.Method, URL: r.URL, Header: none, Body: http.NoBody,
-			Form: r.Form, PostForm: r.PostForm,
-		}
-		next.ServeHTTP(w, bare.WithContext(r.Context()))
-	})
 }

@@ -17,38 +17,53 @@ const (
 	successHead = `"status_code":0,"status_msg":"success"`
 )
 
-// writeJSON sends a whole answer.
+// writeJSON sends a whole answer. A client that left needs none.
 func writeJSON(w http.ResponseWriter, httpStatus int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", jsonType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(httpStatus)
-	_, _ = w.Write(body) // a client that left needs no answer
+	_ = sendJSON(w, httpStatus, body)
 }
 
-// answerMessage answers a call with its message in the envelope. The request's
-// context must come from the dialect.
-func answerMessage(w http.ResponseWriter, r *http.Request, m proto.Message) {
-	body, err := callFrom(r.Context()).face.encoder.Marshal(successHead, m)
+// sendJSON is writeJSON for callers that would use the body's memory again: after
+// an error the connection may still be reading it.
+func sendJSON(w http.ResponseWriter, httpStatus int, body []byte) error {
+	h := w.Header()
+	h["Content-Type"] = jsonTypes
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(httpStatus)
+	_, err := w.Write(body)
+	return err
+}
+
+// writeStatus sends what is not a success: the envelope, and the keys of the
+// endpoint's answer.
+func writeStatus(w http.ResponseWriter, httpStatus int, s status, e *endpoint) {
+	tell(w, s.code)
+	writeJSON(w, httpStatus, envelope(s, e))
+}
+
+// answerMessage answers a call with its message in the envelope. The context
+// must come from the dialect.
+func answerMessage(ctx context.Context, w http.ResponseWriter, m proto.Message) {
+	body, err := callFrom(ctx).face.encoder.Marshal(successHead, m)
 	if err != nil {
-		answerError(w, r, err)
+		answerError(ctx, w, err)
 		return
 	}
+	tell(w, statusOK)
 	writeJSON(w, http.StatusOK, body)
 }
 
 // answerError answers a call that failed: HTTP 200, the envelope, and the keys
 // of the path's answer with their zero values. The cause goes to the log.
-func answerError(w http.ResponseWriter, r *http.Request, err error) {
-	c := callFrom(r.Context())
+func answerError(ctx context.Context, w http.ResponseWriter, err error) {
+	c := callFrom(ctx)
 	s := statusOf(err)
 	if c.face != nil {
-		c.face.logFailure(r.Context(), c, s, err)
+		c.face.logFailure(ctx, s, err)
 	}
 	if s.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(s.retryAfter))
 	}
-	writeJSON(w, http.StatusOK, envelope(s, c.endpoint))
+	writeStatus(w, http.StatusOK, s, c.endpoint)
 }
 
 // envelope is the body of a failed answer. Without an endpoint it has no
@@ -67,7 +82,7 @@ func envelope(s status, e *endpoint) []byte {
 
 // logFailure logs what is not the client's doing. What a client did wrong is
 // in its answer, and would only let it fill the log.
-func (f *face) logFailure(ctx context.Context, c call, s status, err error) {
+func (f *face) logFailure(ctx context.Context, s status, err error) {
 	level := slog.LevelError
 	switch {
 	case s.code < statusInternal:
@@ -83,13 +98,13 @@ func (f *face) logFailure(ctx context.Context, c call, s status, err error) {
 
 // answerNoPath answers a path that does not exist.
 func answerNoPath(w http.ResponseWriter) {
-	writeJSON(w, http.StatusNotFound, envelope(status{code: statusNoPath, message: "no such path"}, nil))
+	writeStatus(w, http.StatusNotFound, status{code: statusNoPath, message: "no such path"}, nil)
 }
 
 // answerWrongMethod answers a method the path does not have.
 func answerWrongMethod(w http.ResponseWriter, p *path) {
 	w.Header().Set("Allow", p.allowed())
-	writeJSON(w, http.StatusMethodNotAllowed, envelope(status{code: statusNoPath, message: "no such method on this path"}, nil))
+	writeStatus(w, http.StatusMethodNotAllowed, status{code: statusNoPath, message: "no such method on this path"}, nil)
 }
 
 // answerOptions answers OPTIONS outside of CORS.
@@ -102,5 +117,5 @@ func answerOptions(w http.ResponseWriter, p *path) {
 // one answer of the API that is HTTP 503, so that proxies see it too.
 func answerOverload(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "1")
-	writeJSON(w, http.StatusServiceUnavailable, envelope(status{code: statusUnavailable, message: "overloaded, try again"}, nil))
+	writeStatus(w, http.StatusServiceUnavailable, status{code: statusUnavailable, message: "overloaded, try again"}, nil)
 }

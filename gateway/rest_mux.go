@@ -13,23 +13,61 @@ import (
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
-// newRESTMux returns the mux that calls the services in process. It expects
-// what the dialect hands on, never a client's request: canonical paths, and
-// parameters in r.Form.
+// resolve gives every endpoint its call: the handler that grpc-gateway made of
+// the RPC. It is asked of the mux once, so that no request is routed twice. A
+// call expects what the dialect hands on, never a client's request: parameters
+// in r.Form.
+func (f *face) resolve(s Servers) error {
+	mux, err := f.newRESTMux(s)
+	if err != nil {
+		return err
+	}
+	for _, e := range f.endpoints {
+		if e.target.Path == publishPath || e.target.Path == streamPath {
+			continue
+		}
+		asked := &inquiry{}
+		ctx := context.WithValue(context.Background(), inquiryKey{}, asked)
+		mux.ServeHTTP(nil, bare(ctx, &call{endpoint: e, params: noValues}))
+		if asked.call == nil {
+			return fmt.Errorf("no RPC answers %s %s", e.method, e.target.Path)
+		}
+		e.call = asked.call
+	}
+	return nil
+}
+
+// inquiry asks the mux what would answer a request.
+type inquiry struct{ call runtime.HandlerFunc }
+
+type inquiryKey struct{}
+
+// answersInquiries is the middleware that tells an inquiry instead of calling.
+func answersInquiries(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		if asked, ok := r.Context().Value(inquiryKey{}).(*inquiry); ok {
+			asked.call = next
+			return
+		}
+		next(w, r, params)
+	}
+}
+
+// newRESTMux returns the mux that calls the services in process.
 func (f *face) newRESTMux(s Servers) (*runtime.ServeMux, error) {
 	mux := runtime.NewServeMux(
+		runtime.WithMiddlewares(answersInquiries),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{f}),
 		runtime.WithErrorHandler(callFailed),
+		runtime.WithForwardResponseOption(callDone),
 		runtime.WithRoutingErrorHandler(notRouted),
-		runtime.WithIncomingHeaderMatcher(noHeader),
-		runtime.WithOutgoingHeaderMatcher(noHeader),
-		runtime.WithOutgoingTrailerMatcher(noHeader),
+		runtime.WithIncomingHeaderMatcher(noMetadata),
+		runtime.WithOutgoingHeaderMatcher(noMetadata),
+		runtime.WithOutgoingTrailerMatcher(noMetadata),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithWriteContentLength(),
 	)
-	// The mux tries its routes one after the other, the last registered first:
-	// what is called most comes last.
 	ctx := context.Background() // registration in process neither waits nor calls
 	err := errors.Join(
 		apiv1.RegisterMessageServiceHandlerServer(ctx, mux, s.Message),
@@ -45,18 +83,25 @@ func (f *face) newRESTMux(s Servers) (*runtime.ServeMux, error) {
 	return mux, nil
 }
 
-// noHeader forwards no header in either direction: what a call may know of its
-// client is in the context, verified.
-func noHeader(string) (string, bool) { return "", false }
+// noMetadata forwards no header in either direction: what a call may know of
+// its client is in the context, verified.
+func noMetadata(string) (string, bool) { return "", false }
 
-func callFailed(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-	answerError(w, r, err)
+func callFailed(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	answerError(ctx, w, err)
 }
 
-// notRouted is only reached when the dialect lets a path through that the mux
-// does not have, which the test of the surface rules out.
-func notRouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, _ int) {
-	answerNoPath(w)
+// callDone notes a good answer before it is written.
+func callDone(_ context.Context, w http.ResponseWriter, m proto.Message) error {
+	if out, ok := w.(*written); ok {
+		out.message = m
+	}
+	tell(w, statusOK)
+	return nil
+}
+
+// notRouted tells an inquiry that there is no such route, by its silence.
+func notRouted(context.Context, *runtime.ServeMux, runtime.Marshaler, http.ResponseWriter, *http.Request, int) {
 }
 
 // marshaler writes answers with their envelope. Requests have no body left to

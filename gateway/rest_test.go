@@ -291,8 +291,10 @@ func contractPaths() map[string]string {
 // slash, and by POST where GET is meant, and has every call refused.
 func TestEveryPathAnswersItsKeysWhenItFails(t *testing.T) {
 	t.Parallel()
-	refuse := func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answerError(w, r, errors.New("a bug")) })
+	refuse := func(Handler) Handler {
+		return func(ctx context.Context, w http.ResponseWriter, _ *http.Request) {
+			answerError(ctx, w, errors.New("a bug"))
+		}
 	}
 	b := setup(t, func(_ *Servers, o *RESTOptions) { o.Session = refuse })
 	for call, keys := range contractPaths() {
@@ -443,7 +445,7 @@ func TestPublishGetsItsBodyUnreadAndNoTokenInTheURL(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		seen.query, seen.body = r.URL.RawQuery, string(body)
 		seen.token, seen.procedure = TokenFrom(r.Context()), procedureFrom(r.Context())
-		answerMessage(w, r, &apiv1.PublishVideoResponse{Video: &apiv1.Video{Id: 7}})
+		answerMessage(r.Context(), w, &apiv1.PublishVideoResponse{Video: &apiv1.Video{Id: 7}})
 	})
 	b := setup(t, func(s *Servers, _ *RESTOptions) { s.Publish = publish })
 	large := strings.Repeat("x", maxBody+1)
@@ -459,11 +461,11 @@ func TestPublishGetsItsBodyUnreadAndNoTokenInTheURL(t *testing.T) {
 func TestSessionSeesTheCallAndMayRefuseIt(t *testing.T) {
 	t.Parallel()
 	var token, procedure string
-	session := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, procedure = TokenFrom(r.Context()), procedureFrom(r.Context())
-			next.ServeHTTP(w, r)
-		})
+	session := func(next Handler) Handler {
+		return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+			token, procedure = TokenFrom(ctx), procedureFrom(ctx)
+			next(ctx, w, r)
+		}
 	}
 	b := setup(t, func(_ *Servers, o *RESTOptions) { o.Session = session })
 	b.form("/douyin/favorite/action/", url.Values{"token": {"t"}, "video_id": {"5"}, "action_type": {"2"}})

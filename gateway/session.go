@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -132,23 +131,24 @@ func readAccesses() map[string]rpc.Access {
 }
 
 // restSession is the middleware of the REST face: viewer, then limits.
-func (g *Gateway) restSession(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		procedure := procedureFrom(r.Context())
+func (g *Gateway) restSession(next Handler) Handler {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+		c := callFrom(ctx)
+		procedure := c.endpoint.procedure
 		if procedure == publishProcedure {
-			next.ServeHTTP(w, r) // its token may come inside the body
+			next(ctx, w, r) // its token may come inside the body
 			return
 		}
-		ctx, err := g.sessions.admit(r.Context(), TokenFrom(r.Context()), accesses[procedure])
+		ctx, err := g.sessions.admit(ctx, c.token, accesses[procedure])
 		if err == nil {
 			err = g.allow(ctx, procedure)
 		}
 		if err != nil {
-			answerError(w, r, err)
+			answerError(ctx, w, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
+		next(ctx, w, r)
+	}
 }
 
 // rpcSession is the interceptor of the Connect and gRPC face: the same viewer
@@ -185,29 +185,4 @@ func (s rpcSession) WrapStreamingHandler(next connect.StreamingHandlerFunc) conn
 		}
 		return next(ctx, conn)
 	}
-}
-
-type originKey struct{}
-
-// origin is what a request tells about how clients reach the platform.
-type origin struct{ baseURL, address string }
-
-// withOrigin notes the base URL of links in answers and the client's address.
-func (g *Gateway) withOrigin(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o := origin{baseURL: strings.TrimSuffix(g.Settings.PublicURL, "/"), address: r.RemoteAddr}
-		if o.baseURL == "" {
-			scheme := "http"
-			if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-				scheme = "https"
-			}
-			o.baseURL = scheme + "://" + r.Host
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, o)))
-	})
-}
-
-func originFrom(ctx context.Context) origin {
-	o, _ := ctx.Value(originKey{}).(origin)
-	return o
 }

@@ -6,55 +6,130 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
+	"strconv"
+	"sync"
 
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
+	"google.golang.org/protobuf/proto"
+
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/services/platform/auth"
 )
 
-// shareable is the call whose whole answer is the same for everybody who has
-// no session: the feed, which is what most clients ask for first.
+// The public feed is what most clients ask for first, and its answer is the
+// same for everybody, but for the marks of a viewer: which videos they like and
+// whose authors they follow. So the answer is made once for all who ask at the
+// same time, down to the bytes, and a viewer's is that answer with their marks
+// in it.
+
+// shareable is the call whose answer is shared.
 const shareable = "/douyin.api.v1.FeedService/GetFeed"
 
-// shareKey is all that such an answer depends on.
-type shareKey struct{ baseURL, latestTime string }
-
-// written is an answer as it goes to clients. It is not changed any more.
-type written struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+// shareKey is all that the answer depends on besides the viewer.
+type shareKey struct {
+	base       base
+	latestTime string
 }
 
-func (w *written) Header() http.Header         { return w.header }
-func (w *written) WriteHeader(status int)      { w.status = status }
-func (w *written) Write(p []byte) (int, error) { return w.body.Write(p) }
+// written is an answer as it goes to clients. Once its turn is over many
+// readers share it and nobody changes it.
+type written struct {
+	header  http.Header
+	status  int
+	code    int
+	body    []byte
+	message proto.Message // what the body says; nil when the call failed
+
+	// page is the answer with its marks found; nil when it shows no videos. It
+	// and gzip are made for the first who needs them.
+	page func() (*writtenPage, error)
+	gzip func() []byte
+}
+
+func (w *written) Header() http.Header    { return w.header }
+func (w *written) WriteHeader(status int) { w.status = status }
+func (w *written) told(code int)          { w.code = code }
+
+func (w *written) Write(p []byte) (int, error) {
+	w.body = append(w.body, p...)
+	return len(p), nil
+}
 
 var errNoAnswer = errors.New("shared call gave no answer")
 
-// shared answers anonymous readers of the same page together, down to the
-// bytes: in front of it each request was admitted, traced and read by itself.
-func shared(next http.Handler) http.Handler {
+// shared answers readers of the same page together: in front of it each
+// request was admitted, traced and read by itself.
+func (g *Gateway) shared(next Handler) Handler {
 	turns := newSharing[shareKey, *written]()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, known := auth.ViewerFrom(r.Context())
-		if known || procedureFrom(r.Context()) != shareable {
-			next.ServeHTTP(w, r)
+	buffers := &sync.Pool{New: func() any { return new([]byte) }}
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+		c := callFrom(ctx)
+		if c.endpoint.procedure != shareable {
+			next(ctx, w, r)
 			return
 		}
-		key := shareKey{originFrom(r.Context()).baseURL, r.Form.Get("latest_time")}
-		answer, err := turns.do(r.Context(), key, func(ctx context.Context) (*written, error) {
-			out := &written{header: http.Header{}, status: http.StatusOK}
-			next.ServeHTTP(out, r.WithContext(ctx))
-			if out.body.Len() == 0 {
-				return nil, errNoAnswer
-			}
-			return out, nil
-		})
+		key := shareKey{c.origin.base, c.params.Get("latest_time")}
+		answer, err := turns.do(ctx, key, func(ctx context.Context) (*written, error) { return write(ctx, next, r) })
 		if err != nil {
-			answerError(w, r, err)
+			answerError(ctx, w, err)
 			return
 		}
-		maps.Copy(w.Header(), answer.header)
-		w.WriteHeader(answer.status)
-		_, _ = w.Write(answer.body.Bytes()) // a client that left needs no answer
-	})
+		tell(w, answer.code)
+		viewer, known := auth.ViewerFrom(ctx)
+		if !known || answer.page == nil {
+			answer.send(w)
+			return
+		}
+		page, err := answer.page()
+		if err != nil {
+			answerError(ctx, w, err)
+			return
+		}
+		liked, followed := g.marks(ctx, viewer, slices.Clone(page.videos), slices.Clone(page.authors))
+		buf := buffers.Get().(*[]byte)
+		*buf = page.marked((*buf)[:0], liked, followed)
+		if sendJSON(w, http.StatusOK, *buf) == nil {
+			buffers.Put(buf)
+		}
+	}
+}
+
+// write makes a call as nobody and keeps its answer.
+func write(ctx context.Context, next Handler, r *http.Request) (*written, error) {
+	c := *callFrom(ctx)
+	c.token = ""
+	out := &written{header: http.Header{}, status: http.StatusOK}
+	next(withCall(auth.Anonymous(ctx), &c), out, r)
+	if len(out.body) == 0 {
+		return nil, errNoAnswer
+	}
+	if feed, ok := out.message.(*apiv1.GetFeedResponse); ok {
+		out.page = sync.OnceValues(func() (*writtenPage, error) { return newWrittenPage(out.body, feed.GetVideoList()) })
+	}
+	out.gzip = sync.OnceValue(func() []byte { return compressed(out.body) })
+	return out, nil
+}
+
+// send sends the answer as it is.
+func (w *written) send(to http.ResponseWriter) {
+	h, body := to.Header(), w.body
+	maps.Copy(h, w.header)
+	if _, asked := to.(*gzhttp.GzipResponseWriter); asked && len(body) >= minCompressed {
+		body = w.gzip() // packed already, it passes the compressor as it is
+		h["Content-Encoding"] = []string{"gzip"}
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	to.WriteHeader(w.status)
+	_, _ = to.Write(body) // a client that left needs no answer
+}
+
+// compressed is small enough that its whole cost is once per turn.
+func compressed(body []byte) []byte {
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // the level exists
+	_, _ = z.Write(body)                              // a buffer takes everything
+	_ = z.Close()
+	return out.Bytes()
 }

@@ -93,7 +93,7 @@ func subscribe(t *testing.T, g *Gateway) *connect.ServerStreamForClient[apiv1.Su
 		t.Fatal(err)
 	}
 	path, h := apiv1connect.NewMessageStreamServiceHandler(g, append(edge, connect.WithInterceptors(rpcSession{g}))...)
-	mux.Handle(path, HeaderToken(h))
+	mux.Handle(path, g.noteCaller(h))
 	client := apiv1connect.NewMessageStreamServiceClient(serveMesh(t, mux), "http://gateway", connect.WithInterceptors(bearer("t")))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
@@ -151,7 +151,7 @@ func TestEventStreamEndsWithItsSession(t *testing.T) {
 	h := g.messageStream(encoder)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
-		h.ServeHTTP(w, r.WithContext(withCall(r.Context(), call{token: "t"})))
+		h.ServeHTTP(w, r.WithContext(withCall(r.Context(), &call{token: "t"})))
 	}))
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -4,8 +4,10 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -33,8 +35,9 @@ func renamedKeys() map[protoreflect.FullName]string {
 // surface is every path of the REST face, compiled at start: no request
 // touches a descriptor again.
 type surface struct {
-	paths   map[string]*path
-	encoder *numjson.Encoder
+	paths     map[string]*path
+	endpoints []*endpoint
+	encoder   *numjson.Encoder
 }
 
 // path is what clients call: without its trailing slash, and without the
@@ -54,8 +57,11 @@ type path struct {
 // endpoint is one RPC behind a path.
 type endpoint struct {
 	procedure string
-	// target is the path in the mux.
-	target string
+	// method and target are where grpc-gateway has the RPC; call is what it
+	// made of it, nil for the two paths that live in Go.
+	method string
+	target *url.URL
+	call   runtime.HandlerFunc
 	params []param
 	// zeros is the rest of a failed answer, after status_msg: the keys this
 	// endpoint would have answered with, and the closing brace.
@@ -117,6 +123,7 @@ func (s *surface) add(r route.Route) error {
 	if err != nil {
 		return err
 	}
+	s.endpoints = append(s.endpoints, e)
 	clientPath, action := r.Client()
 	p := s.paths[clientPath]
 	if p == nil {
@@ -136,7 +143,7 @@ func (s *surface) add(r route.Route) error {
 }
 
 func (s *surface) compileEndpoint(r route.Route) (*endpoint, error) {
-	e := &endpoint{procedure: r.Procedure(), target: r.Path}
+	e := &endpoint{procedure: r.Procedure(), method: r.Method, target: &url.URL{Path: r.Path}}
 	fields := r.RPC.Input().Fields()
 	for i := range fields.Len() {
 		if p, ok := paramOf(fields.Get(i)); ok {

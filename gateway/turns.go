@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,11 +18,15 @@ import (
 // the work under load is bounded by the reads' own speed, not by the crowd.
 
 const (
-	// turnPatience bounds how long a caller waits for a turn it shares; then it
-	// reads alone. One read that hangs must not hold all.
+	// turnPatience bounds how long the first caller of a turn waits, and with it
+	// the others; then they read alone. One read that hangs must not hold all.
 	turnPatience = time.Second
 	// turnDeadline bounds a shared read: it does not end with any one caller.
 	turnDeadline = 5 * time.Second
+	// turnGap is between two turns of a page. In a crowd there are callers whose
+	// requests nobody has looked at yet: they join, and a page that costs as much
+	// as many answers is made half as often. Who is alone never waits for it.
+	turnGap = 100 * time.Microsecond
 )
 
 // turn is a read that waits to begin, and what came of it.
@@ -30,10 +36,17 @@ type turn[Ask, Answer any] struct {
 	done   chan struct{}
 	answer Answer
 	err    error
+
+	late     chan struct{} // closed when patience is over
+	patience *time.Timer   // one for all who wait: a timer each costs more than the waiting
 }
 
 func newTurn[Ask, Answer any](ctx context.Context, ask Ask) *turn[Ask, Answer] {
-	return &turn[Ask, Answer]{ctx: context.WithoutCancel(ctx), ask: ask, done: make(chan struct{})}
+	late := make(chan struct{})
+	return &turn[Ask, Answer]{
+		ctx: context.WithoutCancel(ctx), ask: ask, done: make(chan struct{}),
+		late: late, patience: time.AfterFunc(turnPatience, func() { close(late) }),
+	}
 }
 
 // take reads. It runs in a goroutine of its own, so a panic ends here and is
@@ -41,6 +54,7 @@ func newTurn[Ask, Answer any](ctx context.Context, ask Ask) *turn[Ask, Answer] {
 func (t *turn[Ask, Answer]) take(read func(context.Context, Ask) (Answer, error)) {
 	ctx, cancel := context.WithTimeout(t.ctx, turnDeadline)
 	defer cancel()
+	defer t.patience.Stop()
 	defer close(t.done)
 	defer func() {
 		if v := recover(); v != nil {
@@ -52,15 +66,13 @@ func (t *turn[Ask, Answer]) take(read func(context.Context, Ask) (Answer, error)
 
 // wait waits for the answer; false when the caller should read alone.
 func (t *turn[Ask, Answer]) wait(ctx context.Context) (Answer, error, bool) {
-	patience := time.NewTimer(turnPatience)
-	defer patience.Stop()
 	var none Answer
 	select {
 	case <-t.done:
 		return t.answer, t.err, true
 	case <-ctx.Done():
 		return none, ctx.Err(), true
-	case <-patience.C:
+	case <-t.late:
 		return none, nil, false
 	}
 }
@@ -99,20 +111,39 @@ func (s *sharing[Key, Answer]) do(ctx context.Context, key Key, read func(contex
 
 // end lets those who wait have their turn.
 func (s *sharing[Key, Answer]) end(key Key) {
+	if s.waited(key) {
+		go s.turns(key)
+	}
+}
+
+// waited reports whether somebody waits for a turn; if not, nobody is under way.
+func (s *sharing[Key, Answer]) waited(key Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.under[key] == nil {
+		delete(s.under, key)
+		return false
+	}
+	return true
+}
+
+// turns makes reads, one after the other, until nobody waits.
+func (s *sharing[Key, Answer]) turns(key Key) {
+	for waited := true; waited; waited = s.waited(key) {
+		time.Sleep(turnGap)
+		s.begin(key).take(func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
+			return read(ctx)
+		})
+	}
+}
+
+// begin returns the turn that begins now: who comes later waits for another.
+func (s *sharing[Key, Answer]) begin(key Key) *turn[func(context.Context) (Answer, error), Answer] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := s.under[key]
-	if next == nil {
-		delete(s.under, key)
-		return
-	}
 	s.under[key] = nil
-	go func() {
-		defer s.end(key)
-		next.take(func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
-			return read(ctx)
-		})
-	}()
+	return next
 }
 
 // loader makes batch reads together: those who wait for a turn have their ids
@@ -128,19 +159,25 @@ type loader[V any] struct {
 	next *turn[*idSet, map[int64]V]
 }
 
-// idSet is ids without repetition.
-type idSet struct {
-	list []int64
-	seen map[int64]struct{}
+// idSet is ids, perhaps with repetitions until they are read.
+type idSet struct{ list []int64 }
+
+// add adds ids unless there would be more than most.
+func (s *idSet) add(ids []int64, most int) bool {
+	if len(s.list)+len(ids) > most {
+		s.compact()
+	}
+	if len(s.list)+len(ids) > most {
+		return false
+	}
+	s.list = append(s.list, ids...)
+	return true
 }
 
-func (s *idSet) add(ids []int64) {
-	for _, id := range ids {
-		if _, twice := s.seen[id]; !twice {
-			s.seen[id] = struct{}{}
-			s.list = append(s.list, id)
-		}
-	}
+// compact removes repetitions.
+func (s *idSet) compact() {
+	slices.Sort(s.list)
+	s.list = slices.Compact(s.list)
 }
 
 // load returns what is known of ids, and perhaps of others.
@@ -153,15 +190,14 @@ func (l *loader[V]) load(ctx context.Context, ids []int64) (map[int64]V, error) 
 		return l.read(ctx, ids)
 	}
 	if l.next == nil {
-		l.next = newTurn[*idSet, map[int64]V](ctx, &idSet{seen: map[int64]struct{}{}})
+		l.next = newTurn[*idSet, map[int64]V](ctx, &idSet{})
 	}
 	next := l.next
-	if len(next.ask.list)+len(ids) > l.most {
-		l.mu.Unlock()
+	joined := next.ask.add(ids, l.most)
+	l.mu.Unlock()
+	if !joined {
 		return l.read(ctx, ids)
 	}
-	next.ask.add(ids)
-	l.mu.Unlock()
 	answer, err, ok := next.wait(ctx)
 	if !ok {
 		return l.read(ctx, ids)
@@ -170,15 +206,32 @@ func (l *loader[V]) load(ctx context.Context, ids []int64) (map[int64]V, error) 
 }
 
 func (l *loader[V]) end() {
+	if l.waited() {
+		go l.turns()
+	}
+}
+
+func (l *loader[V]) waited() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy = l.next != nil
+	return l.busy
+}
+
+func (l *loader[V]) turns() {
+	for waited := true; waited; waited = l.waited() {
+		runtime.Gosched() // callers that are about to ask get in; where there are none, this takes no time
+		l.begin().take(func(ctx context.Context, ids *idSet) (map[int64]V, error) {
+			ids.compact()
+			return l.read(ctx, ids.list)
+		})
+	}
+}
+
+func (l *loader[V]) begin() *turn[*idSet, map[int64]V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := l.next
-	if l.next = nil; next == nil {
-		l.busy = false
-		return
-	}
-	go func() {
-		defer l.end()
-		next.take(func(ctx context.Context, ids *idSet) (map[int64]V, error) { return l.read(ctx, ids.list) })
-	}()
+	l.next = nil
+	return next
 }

@@ -1,6 +1,9 @@
 package numjson
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 const hexDigits = "0123456789abcdef"
 
@@ -11,7 +14,7 @@ const hexDigits = "0123456789abcdef"
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainPrefix(s); i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if c >= ' ' && c != '"' && c != '\\' {
@@ -34,6 +37,26 @@ func AppendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// plainPrefix returns how many bytes at the start of s stand for themselves, in
+// steps of eight: most texts are plain to their end, and looking at eight bytes
+// at once takes as long as looking at one.
+func plainPrefix(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; n+8 <= len(s); n += 8 {
+		w := binary.LittleEndian.Uint64([]byte(s[n : n+8]))
+		// A byte's high bit is set by the subtraction of 1 when it was 0, which
+		// is what XOR makes of a quote and of a backslash, and by that of ' '
+		// when it was below. A borrow may set the bit of the byte above as well:
+		// then its text is looked at byte by byte, which is never wrong.
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		if (w|(w-ones*' ')|(quote-ones)&^quote|(slash-ones)&^slash)&highs != 0 {
+			break
+		}
+	}
+	return n
 }
 
 // escapedRune returns what stands for a rune that cannot stand for itself, or "".
