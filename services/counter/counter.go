@@ -29,12 +29,12 @@ func (s *Service) BatchGetVideoCounts(ctx context.Context, req *counterv1.BatchG
 	if err != nil || len(ids) == 0 {
 		return &counterv1.BatchGetVideoCountsResponse{}, err
 	}
-	known, err := s.counts.videos.GetMany(ctx, ids)
+	known, err := s.counts.videos.GetList(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read video counts: %w", err)
 	}
 	none := func(id int64) *counterv1.VideoCounts { return &counterv1.VideoCounts{VideoId: id} }
-	return &counterv1.BatchGetVideoCountsResponse{Counts: complete(ids, known, none)}, nil
+	return &counterv1.BatchGetVideoCountsResponse{Counts: complete(ids, known, (*counterv1.VideoCounts).GetVideoId, none)}, nil
 }
 
 // BatchGetUserCounts implements counterv1connect.CounterServiceHandler.
@@ -43,12 +43,12 @@ func (s *Service) BatchGetUserCounts(ctx context.Context, req *counterv1.BatchGe
 	if err != nil || len(ids) == 0 {
 		return &counterv1.BatchGetUserCountsResponse{}, err
 	}
-	known, err := s.counts.users.GetMany(ctx, ids)
+	known, err := s.counts.users.GetList(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read user counts: %w", err)
 	}
 	none := func(id int64) *counterv1.UserCounts { return &counterv1.UserCounts{UserId: id} }
-	return &counterv1.BatchGetUserCountsResponse{Counts: complete(ids, known, none)}, nil
+	return &counterv1.BatchGetUserCountsResponse{Counts: complete(ids, known, (*counterv1.UserCounts).GetUserId, none)}, nil
 }
 
 // distinct checks a list of ids and sorts out repeated ones.
@@ -56,16 +56,23 @@ func distinct(field string, ids []int64) ([]int64, error) {
 	if len(ids) > maxIDs {
 		return nil, fault.Invalid(field, "must have at most 1000 entries")
 	}
-	ids = slices.Sorted(slices.Values(ids))
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
 	return slices.Compact(ids), nil
 }
 
 // complete answers one entry for each id; one without a row counts nothing.
-func complete[P any](ids []int64, known map[int64]*P, nothing func(int64) *P) []*P {
+// known are in the order of ids.
+func complete[P any](ids []int64, known []*P, id func(*P) int64, nothing func(int64) *P) []*P {
+	if len(known) == len(ids) {
+		return known
+	}
 	out := make([]*P, len(ids))
-	for i, id := range ids {
-		if out[i] = known[id]; out[i] == nil {
-			out[i] = nothing(id)
+	for i, want := range ids {
+		if len(known) > 0 && id(known[0]) == want {
+			out[i], known = known[0], known[1:]
+		} else {
+			out[i] = nothing(want)
 		}
 	}
 	return out

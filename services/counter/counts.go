@@ -68,3 +68,29 @@ func (c *Counts) refresh(ctx context.Context, videoIDs, userIDs []int64) error {
 	c.users.PutMany(ctx, users)
 	return nil
 }
+
+// tell tells all readers the rows that a transaction has written, and those of
+// what it was about and that it did not write.
+func (c *Counts) tell(ctx context.Context, about *deltas, now written) error {
+	c.videos.PutMany(ctx, protosOf(now.videos, videoCount.proto))
+	c.users.PutMany(ctx, protosOf(now.users, userCount.proto))
+	return c.refresh(ctx, others(about.videos, now.videos), others(about.users, now.users))
+}
+
+// others returns the ids without a row among some rows.
+func others[R count[R]](about map[int64]*R, rows []R) []int64 {
+	if len(rows) == len(about) {
+		return nil
+	}
+	there := make(map[int64]bool, len(rows))
+	for _, r := range rows {
+		there[r.key()] = true
+	}
+	var ids []int64
+	for id := range about {
+		if !there[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

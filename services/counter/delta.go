@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
@@ -20,18 +21,26 @@ func events() []proto.Message {
 	}
 }
 
-// decode reads an event. What is none is poison.
-func decode(m bus.Message) (proto.Message, error) {
+// kinds are the types of events by topic.
+func kinds() map[string]protoreflect.MessageType {
+	byTopic := map[string]protoreflect.MessageType{}
 	for _, e := range events() {
-		if outbox.Topic(e) != m.Topic {
-			continue
-		}
-		if err := proto.Unmarshal(m.Value, e); err != nil {
-			return nil, bus.Poison(errors.New("the value is not an event of its topic"))
-		}
-		return e, nil
+		byTopic[outbox.Topic(e)] = e.ProtoReflect().Type()
 	}
-	return nil, bus.Poison(errors.New("no event of this topic is counted"))
+	return byTopic
+}
+
+// decode reads an event. What is none is poison.
+func decode(kinds map[string]protoreflect.MessageType, m bus.Message) (proto.Message, error) {
+	kind, counted := kinds[m.Topic]
+	if !counted {
+		return nil, bus.Poison(errors.New("no event of this topic is counted"))
+	}
+	e := kind.New().Interface()
+	if err := proto.Unmarshal(m.Value, e); err != nil {
+		return nil, bus.Poison(errors.New("the value is not an event of its topic"))
+	}
+	return e, nil
 }
 
 // deltas are what a batch of events adds to each row. The version fields of its
@@ -43,9 +52,9 @@ type deltas struct {
 
 // fold sums up a batch: a hot video costs one row whatever the number of likes.
 func fold(batch []bus.Message) (*deltas, error) {
-	d := &deltas{videos: map[int64]*videoCount{}, users: map[int64]*userCount{}}
+	d, kinds := &deltas{videos: map[int64]*videoCount{}, users: map[int64]*userCount{}}, kinds()
 	for _, m := range batch {
-		e, err := decode(m)
+		e, err := decode(kinds, m)
 		if err != nil {
 			return nil, err
 		}

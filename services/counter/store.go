@@ -38,7 +38,8 @@ const videoCountsSQL = `SELECT video_id, favorites, comments, version FROM video
 
 // videoCounts returns the counts of those videos that have a row.
 func (s store) videoCounts(ctx context.Context, ids []int64) (map[int64]*counterv1.VideoCounts, error) {
-	return readCounts(ctx, s.db, videoCountsSQL, ids, videoCount.proto, (*counterv1.VideoCounts).GetVideoId)
+	rows, err := readCounts(ctx, s.db, videoCountsSQL, ids, scanVideoCounts)
+	return protosOf(rows, videoCount.proto), err
 }
 
 const userCountsSQL = `SELECT user_id, following, followers, favorited, works, favorites, version
@@ -46,10 +47,11 @@ FROM user_count WHERE user_id = ANY(@ids)`
 
 // userCounts returns the counts of those users who have a row.
 func (s store) userCounts(ctx context.Context, ids []int64) (map[int64]*counterv1.UserCounts, error) {
-	return readCounts(ctx, s.db, userCountsSQL, ids, userCount.proto, (*counterv1.UserCounts).GetUserId)
+	rows, err := readCounts(ctx, s.db, userCountsSQL, ids, scanUserCounts)
+	return protosOf(rows, userCount.proto), err
 }
 
-func readCounts[R, P any](ctx context.Context, db *pg.DB, sql string, ids []int64, proto func(R) P, key func(P) int64) (map[int64]P, error) {
+func readCounts[R any](ctx context.Context, db *pg.DB, sql string, ids []int64, scan func(pgx.Rows) ([]R, error)) ([]R, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -57,14 +59,32 @@ func readCounts[R, P any](ctx context.Context, db *pg.DB, sql string, ids []int6
 	if err != nil {
 		return nil, err
 	}
-	counts, err := pgx.CollectRows(rows, pgx.RowToStructByName[R])
-	if err != nil {
-		return nil, err
+	return scan(rows)
+}
+
+func scanVideoCounts(rows pgx.Rows) (all []videoCount, err error) {
+	var c videoCount
+	_, err = pgx.ForEachRow(rows, []any{&c.VideoID, &c.Favorites, &c.Comments, &c.Version}, func() error {
+		all = append(all, c)
+		return nil
+	})
+	return all, err
+}
+
+func scanUserCounts(rows pgx.Rows) (all []userCount, err error) {
+	var c userCount
+	_, err = pgx.ForEachRow(rows, []any{&c.UserID, &c.Following, &c.Followers, &c.Favorited, &c.Works, &c.Favorites, &c.Version}, func() error {
+		all = append(all, c)
+		return nil
+	})
+	return all, err
+}
+
+// protosOf returns rows as messages, by id.
+func protosOf[R count[R], P any](rows []R, proto func(R) P) map[int64]P {
+	byID := make(map[int64]P, len(rows))
+	for _, r := range rows {
+		byID[r.key()] = proto(r)
 	}
-	byID := make(map[int64]P, len(counts))
-	for _, c := range counts {
-		p := proto(c)
-		byID[key(p)] = p
-	}
-	return byID, nil
+	return byID
 }

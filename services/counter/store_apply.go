@@ -17,7 +17,8 @@ ORDER BY video_id
 ON CONFLICT (video_id) DO UPDATE SET
 	favorites = c.favorites + excluded.favorites,
 	comments = c.comments + excluded.comments,
-	version = c.version + 1`
+	version = c.version + 1
+RETURNING video_id, favorites, comments, version`
 
 // The rows come sorted, as above.
 const addUserCountsSQL = `INSERT INTO user_count AS c (user_id, following, followers, favorited, works, favorites, version)
@@ -31,26 +32,39 @@ ON CONFLICT (user_id) DO UPDATE SET
 	favorited = c.favorited + excluded.favorited,
 	works = c.works + excluded.works,
 	favorites = c.favorites + excluded.favorites,
-	version = c.version + 1`
+	version = c.version + 1
+RETURNING user_id, following, followers, favorited, works, favorites, version`
 
-// apply adds the deltas to their rows. A row whose deltas sum up to nothing gets
+// written are rows as a transaction leaves them.
+type written struct {
+	videos []videoCount
+	users  []userCount
+}
+
+// apply adds the deltas to their rows and returns these. A row whose deltas sum up to nothing gets
 // a new version all the same: the reconciler concludes from an old one that no
 // event arrived.
-func (d *deltas) apply(ctx context.Context, tx pgx.Tx) error {
+func (d *deltas) apply(ctx context.Context, tx pgx.Tx) (now written, err error) {
 	batch := &pgx.Batch{}
 	if args := videoArgs(d.videos); args != nil {
-		batch.Queue(addVideoCountsSQL, args)
+		batch.Queue(addVideoCountsSQL, args).Query(func(rows pgx.Rows) (err error) {
+			now.videos, err = scanVideoCounts(rows)
+			return err
+		})
 	}
 	if args := userArgs(d.users); args != nil {
-		batch.Queue(addUserCountsSQL, args)
+		batch.Queue(addUserCountsSQL, args).Query(func(rows pgx.Rows) (err error) {
+			now.users, err = scanUserCounts(rows)
+			return err
+		})
 	}
 	if batch.Len() == 0 {
-		return nil
+		return written{}, nil
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("add counts: %w", err)
+		return written{}, fmt.Errorf("add counts: %w", err)
 	}
-	return nil
+	return now, nil
 }
 
 // videoArgs returns the deltas as columns, or nil when there are none.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -19,8 +18,10 @@ import (
 const (
 	// consumer names the worker, to Kafka and in the record of applied events.
 	consumer = "counter"
-	// batchSize is how many events share a transaction at most.
+	// batchSize is how many events of a partition share a transaction at most.
 	batchSize = 1000
+	// partitionsAtOnce is how many partitions share one.
+	partitionsAtOnce = 8
 	// forgetEvery is the pause between clearings of the record of applied events.
 	forgetEvery = time.Hour
 )
@@ -31,11 +32,16 @@ type Worker struct {
 	db     *pg.DB
 	counts *Counts
 	log    *slog.Logger
+	// batches makes one transaction of what several partitions bring at the same
+	// time: their rows are often the same, and then they would only wait for each other.
+	batches *pg.Batcher[[]bus.Message, struct{}]
 }
 
 // NewWorker returns a Worker on the tables of this package's migrations.
 func NewWorker(db *pg.DB, counts *Counts, log *slog.Logger) *Worker {
-	return &Worker{db: db, counts: counts, log: log}
+	w := &Worker{db: db, counts: counts, log: log}
+	w.batches = pg.NewBatcher(partitionsAtOnce, nil, w.applyAll)
+	return w
 }
 
 // Subscription returns what the worker listens to.
@@ -54,30 +60,47 @@ func topics() []string {
 
 // Apply applies the events of a batch that were not applied before, then tells
 // the cache. A worker may die in between: so the cache is told of every row the
-// batch is about, also when it comes again and nothing of it is fresh.
+// batch is about, also when it comes again and nothing of it is fresh. When ctx
+// ends first, the batch may be applied all the same.
 func (w *Worker) Apply(ctx context.Context, batch []bus.Message) error {
-	about, err := fold(batch)
-	if err != nil {
-		return err
-	}
-	if err := w.db.InTx(ctx, func(tx pgx.Tx) error { return applyIn(ctx, tx, batch) }); err != nil {
-		return fmt.Errorf("apply events: %w", err)
-	}
-	err = w.counts.refresh(ctx, slices.Collect(maps.Keys(about.videos)), slices.Collect(maps.Keys(about.users)))
-	if err != nil {
-		return fmt.Errorf("refresh counts: %w", err)
-	}
-	return nil
+	_, err := w.batches.Do(ctx, batch)
+	return err
 }
 
-func applyIn(ctx context.Context, tx pgx.Tx, batch []bus.Message) error {
+// applyAll is Apply for batches of several partitions.
+func (w *Worker) applyAll(ctx context.Context, batches [][]bus.Message) ([]struct{}, error) {
+	all := slices.Concat(batches...)
+	about, err := fold(all)
+	if err != nil {
+		return nil, err
+	}
+	var now written
+	err = w.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		now, err = applyIn(ctx, tx, all, about)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("apply events: %w", err)
+	}
+	if err := w.counts.tell(ctx, about, now); err != nil {
+		return nil, fmt.Errorf("refresh counts: %w", err)
+	}
+	return make([]struct{}, len(batches)), nil
+}
+
+// applyIn adds the fresh events of a batch to their rows, and returns those.
+// about is what all of the batch adds up to.
+func applyIn(ctx context.Context, tx pgx.Tx, batch []bus.Message, about *deltas) (written, error) {
 	fresh, err := inbox.Fresh(ctx, tx, consumer, batch)
 	if err != nil {
-		return err
+		return written{}, err
+	}
+	if len(fresh) == len(batch) {
+		return about.apply(ctx, tx)
 	}
 	d, err := fold(fresh)
 	if err != nil {
-		return err
+		return written{}, err
 	}
 	return d.apply(ctx, tx)
 }

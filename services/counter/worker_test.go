@@ -237,7 +237,15 @@ func TestOverlappingBatchesDoNotDeadlock(t *testing.T) {
 						FollowerId: follower + 1, FolloweeId: 50 - follower, Following: true,
 					}))
 				}
-				err := pgx.BeginFunc(t.Context(), b.db.RW(), func(tx pgx.Tx) error { return applyIn(t.Context(), tx, batch) })
+				about, err := fold(batch)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				err = pgx.BeginFunc(t.Context(), b.db.RW(), func(tx pgx.Tx) error {
+					_, err := applyIn(t.Context(), tx, batch, about)
+					return err
+				})
 				if err != nil {
 					t.Error(err)
 				}
@@ -250,5 +258,30 @@ func TestOverlappingBatchesDoNotDeadlock(t *testing.T) {
 		if want := (userCount{UserID: id + 1, Following: 60, Followers: 60, Version: 60}); users[id+1] != want {
 			t.Errorf("got %+v, want %+v", users[id+1], want)
 		}
+	}
+}
+
+// Partitions share transactions. What is poison in one is the other's affair
+// neither as an error nor as a count that is missing.
+func TestPoisonStaysInItsPartition(t *testing.T) {
+	b := setup(t)
+	var working sync.WaitGroup
+	for partition := range 8 {
+		working.Go(func() {
+			for round := range 20 {
+				e := messageOf(t, fmt.Sprintf("%d-%d", partition, round), &interactionv1.CommentChanged{VideoId: 1, CommentId: 1, Present: true})
+				poison := partition%2 == 1
+				if poison {
+					e.Value = []byte("\xff")
+				}
+				if err := b.Apply(t.Context(), []bus.Message{e}); bus.IsPoison(err) != poison || err != nil && !poison {
+					t.Errorf("partition %d: %v", partition, err)
+				}
+			}
+		})
+	}
+	working.Wait()
+	if videos, _ := b.rows(t); videos[1].Comments != 4*20 {
+		t.Errorf("%d comments counted, want %d", videos[1].Comments, 4*20)
 	}
 }

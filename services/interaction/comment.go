@@ -43,7 +43,9 @@ func (s *Service) CreateComment(ctx context.Context, req *interactionv1.CreateCo
 	if !exists {
 		return nil, noSuchVideo()
 	}
-	return &interactionv1.CreateCommentResponse{Comment: c.proto()}, nil
+	made := c.proto()
+	s.written.keep(made)
+	return &interactionv1.CreateCommentResponse{Comment: made}, nil
 }
 
 // createOnce creates a comment under an idempotency key.
@@ -110,6 +112,7 @@ func (s *Service) DeleteComment(ctx context.Context, req *interactionv1.DeleteCo
 	if err := s.store.deleteComment(ctx, req.GetVideoId(), req.GetCommentId(), viewer.UserID); err != nil {
 		return nil, fmt.Errorf("delete comment: %w", err)
 	}
+	s.written.forget(req.GetCommentId())
 	s.wake()
 	return &interactionv1.DeleteCommentResponse{}, nil
 }
@@ -123,18 +126,47 @@ func (s *Service) ListComments(ctx context.Context, req *interactionv1.ListComme
 	if _, err := s.videos.author(ctx, req.GetVideoId()); err != nil {
 		return nil, fmt.Errorf("list comments: %w", err)
 	}
-	comments, err := s.store.listComments(ctx, req.GetVideoId(), after, size+1)
+	ids, err := s.lists.Do(ctx, listing{req.GetVideoId(), beginning(after).ID, size + 1})
 	if err != nil {
 		return nil, fmt.Errorf("list comments: %w", err)
 	}
 	res := &interactionv1.ListCommentsResponse{}
-	if len(comments) > size {
-		comments = comments[:size]
-		last := comments[size-1]
-		res.NextPageToken = page.Cursor{Time: last.CreatedAtMs, ID: last.ID}.Token()
+	if len(ids) > size {
+		ids = ids[:size]
+		last := ids[size-1]
+		res.NextPageToken = page.Cursor{Time: id.Time(last).UnixMilli(), ID: last}.Token()
 	}
-	for _, c := range comments {
-		res.Comments = append(res.Comments, c.proto())
+	if res.Comments, err = s.commentsOf(ctx, req.GetVideoId(), ids); err != nil {
+		return nil, fmt.Errorf("list comments: %w", err)
 	}
 	return res, nil
+}
+
+// commentsOf returns comments of a video in the order of ids, without those
+// that were deleted meanwhile.
+func (s *Service) commentsOf(ctx context.Context, videoID int64, ids []int64) ([]*interactionv1.Comment, error) {
+	found, missing := s.written.find(videoID, ids)
+	if len(missing) == 0 {
+		return found, nil
+	}
+	comments, err := s.store.readComments(ctx, videoID, missing)
+	if err != nil {
+		return nil, err
+	}
+	read := make(map[int64]*interactionv1.Comment, len(comments))
+	for _, c := range comments {
+		read[c.ID] = c.proto()
+		s.written.keep(read[c.ID])
+	}
+	there := found[:0]
+	for i, id := range ids {
+		m := found[i]
+		if m == nil {
+			m = read[id]
+		}
+		if m != nil {
+			there = append(there, m)
+		}
+	}
+	return there, nil
 }

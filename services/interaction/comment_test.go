@@ -162,3 +162,44 @@ func TestCommentIsDeletedByItsAuthorOrTheVideos(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What a comment says is remembered, which comments there are is not: whoever
+// lists sees what was written and deleted before, through any instance.
+func TestListsShowWhatOtherInstancesDid(t *testing.T) {
+	b := setup(t)
+	other := b.another(t)
+	var writing sync.WaitGroup
+	for worker := range 8 {
+		writing.Go(func() {
+			video := int64(1 + worker%2)
+			for i := range 10 {
+				c := b.mustComment(t, alice, video, fmt.Sprintf("comment %d of %d", i, worker))
+				if listed := listedBy(t, other, video); listed[c.GetId()] != c.GetText() {
+					t.Errorf("comment %d is listed as %q", c.GetId(), listed[c.GetId()])
+				}
+				req := &interactionv1.DeleteCommentRequest{VideoId: video, CommentId: c.GetId()}
+				if _, err := b.DeleteComment(as(t, alice), req); err != nil {
+					t.Error(err)
+				}
+				if _, listed := listedBy(t, other, video)[c.GetId()]; listed {
+					t.Error("a deleted comment is listed")
+				}
+			}
+		})
+	}
+	writing.Wait()
+}
+
+// listedBy returns the texts of a video's comments as an instance lists them.
+func listedBy(t *testing.T, s *Service, video int64) map[int64]string {
+	t.Helper()
+	res, err := s.ListComments(t.Context(), &interactionv1.ListCommentsRequest{VideoId: video, PageSize: 1000})
+	if err != nil {
+		t.Error(err)
+	}
+	texts := map[int64]string{}
+	for _, c := range res.GetComments() {
+		texts[c.GetId()] = c.GetText()
+	}
+	return texts
+}

@@ -5,6 +5,10 @@
 // as changes. A like is a register per (user, video): liking twice changes and
 // announces nothing. A comment with an idempotency key is created once.
 //
+// What a comment says never changes and is remembered; which comments there are,
+// and who likes what, is read from the primary each time, for all who ask at the
+// same time together. So users see their own writes, through any instance.
+//
 // It asks the video service which videos exist and whose they are, and remembers
 // the answer for a few seconds. It listens to VideoChanged: a deleted video gets
 // a tombstone and loses its likes and comments, each with its event, so that

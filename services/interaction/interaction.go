@@ -14,8 +14,8 @@ import (
 const (
 	// batchLimit is how many writes share a commit at most.
 	batchLimit = 256
-	// checkLimit is how many checks share a statement at most. A page has 30 videos.
-	checkLimit = 64
+	// listLimit is how many lists of comments share a statement at most.
+	listLimit = 64
 	// maxIDs bounds a batch read.
 	maxIDs = 1000
 	// defaultPage and maxPage are page sizes.
@@ -53,10 +53,11 @@ type Service struct {
 	now    func() time.Time
 	wake   func()
 
-	likes    *pg.Batcher[toggle, bool]
-	unlikes  *pg.Batcher[toggle, bool]
+	toggles  *pg.Batcher[toggle, bool]
 	comments *pg.Batcher[comment, bool]
-	checks   *pg.Batcher[check, []int64]
+	lists    *pg.Batcher[listing, []int64]
+	liked    *pg.Members
+	written  *commentCache
 }
 
 var _ interactionv1connect.InteractionServiceHandler = (*Service)(nil)
@@ -67,11 +68,17 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{store: newStore(d.DB), videos: videos, ids: d.IDs, now: d.Now, wake: d.Wake}
-	s.likes = pg.NewBatcher(batchLimit, toggle.pair, announced(s, s.store.like))
-	s.unlikes = pg.NewBatcher(batchLimit, toggle.pair, announced(s, s.store.unlike))
-	s.checks = pg.NewBatcher(checkLimit, nil, s.store.likedAmong)
+	written, err := newCommentCache()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		store: newStore(d.DB), videos: videos, ids: d.IDs, now: d.Now, wake: d.Wake,
+		liked: pg.NewMembers(d.DB, "video_like", "user_id", "video_id"), written: written,
+	}
+	s.toggles = pg.NewBatcher(batchLimit, toggle.pair, announced(s, s.store.toggleLikes))
 	s.comments = pg.NewBatcher(batchLimit, nil, announced(s, s.store.addComments))
+	s.lists = pg.NewBatcher(listLimit, nil, s.store.listComments)
 	return s, nil
 }
 

@@ -8,12 +8,11 @@ import (
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
-	"douyin.dev/services/platform/pg"
 )
 
 // LikeVideo implements interactionv1connect.InteractionServiceHandler.
 func (s *Service) LikeVideo(ctx context.Context, req *interactionv1.LikeVideoRequest) (*interactionv1.LikeVideoResponse, error) {
-	if err := s.toggle(ctx, s.likes, req.GetVideoId()); err != nil {
+	if err := s.toggle(ctx, req.GetVideoId(), true); err != nil {
 		return nil, fmt.Errorf("like video: %w", err)
 	}
 	return &interactionv1.LikeVideoResponse{}, nil
@@ -21,13 +20,13 @@ func (s *Service) LikeVideo(ctx context.Context, req *interactionv1.LikeVideoReq
 
 // UnlikeVideo implements interactionv1connect.InteractionServiceHandler.
 func (s *Service) UnlikeVideo(ctx context.Context, req *interactionv1.UnlikeVideoRequest) (*interactionv1.UnlikeVideoResponse, error) {
-	if err := s.toggle(ctx, s.unlikes, req.GetVideoId()); err != nil {
+	if err := s.toggle(ctx, req.GetVideoId(), false); err != nil {
 		return nil, fmt.Errorf("unlike video: %w", err)
 	}
 	return &interactionv1.UnlikeVideoResponse{}, nil
 }
 
-func (s *Service) toggle(ctx context.Context, writes *pg.Batcher[toggle, bool], videoID int64) error {
+func (s *Service) toggle(ctx context.Context, videoID int64, liked bool) error {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return err
@@ -36,8 +35,8 @@ func (s *Service) toggle(ctx context.Context, writes *pg.Batcher[toggle, bool], 
 	if err != nil {
 		return err
 	}
-	exists, err := writes.Do(ctx, toggle{
-		userID: viewer.UserID, videoID: videoID, authorID: author, at: s.now().UnixMicro(),
+	exists, err := s.toggles.Do(ctx, toggle{
+		userID: viewer.UserID, videoID: videoID, authorID: author, liked: liked, at: s.now().UnixMicro(),
 	})
 	if err != nil {
 		return err
@@ -53,10 +52,7 @@ func (s *Service) BatchCheckLikes(ctx context.Context, req *interactionv1.BatchC
 	if len(req.GetVideoIds()) > maxIDs {
 		return nil, fault.Invalid("video_ids", "must have at most 1000 entries")
 	}
-	if len(req.GetVideoIds()) == 0 {
-		return &interactionv1.BatchCheckLikesResponse{}, nil
-	}
-	liked, err := s.checks.Do(ctx, check{req.GetUserId(), req.GetVideoIds()})
+	liked, err := s.liked.Among(ctx, req.GetUserId(), req.GetVideoIds())
 	if err != nil {
 		return nil, fmt.Errorf("check likes: %w", err)
 	}

@@ -10,7 +10,6 @@ import (
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/outbox"
-	"douyin.dev/services/platform/page"
 )
 
 // comment is a row. AuthorID is the video's author, who may delete it too.
@@ -103,16 +102,56 @@ func (s *store) deleteComment(ctx context.Context, videoID, commentID, userID in
 	})
 }
 
-// Uses the primary key, backwards.
-const listCommentsSQL = `SELECT video_id, id, user_id, author_id, text, created_at_ms FROM comment
-WHERE video_id = @video_id AND id < @id
-ORDER BY id DESC LIMIT @limit`
+// listing asks for the newest comments of a video with an id below one.
+type listing struct {
+	videoID, before int64
+	most            int
+}
 
-// listComments reads the primary: users see their own comments at once.
-func (s *store) listComments(ctx context.Context, videoID int64, after *page.Cursor, limit int) ([]comment, error) {
-	rows, err := s.db.RW().Query(ctx, listCommentsSQL, pgx.NamedArgs{
-		"video_id": videoID, "id": beginning(after).ID, "limit": limit,
-	})
+// Uses the primary key, backwards. The inner SELECT hides how many lists there
+// are: otherwise few look so cheap that they are planned each time.
+const listCommentsSQL = `SELECT ARRAY(
+	SELECT id FROM comment WHERE video_id = asked.video_id AND id < asked.before ORDER BY id DESC LIMIT asked.most
+) FROM unnest((SELECT @video_ids::bigint[]), @befores::bigint[], @mosts::bigint[])
+	WITH ORDINALITY AS asked (video_id, before, most, place) ORDER BY place`
+
+// listComments answers the ids of the comments of several lists, each read once
+// for all who ask for it. It reads the primary: users see their own comments at
+// once.
+func (s *store) listComments(ctx context.Context, asked []listing) ([][]int64, error) {
+	places := make(map[listing]int, len(asked))
+	var videos, befores, mosts []int64
+	for _, l := range asked {
+		if _, twice := places[l]; !twice {
+			places[l] = len(videos)
+			videos, befores, mosts = append(videos, l.videoID), append(befores, l.before), append(mosts, int64(l.most))
+		}
+	}
+	rows, err := s.db.RW().Query(ctx, listCommentsSQL, pgx.NamedArgs{"video_ids": videos, "befores": befores, "mosts": mosts})
+	if err != nil {
+		return nil, err
+	}
+	lists, err := pgx.CollectRows(rows, pgx.RowTo[[]int64])
+	if err != nil {
+		return nil, err
+	}
+	if len(lists) != len(places) {
+		return nil, fmt.Errorf("%d of %d lists read", len(lists), len(places))
+	}
+	answers := make([][]int64, len(asked))
+	for i, l := range asked {
+		answers[i] = lists[places[l]]
+	}
+	return answers, nil
+}
+
+// Uses the primary key, once for each comment.
+const commentsSQL = `SELECT c.video_id, c.id, c.user_id, c.author_id, c.text, c.created_at_ms
+FROM unnest(@ids::bigint[]) AS asked (id) JOIN comment c ON c.video_id = @video_id AND c.id = asked.id`
+
+// readComments returns those comments of a video that exist.
+func (s *store) readComments(ctx context.Context, videoID int64, ids []int64) ([]comment, error) {
+	rows, err := s.db.RW().Query(ctx, commentsSQL, pgx.NamedArgs{"video_id": videoID, "ids": ids})
 	if err != nil {
 		return nil, err
 	}

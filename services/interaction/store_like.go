@@ -3,7 +3,6 @@ package interaction
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,6 +14,7 @@ import (
 // toggle sets or clears one like.
 type toggle struct {
 	userID, videoID, authorID int64
+	liked                     bool
 	// at is when, in Unix microseconds.
 	at int64
 }
@@ -22,121 +22,75 @@ type toggle struct {
 // pair is what a toggle is about: two of one pair never share a statement.
 func (t toggle) pair() any { return [2]int64{t.userID, t.videoID} }
 
-func (t toggle) event(liked bool) outbox.Event {
+func (t toggle) event() outbox.Event {
 	return outbox.Event{Key: t.videoID, Message: &interactionv1.LikeChanged{
-		UserId: t.userID, VideoId: t.videoID, AuthorId: t.authorID, Liked: liked,
+		UserId: t.userID, VideoId: t.videoID, AuthorId: t.authorID, Liked: t.liked,
 	}}
 }
 
-// The rows are inserted in one order by everyone, against deadlocks. An outbox
-// row gets its id after its like was inserted, so after whoever held the pair
-// before has committed: the events of a pair are in the order of its changes.
-const likeSQL = `WITH input AS (
-	SELECT * FROM unnest(@video_ids::bigint[], @user_ids::bigint[], @author_ids::bigint[], @times::bigint[],
+// One statement sets and clears all likes of a batch, and announces those that
+// changed something.
+//
+// Everyone takes rows in one order, against deadlocks: new likes first, sorted;
+// then, and not before (that is what the count is for), old ones, sorted and
+// locked before they are deleted, since the order of a DELETE is the planner's.
+// An insert may wait for another statement's insert or delete, a delete only for
+// another's delete, because it cannot see an insert that is not committed: so no
+// circle of statements waits for itself.
+//
+// An outbox row gets its id after its like was changed, so after whoever held
+// the pair before has committed: the events of a pair are in the order of its
+// changes.
+const toggleSQL = `WITH input AS MATERIALIZED (
+	SELECT * FROM unnest(@video_ids::bigint[], @user_ids::bigint[], @author_ids::bigint[], @liked::boolean[], @times::bigint[],
 		@event_shards::smallint[], @event_topics::text[], @event_keys::bigint[], @event_payloads::bytea[], @event_traces::text[])
-		AS i (video_id, user_id, author_id, created_at, shard, topic, key, payload, traceparent)
+		AS i (video_id, user_id, author_id, liked, created_at, shard, topic, key, payload, traceparent)
 ), refused AS MATERIALIZED (
 	SELECT video_id FROM deleted_video WHERE video_id = ANY(@video_ids)
-), changed AS (
+), came AS (
 	INSERT INTO video_like (user_id, video_id, author_id, created_at)
 	SELECT user_id, video_id, author_id, created_at FROM input
-	WHERE video_id NOT IN (SELECT video_id FROM refused)
+	WHERE liked AND video_id NOT IN (SELECT video_id FROM refused)
 	ORDER BY video_id, user_id
 	ON CONFLICT DO NOTHING
 	RETURNING user_id, video_id
-), announced AS (
-	INSERT INTO outbox (shard, topic, key, payload, traceparent)
-	SELECT i.shard, i.topic, i.key, i.payload, i.traceparent FROM input i JOIN changed USING (user_id, video_id)
-)
-SELECT video_id FROM refused`
-
-// like sets likes and answers for each whether its video was still there.
-func (s *store) like(ctx context.Context, toggles []toggle) ([]bool, error) {
-	return s.toggleLikes(ctx, likeSQL, toggles, true)
-}
-
-// The rows are locked in order before they are deleted: the order of a DELETE
-// is the planner's.
-const unlikeSQL = `WITH input AS (
-	SELECT * FROM unnest(@video_ids::bigint[], @user_ids::bigint[],
-		@event_shards::smallint[], @event_topics::text[], @event_keys::bigint[], @event_payloads::bytea[], @event_traces::text[])
-		AS i (video_id, user_id, shard, topic, key, payload, traceparent)
-), refused AS MATERIALIZED (
-	SELECT video_id FROM deleted_video WHERE video_id = ANY(@video_ids)
 ), held AS MATERIALIZED (
-	SELECT l.user_id, l.video_id FROM video_like l JOIN input USING (user_id, video_id)
-	WHERE l.video_id NOT IN (SELECT video_id FROM refused)
+	SELECT l.user_id, l.video_id FROM video_like l JOIN input i USING (user_id, video_id)
+	WHERE NOT i.liked AND l.video_id NOT IN (SELECT video_id FROM refused) AND (SELECT count(*) FROM came) >= 0
 	ORDER BY l.video_id, l.user_id
 	FOR UPDATE OF l
-), changed AS (
+), went AS (
 	DELETE FROM video_like l USING held
 	WHERE l.user_id = held.user_id AND l.video_id = held.video_id
 	RETURNING l.user_id, l.video_id
 ), announced AS (
 	INSERT INTO outbox (shard, topic, key, payload, traceparent)
-	SELECT i.shard, i.topic, i.key, i.payload, i.traceparent FROM input i JOIN changed USING (user_id, video_id)
+	SELECT i.shard, i.topic, i.key, i.payload, i.traceparent FROM input i
+	JOIN (SELECT * FROM came UNION ALL SELECT * FROM went) AS changed USING (user_id, video_id)
 )
 SELECT video_id FROM refused`
 
-// unlike clears likes and answers for each whether its video was still there.
-func (s *store) unlike(ctx context.Context, toggles []toggle) ([]bool, error) {
-	return s.toggleLikes(ctx, unlikeSQL, toggles, false)
-}
-
-func (s *store) toggleLikes(ctx context.Context, sql string, toggles []toggle, liked bool) ([]bool, error) {
+// toggleLikes sets and clears likes, and answers for each whether its video was
+// still there. No two may be of one pair.
+func (s *store) toggleLikes(ctx context.Context, toggles []toggle) ([]bool, error) {
 	n := len(toggles)
 	videos, users, authors, times := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	events := make([]outbox.Event, n)
+	liked, events := make([]bool, n), make([]outbox.Event, n)
 	for i, t := range toggles {
-		videos[i], users[i], authors[i], times[i] = t.videoID, t.userID, t.authorID, t.at
-		events[i] = t.event(liked)
+		videos[i], users[i], authors[i], liked[i], times[i] = t.videoID, t.userID, t.authorID, t.liked, t.at
+		events[i] = t.event()
 	}
 	rows, err := outbox.Encode(ctx, events)
 	if err != nil {
 		return nil, err
 	}
 	args := rows.Args()
-	args["video_ids"], args["user_ids"], args["author_ids"], args["times"] = videos, users, authors, times
-	exists, err := write(ctx, s.db.RW(), s.gateClass, videos, sql, args)
+	args["video_ids"], args["user_ids"], args["author_ids"], args["liked"], args["times"] = videos, users, authors, liked, times
+	exists, err := write(ctx, s.db.RW(), s.gateClass, videos, toggleSQL, args)
 	if err != nil {
 		return nil, fmt.Errorf("write likes: %w", err)
 	}
 	return exists, nil
-}
-
-// check asks which of some videos a user likes.
-type check struct {
-	userID   int64
-	videoIDs []int64
-}
-
-// Uses the primary key, once for each pair.
-const likedAmongSQL = `SELECT asked.place, l.video_id
-FROM unnest(@places::int[], @user_ids::bigint[], @video_ids::bigint[]) AS asked (place, user_id, video_id)
-JOIN video_like l ON l.user_id = asked.user_id AND l.video_id = asked.video_id`
-
-// likedAmong answers several checks at once. It reads the primary: users see
-// their own likes at once.
-func (s *store) likedAmong(ctx context.Context, checks []check) ([][]int64, error) {
-	var places []int32
-	var users, videos []int64
-	for place, c := range checks {
-		for _, v := range distinct(slices.Clone(c.videoIDs)) {
-			places, users, videos = append(places, int32(place)), append(users, c.userID), append(videos, v)
-		}
-	}
-	rows, err := s.db.RW().Query(ctx, likedAmongSQL, pgx.NamedArgs{"places": places, "user_ids": users, "video_ids": videos})
-	if err != nil {
-		return nil, err
-	}
-	liked := make([][]int64, len(checks))
-	var place int32
-	var video int64
-	_, err = pgx.ForEachRow(rows, []any{&place, &video}, func() error {
-		liked[place] = append(liked[place], video)
-		return nil
-	})
-	return liked, err
 }
 
 // likePlace is a place in a user's list of likes.
@@ -186,7 +140,7 @@ func (s *store) clearLikes(ctx context.Context, videoID int64, limit int) (more 
 		if err != nil {
 			return nil, err
 		}
-		return eventsOf(gone, func(t toggle) outbox.Event { return t.event(false) }), nil
+		return eventsOf(gone, toggle.event), nil
 	})
 }
 

@@ -75,7 +75,10 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &store{d.DB}
+	st, err := newStore(d.DB)
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
 		store: st, users: users, hub: newHub(st, d.Redis, d.Log), ids: d.IDs, now: d.Now, wake: d.Wake,
 		signOfLife: signOfLife, draining: make(chan struct{}),

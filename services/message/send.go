@@ -51,7 +51,7 @@ func (s *Service) sendOnce(ctx context.Context, d draft, key string) (*messagev1
 	request := &messagev1.SendMessageRequest{ToUserId: d.to, Content: d.content}
 	answer := &messagev1.SendMessageResponse{}
 	err := pg.Once(ctx, s.store.db, d.from, key, request, answer, func(tx pgx.Tx) error {
-		times, err := post(ctx, tx, s.now().UnixMilli(), []draft{d})
+		times, err := s.store.post(ctx, tx, s.now().UnixMilli(), []draft{d})
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Service) sendOnce(ctx context.Context, d draft, key string) (*messagev1
 // sendAll sends messages in one transaction and answers their times.
 func (s *Service) sendAll(ctx context.Context, drafts []draft) (times []int64, err error) {
 	err = s.store.db.InTx(ctx, func(tx pgx.Tx) error {
-		times, err = post(ctx, tx, s.now().UnixMilli(), drafts)
+		times, err = s.store.post(ctx, tx, s.now().UnixMilli(), drafts)
 		return err
 	})
 	if err != nil {
@@ -80,6 +80,7 @@ func (s *Service) sendAll(ctx context.Context, drafts []draft) (times []int64, e
 
 // announce tells the relay and the subscribers of a commit.
 func (s *Service) announce(drafts []draft) {
+	s.store.keepMailboxes(drafts)
 	s.wake()
 	s.hub.announce(participants(drafts))
 }

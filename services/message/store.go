@@ -2,8 +2,10 @@ package message
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/maypok86/otter/v2"
 
 	messagev1 "douyin.dev/gen/douyin/message/v1"
 	"douyin.dev/services/platform/pg"
@@ -12,7 +14,22 @@ import (
 // store reads mailboxes. It reads the primary: both sides see a message at
 // once, and a subscriber that was woken finds what it was woken for. It is safe
 // for concurrent use.
-type store struct{ db *pg.DB }
+type store struct {
+	db *pg.DB
+	// mailboxes are users known to have one.
+	mailboxes *otter.Cache[int64, struct{}]
+}
+
+// knownMailboxes bounds what is remembered.
+const knownMailboxes = 200_000
+
+func newStore(db *pg.DB) (*store, error) {
+	mailboxes, err := otter.New(&otter.Options[int64, struct{}]{MaximumSize: knownMailboxes})
+	if err != nil {
+		return nil, fmt.Errorf("cache of mailboxes: %w", err)
+	}
+	return &store{db: db, mailboxes: mailboxes}, nil
+}
 
 // entry is a row of message, as its owner sees it.
 type entry struct {

@@ -40,8 +40,8 @@ func participants(drafts []draft) []int64 {
 
 // post writes messages in the order given and returns their times. now is in
 // Unix milliseconds. The mailboxes stay locked until tx ends.
-func post(ctx context.Context, tx pgx.Tx, now int64, drafts []draft) ([]int64, error) {
-	last, err := lockMailboxes(ctx, tx, participants(drafts))
+func (s *store) post(ctx context.Context, tx pgx.Tx, now int64, drafts []draft) ([]int64, error) {
+	last, err := s.lockMailboxes(ctx, tx, participants(drafts))
 	if err != nil {
 		return nil, fmt.Errorf("lock mailboxes: %w", err)
 	}
@@ -65,13 +65,15 @@ const lockMailboxesSQL = `SELECT user_id, last_ms FROM mailbox
 WHERE user_id = ANY(@user_ids) ORDER BY user_id FOR UPDATE`
 
 // lockMailboxes locks the mailboxes of users and returns the time of the newest
-// message in each. userIDs are sorted.
-func lockMailboxes(ctx context.Context, tx pgx.Tx, userIDs []int64) (map[int64]int64, error) {
-	args := pgx.NamedArgs{"user_ids": userIDs}
+// message in each. userIDs are sorted. Mailboxes come first and are locked
+// after that, also for the users of whom we know that they have one.
+func (s *store) lockMailboxes(ctx context.Context, tx pgx.Tx, userIDs []int64) (map[int64]int64, error) {
 	last := make(map[int64]int64, len(userIDs))
 	batch := &pgx.Batch{}
-	batch.Queue(createMailboxesSQL, args)
-	batch.Queue(lockMailboxesSQL, args).Query(func(rows pgx.Rows) error {
+	if without := s.withoutMailbox(userIDs); len(without) > 0 {
+		batch.Queue(createMailboxesSQL, pgx.NamedArgs{"user_ids": without})
+	}
+	batch.Queue(lockMailboxesSQL, pgx.NamedArgs{"user_ids": userIDs}).Query(func(rows pgx.Rows) error {
 		var user, at int64
 		_, err := pgx.ForEachRow(rows, []any{&user, &at}, func() error {
 			last[user] = at
@@ -83,9 +85,31 @@ func lockMailboxes(ctx context.Context, tx pgx.Tx, userIDs []int64) (map[int64]i
 		return nil, err
 	}
 	if len(last) != len(userIDs) {
+		s.mailboxes.InvalidateAll()
 		return nil, fmt.Errorf("%d of %d mailboxes found", len(last), len(userIDs))
 	}
 	return last, nil
+}
+
+// withoutMailbox returns the users of whom it is not known that they have one.
+func (s *store) withoutMailbox(userIDs []int64) (without []int64) {
+	for _, u := range userIDs {
+		if _, known := s.mailboxes.GetIfPresent(u); !known {
+			without = append(without, u)
+		}
+	}
+	return without
+}
+
+// keepMailboxes remembers who has a mailbox, once that is committed: it stays.
+func (s *store) keepMailboxes(drafts []draft) {
+	for _, d := range drafts {
+		for _, u := range [...]int64{d.from, d.to} {
+			if _, known := s.mailboxes.GetIfPresent(u); !known {
+				s.mailboxes.Set(u, struct{}{})
+			}
+		}
+	}
 }
 
 const writeMessagesSQL = `WITH posted AS (

@@ -80,7 +80,7 @@ func TestReconnectingSubscriberMissesAndRepeatsNothing(t *testing.T) {
 // mailboxOf returns everything a user has, in order.
 func mailboxOf(t *testing.T, r *rig, user int64) []*messagev1.Message {
 	t.Helper()
-	entries, err := (&store{r.db}).later(t.Context(), user, 0, 1_000_000)
+	entries, err := (&store{db: r.db}).later(t.Context(), user, 0, 1_000_000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,12 +62,9 @@ func (s *Service) BatchCheckFollows(ctx context.Context, req *v1.BatchCheckFollo
 	if len(req.GetUserIds()) > maxCheck {
 		return nil, fault.Invalid("user_ids", fmt.Sprintf("must be at most %d", maxCheck))
 	}
-	if len(req.GetUserIds()) == 0 {
-		return &v1.BatchCheckFollowsResponse{}, nil
-	}
-	followed, err := s.checks.Do(ctx, check{req.GetFollowerId(), req.GetUserIds()})
+	followed, err := s.followed.Among(ctx, req.GetFollowerId(), req.GetUserIds())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("check follows: %w", err)
 	}
 	return &v1.BatchCheckFollowsResponse{FollowedUserIds: followed}, nil
 }

@@ -14,9 +14,6 @@ import (
 // writeBatch bounds the follows and unfollows of one statement.
 const writeBatch = 256
 
-// checkBatch bounds the checks of one statement. A page has up to 50 users.
-const checkBatch = 64
-
 // Config is what operators may set.
 type Config struct {
 	KnownUsers int `help:"How many users are remembered to exist, about 100 bytes each." default:"200000"`
@@ -44,7 +41,8 @@ type Service struct {
 	now    func() time.Time
 	wake   func()
 	writes *pg.Batcher[change, bool]
-	checks *pg.Batcher[check, []int64]
+	// followed are the users somebody follows.
+	followed *pg.Members
 }
 
 var _ relationv1connect.RelationServiceHandler = (*Service)(nil)
@@ -58,9 +56,11 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache of known users: %w", err)
 	}
-	s := &Service{store: store{db: d.DB}, users: known, now: d.Now, wake: d.Wake}
+	s := &Service{
+		store: store{db: d.DB}, users: known, now: d.Now, wake: d.Wake,
+		followed: pg.NewMembers(d.DB, "following", "follower_id", "followee_id"),
+	}
 	// Two changes of one pair never share a statement: the second must see the first.
 	s.writes = pg.NewBatcher(writeBatch, func(c change) any { return c.pair }, s.store.apply)
-	s.checks = pg.NewBatcher(checkBatch, nil, s.store.followed)
 	return s, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,43 +15,6 @@ import (
 // its reader's own follow at once.
 type store struct {
 	db *pg.DB
-}
-
-// check asks which of some users a user follows.
-type check struct {
-	Follower int64
-	UserIDs  []int64
-}
-
-// Uses the primary key, once for each pair.
-const followedSQL = `SELECT asked.place, f.followee_id
-FROM unnest(@places::int[], @followers::bigint[], @followees::bigint[]) AS asked (place, follower_id, followee_id)
-JOIN following f ON f.follower_id = asked.follower_id AND f.followee_id = asked.followee_id`
-
-// followed answers several checks at once.
-func (s store) followed(ctx context.Context, checks []check) ([][]int64, error) {
-	var places []int32
-	var followers, followees []int64
-	for place, c := range checks {
-		for _, u := range slices.Compact(slices.Sorted(slices.Values(c.UserIDs))) {
-			places, followers, followees = append(places, int32(place)), append(followers, c.Follower), append(followees, u)
-		}
-	}
-	rows, err := s.db.RW().Query(ctx, followedSQL, pgx.NamedArgs{"places": places, "followers": followers, "followees": followees})
-	if err != nil {
-		return nil, fmt.Errorf("check follows: %w", err)
-	}
-	followed := make([][]int64, len(checks))
-	var place int32
-	var followee int64
-	_, err = pgx.ForEachRow(rows, []any{&place, &followee}, func() error {
-		followed[place] = append(followed[place], followee)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("check follows: %w", err)
-	}
-	return followed, nil
 }
 
 // entry is a line of a list.

@@ -3,7 +3,6 @@ package user
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -73,11 +72,11 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *v1.BatchGetUsersReques
 		}
 	}
 	slices.Sort(ids)
-	users, err := s.users.GetMany(ctx, slices.Compact(ids))
+	users, err := s.users.GetList(ctx, slices.Compact(ids))
 	if err != nil {
 		return nil, err
 	}
-	return &v1.BatchGetUsersResponse{Users: slices.Collect(maps.Values(users))}, nil
+	return &v1.BatchGetUsersResponse{Users: users}, nil
 }
 
 // checkURL allows what a browser can load a picture from: never javascript:,

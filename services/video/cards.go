@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -80,11 +79,7 @@ func (s *Service) loadCards(ctx context.Context, ids []int64) (map[int64]*v1.Vid
 // cardsOf returns the videos that exist, from copies.
 func (s *Service) cardsOf(ctx context.Context, ids []int64) ([]*v1.Video, error) {
 	ids = slices.DeleteFunc(ids, func(video int64) bool { return video <= 0 || video >= id.Max }) // no video's
-	videos, err := s.copies.cards.GetMany(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Collect(maps.Values(videos)), nil
+	return s.copies.cards.GetList(ctx, ids)
 }
 
 // tell makes the copies what Postgres has: after a commit, after a write whose

@@ -100,6 +100,42 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 	return found, nil
 }
 
+// GetList is GetMany with the values in the order of keys, without those that
+// do not exist: no map is made of what this process has.
+func (c *Cache[K, V]) GetList(ctx context.Context, keys []K) ([]V, error) {
+	list := make([]V, 0, len(keys))
+	if c.live() && c.listL1(keys, &list) {
+		return list, nil
+	}
+	found, err := c.GetMany(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	list = list[:0]
+	for _, k := range keys {
+		if v, ok := found[k]; ok {
+			list = append(list, v)
+		}
+	}
+	return list, nil
+}
+
+// listL1 appends what this process has, and reports whether that is all.
+func (c *Cache[K, V]) listL1(keys []K, list *[]V) bool {
+	now := c.now()
+	for _, k := range keys {
+		e, ok := c.l1.GetIfPresent(k)
+		if !ok || e.expires <= now {
+			return false
+		}
+		if e.kind == present {
+			*list = append(*list, e.value)
+		}
+	}
+	c.counts.l1.Add(int64(len(keys)))
+	return true
+}
+
 // readL1 puts what this process has into found and returns the other keys.
 func (c *Cache[K, V]) readL1(keys []K, found map[K]V) (missing []K) {
 	now := c.now()

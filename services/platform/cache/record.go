@@ -34,7 +34,13 @@ func (r rank) compare(o rank) int {
 // number, and then the value.
 const rankLength = 20
 
-func (r rank) String() string { return fmt.Sprintf("%019d%c", r.version, r.kind) }
+func (r rank) String() string {
+	text := [rankLength]byte{rankLength - 1: byte(r.kind)}
+	for i, v := rankLength-2, r.version; i >= 0; i, v = i-1, v/10 {
+		text[i] = '0' + byte(v%10)
+	}
+	return string(text[:])
+}
 
 func parseRank(s string) (rank, error) {
 	if len(s) < rankLength {

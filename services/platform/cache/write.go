@@ -42,6 +42,9 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, value V) {
 
 // PutMany is Put for several values.
 func (c *Cache[K, V]) PutMany(ctx context.Context, values map[K]V) {
+	if len(values) == 0 {
+		return
+	}
 	keys, entries := make([]K, 0, len(values)), make([]entry[V], 0, len(values))
 	for k, v := range values {
 		keys, entries = append(keys, k), append(entries, entry[V]{rank: c.rankOf(v), value: v})

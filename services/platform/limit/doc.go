@@ -4,6 +4,7 @@
 // A bucket is a kind of action ("like", "login"), a key whose it is (a user id,
 // an address). A full bucket allows a burst, then a steady rate.
 //
+// Callers of an instance who come at the same time have Redis asked once for all.
 // Redis never decides whether a request works: when it is down or takes more
 // than 20 ms, each instance counts for itself in bounded memory, so that N
 // instances together allow at most N times as much.

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"strconv"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -50,7 +50,8 @@ func (r Rate) interval() time.Duration {
 type Config struct {
 	// Local bounds the buckets counted here while Redis is away; 0 for 20,000.
 	Local int
-	// Deadline of a look into Redis; 0 for 20 ms.
+	// Deadline of a look into Redis; 0 for 20 ms. A caller waits at most for the
+	// look that is under way and their own.
 	Deadline time.Duration
 	// Meters gets douyin_limit_decisions; nil for none.
 	Meters metric.MeterProvider
@@ -63,7 +64,18 @@ type Limiter struct {
 	script    *rueidis.Lua
 	local     *otter.Cache[string, *rate.Limiter]
 	decisions metric.Int64Counter
+
+	mu sync.Mutex
+	// waiting are the callers Redis will be asked for next, and asking whether
+	// somebody is at it.
+	waiting []*take
+	asking  bool
+	// outcomes are the attributes of decisions: few, and costly to make.
+	outcomes map[outcome]metric.AddOption
 }
+
+// outcome is what is counted of a decision.
+type outcome struct{ bucket, outcome, by string }
 
 // New returns a limiter. A nil client makes it count in this process only.
 func New(redis rueidis.Client, c Config) (*Limiter, error) {
@@ -85,7 +97,10 @@ func New(redis rueidis.Client, c Config) (*Limiter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("limit metrics: %w", err)
 	}
-	return &Limiter{redis: redis, guard: guard.New(c.Deadline), script: rueidis.NewLuaScript(takeScript), local: local, decisions: decisions}, nil
+	return &Limiter{
+		redis: redis, guard: guard.New(c.Deadline), script: rueidis.NewLuaScript(takeScript), local: local, decisions: decisions,
+		outcomes: map[outcome]metric.AddOption{},
+	}, nil
 }
 
 // Allow takes a token from key's bucket. When there is none it says how long
@@ -98,13 +113,24 @@ func (l *Limiter) Allow(ctx context.Context, bucket, key string, r Rate) (ok boo
 		// Counted in the metric, and not logged for each request.
 		by, wait = "local", l.takeLocal(key, r)
 	}
-	outcome := "allowed"
+	decided := outcome{bucket, "allowed", by}
 	if wait > 0 {
-		outcome = "refused"
+		decided.outcome = "refused"
 	}
-	l.decisions.Add(ctx, 1, metric.WithAttributes(
-		attribute.String("bucket", bucket), attribute.String("outcome", outcome), attribute.String("by", by)))
+	l.decisions.Add(ctx, 1, l.attributes(decided))
 	return wait == 0, wait
+}
+
+func (l *Limiter) attributes(o outcome) metric.AddOption {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	made, ok := l.outcomes[o]
+	if !ok {
+		made = metric.WithAttributeSet(attribute.NewSet(
+			attribute.String("bucket", o.bucket), attribute.String("outcome", o.outcome), attribute.String("by", o.by)))
+		l.outcomes[o] = made
+	}
+	return made
 }
 
 // name is one bucket's key. All have one hash tag, as every family of keys.
@@ -114,38 +140,6 @@ func name(bucket, key string) string {
 		key = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	return "{douyin:limit}:" + bucket + ":" + key
-}
-
-// takeScript is the generic cell rate algorithm (ITU-T I.371): the key holds
-// when the bucket will be full again, in microseconds of Redis's own clock.
-// ARGV: microseconds for one token, burst. Answers the microseconds to wait, 0
-// when the token was taken.
-const takeScript = `
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local window = interval * burst
-local full = tonumber(redis.call('GET', KEYS[1]) or now)
-if full < now then full = now end
-if full > now + window then full = now + window end -- the clock went back
-local wait = full + interval - window - now
-if wait > 0 then return wait end
-full = full + interval
-redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
-return 0`
-
-func (l *Limiter) takeShared(ctx context.Context, key string, r Rate) (time.Duration, error) {
-	if l.redis == nil {
-		return 0, guard.ErrOpen
-	}
-	if r.Burst < 1 {
-		return r.interval(), nil
-	}
-	args := []string{strconv.FormatInt(r.interval().Microseconds(), 10), strconv.Itoa(r.Burst)}
-	micros, err := guard.Do(ctx, l.guard, func(ctx context.Context) (int64, error) {
-		return l.script.Exec(ctx, l.redis, []string{key}, args).AsInt64()
-	})
-	return time.Duration(micros) * time.Microsecond, err
 }
 
 // takeLocal counts in this process. A bucket that has been pushed out of the

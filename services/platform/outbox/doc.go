@@ -7,6 +7,11 @@
 // become visible and deleted when done; there is no "id > last" cursor that
 // could pass by a late commit.
 //
+// The first event after a pause is published at once; under load those of some
+// 20 ms go together, because everything behind the relay costs by the batch. The
+// relay vacuums what it deleted: its role must own the table, else autovacuum
+// has to do.
+//
 // Order: two events of one key that were written by transactions which waited
 // for each other (the same like toggled twice) are published in commit order.
 // An advisory lock per shard of the key lets one process relay a shard.

@@ -178,3 +178,26 @@ func TestTwoRelaysPublishEachEventOnceAndOneTakesOver(t *testing.T) {
 		}
 	}
 }
+
+// Deleted rows are in the way of those that come, and autovacuum is slow to
+// come: the relay cleans up behind itself.
+func TestARelayCleansUpBehindItself(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	b := &broker{arrived: make(chan struct{}, 30_000)}
+	for key := range int64(25) {
+		appendEvents(t, db, key, make([]string, 1000)...)
+	}
+	relay(t, db, b)
+	b.wait(t, 25_000)
+	const vacuumsSQL = `SELECT coalesce(sum(vacuum_count), 0) FROM pg_stat_user_tables WHERE relid = 'outbox'::regclass`
+	vacuums := 0
+	for deadline := time.Now().Add(30 * time.Second); vacuums == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the outbox was never vacuumed")
+		}
+		if err := db.RW().QueryRow(t.Context(), vacuumsSQL).Scan(&vacuums); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -17,12 +17,22 @@ import (
 
 const (
 	relayBatch = 1000
+	// pace is the least time from the beginning of a cycle that published to the
+	// next one's, unless there is more than one batch of events. The first event
+	// after a pause is published at once, and under load those of 20 ms together:
+	// everything behind the relay costs by the batch.
+	pace = 20 * time.Millisecond
 	// idlePoll finds rows committed by other processes whose shard this one holds.
 	idlePoll = 50 * time.Millisecond
 	// claimEvery is how often free shards are looked for, those of a process that died.
 	claimEvery = 2 * time.Second
 	// errorPause is waited after a failure of Postgres or Kafka.
 	errorPause = 500 * time.Millisecond
+	// vacuumAfter is how many deleted rows make a vacuum worth while, and
+	// vacuumEvery the least time between two: another's long transaction may keep
+	// all of them from being removed.
+	vacuumAfter = 20_000
+	vacuumEvery = 2 * time.Second
 	// deleteTimeout bounds the deletion of what the broker has acked.
 	deleteTimeout = 5 * time.Second
 )
@@ -67,8 +77,18 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
-// session relays over one connection, which holds the locks of its shards:
-// when the connection is lost, so are they.
+// session is what the relay knows while it has its connection, which holds the
+// locks of its shards: when the connection is lost, so are they.
+type session struct {
+	*Relay
+	conn     *pgxpool.Conn
+	shards   []int16
+	claimed  time.Time
+	deleted  int // rows since the last vacuum
+	vacuumed time.Time
+}
+
+// session relays over one connection until it fails or ctx ends.
 func (r *Relay) session(ctx context.Context) error {
 	conn, err := r.db.RW().Acquire(ctx)
 	if err != nil {
@@ -76,23 +96,58 @@ func (r *Relay) session(ctx context.Context) error {
 	}
 	// Closing instead of returning it to the pool frees the locks at once.
 	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
-	var shards []int16
-	var claimed time.Time
+	if _, err := conn.Exec(ctx, plannerSQL, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("set up connection: %w", err)
+	}
+	s := &session{Relay: r, conn: conn}
 	for ctx.Err() == nil {
-		if len(shards) < Shards && time.Since(claimed) > claimEvery {
-			if shards, err = r.claim(ctx, conn, shards); err != nil {
-				return err
-			}
-			claimed = time.Now()
-		}
-		n, err := r.relayOnce(ctx, conn, shards)
-		if err != nil {
+		if err := s.cycle(ctx); err != nil {
 			return err
 		}
-		if n < relayBatch {
-			wait(ctx, idlePoll, r.wake)
-		}
 	}
+	return nil
+}
+
+// cycle publishes what there is, and waits for more.
+func (s *session) cycle(ctx context.Context) (err error) {
+	began := time.Now()
+	if len(s.shards) < Shards && time.Since(s.claimed) > claimEvery {
+		if s.shards, err = s.claim(ctx, s.conn, s.shards); err != nil {
+			return err
+		}
+		s.claimed = time.Now()
+	}
+	n, err := s.relayOnce(ctx, s.conn, s.shards)
+	if err != nil {
+		return err
+	}
+	if err := s.vacuum(ctx, n); err != nil {
+		return err
+	}
+	if n == relayBatch {
+		return nil
+	}
+	if n > 0 {
+		wait(ctx, time.Until(began.Add(pace)), nil)
+	}
+	wait(ctx, idlePoll, s.wake)
+	return nil
+}
+
+// What was deleted stays in front of what is read until it is vacuumed, and
+// autovacuum looks once a minute by default. SKIP_LOCKED: it may be there now.
+// Without TRUNCATE nobody waits for a lock.
+const vacuumSQL = `VACUUM (SKIP_LOCKED, TRUNCATE false) outbox`
+
+// vacuum cleans up when n more deleted rows make it worth while.
+func (s *session) vacuum(ctx context.Context, n int) error {
+	if s.deleted += n; s.deleted < vacuumAfter || time.Since(s.vacuumed) < vacuumEvery {
+		return nil
+	}
+	if _, err := s.conn.Exec(ctx, vacuumSQL, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("vacuum outbox: %w", err)
+	}
+	s.deleted, s.vacuumed = 0, time.Now()
 	return nil
 }
 
@@ -136,9 +191,17 @@ type row struct {
 	CreatedAt   time.Time
 }
 
-// Uses the primary key; the sort is over at most a few runs of it.
-const pendingSQL = `SELECT shard, id, topic, key, payload, traceparent, created_at
-FROM outbox WHERE shard = ANY($1) ORDER BY id LIMIT $2`
+// Walks the primary key of each shard from its beginning, and so tells the index
+// of the dead entries it meets.
+const pendingSQL = `SELECT o.shard, o.id, o.topic, o.key, o.payload, o.traceparent, o.created_at
+FROM unnest($1::smallint[]) AS held (shard), LATERAL (
+	SELECT shard, id, topic, key, payload, traceparent, created_at FROM outbox
+	WHERE outbox.shard = held.shard ORDER BY id LIMIT $2
+) AS o ORDER BY o.id LIMIT $2`
+
+// The table is empty and full in turn, so what the planner knows of its size is
+// always wrong: the relay's connection plans once, and by the index.
+const plannerSQL = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off`
 
 const doneSQL = `DELETE FROM outbox USING unnest($1::smallint[], $2::bigint[]) AS done (shard, id)
 WHERE outbox.shard = done.shard AND outbox.id = done.id`
@@ -152,7 +215,12 @@ func (r *Relay) relayOnce(ctx context.Context, conn *pgxpool.Conn, shards []int1
 	if err != nil {
 		return 0, fmt.Errorf("read outbox: %w", err)
 	}
-	pending, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	var p row
+	var pending []row
+	_, err = pgx.ForEachRow(rows, []any{&p.Shard, &p.ID, &p.Topic, &p.Key, &p.Payload, &p.Traceparent, &p.CreatedAt}, func() error {
+		pending = append(pending, p)
+		return nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("read outbox: %w", err)
 	}

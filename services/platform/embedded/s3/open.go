@@ -13,6 +13,11 @@ import (
 	"douyin.dev/services/platform/embedded"
 )
 
+// bufferSize of a transfer, in bytes. The library's own is 1 MiB, for each
+// request anew: playback, which asks for a few kilobytes at a time, then does
+// little else than clearing memory.
+const bufferSize = 32 << 10
+
 // openBackend opens the objects below the locked directory.
 func openBackend(lock *embedded.Lock, sidecar bool) (*rooted, error) {
 	root := lock.Path("objects")
@@ -26,6 +31,7 @@ func openBackend(lock *embedded.Lock, sidecar bool) (*rooted, error) {
 	var opts posix.PosixOpts
 	opts.SetNewDirPerm(0o700)
 	opts.SetNewFilePerm(0o600)
+	opts.IOBufferSize = bufferSize
 	files, err := keepWorkingDir(func() (*posix.Posix, error) { return posix.New(root, store, opts) })
 	if err != nil {
 		return nil, fmt.Errorf("open objects: %w", err)
