@@ -27,6 +27,7 @@ build: ## Build every binary into bin/.
 
 test: build ## Unit tests on real infrastructure, then the contract suite. Under ten minutes.
 	bin/devinfra run -- go test $(PKGS)
+	go test -count=1 -run 'Test[^L]' ./test/cluster
 	go test -count=1 ./test/contract/...
 
 test-race: build ## Unit tests with the race detector, but for the operator (Kubernetes' libraries take too long to build).

@@ -45,7 +45,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	limiter, err := limit.New(redis, limit.Config{})
+	limiter, err := limit.New(redis, limit.Config{Meters: otel.GetMeterProvider()})
 	if err != nil {
 		return err
 	}

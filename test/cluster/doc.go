@@ -2,7 +2,8 @@
 // images are loaded, the charts are installed into a namespace that enforces
 // Pod Security "restricted", the suites run against the gateway's Service, then
 // the release is upgraded and rolled back under load, its pods are deleted one
-// after the other, it is scaled out, measured, and uninstalled.
+// after the other, it is scaled out and measured, operators size its workers and
+// keep its topics, its services get certificates, and it is uninstalled.
 //
 // It knows the platform from outside: it drives kubectl and helm, and speaks to
 // the gateway. `make cluster-test` builds the images and runs it; each step also

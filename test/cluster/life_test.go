@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -29,6 +30,9 @@ const (
 	mostSpread = 0.20
 	// measured is how long calls are counted.
 	measured = 30 * time.Second
+	// restFor is how long nobody calls before memory is measured: what starting and
+	// serving left behind has been given back by then, or never will.
+	restFor = time.Minute
 	// leastCalls is how many calls a component must have served meanwhile.
 	leastCalls = 100
 )
@@ -57,11 +61,15 @@ func TestLife(t *testing.T) {
 		{"idle", (*life).idle},
 		{"smoke", (*life).smoke},
 		{"contract", (*life).contract},
+		{"rested", (*life).rested},
 		{"upgrade", (*life).upgrade},
 		{"rollback", (*life).rollback},
 		{"deletions", (*life).deletions},
 		{"stores", (*life).stores},
 		{"balance", (*life).balance},
+		{"pool", (*life).pool},
+		{"topic", (*life).topic},
+		{"mtls", (*life).mtls},
 		{"uninstall", (*life).uninstall},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(l, t) }) {
@@ -133,53 +141,80 @@ func (l *life) install(t *testing.T) {
 	}
 }
 
-// idle measures memory when nobody calls.
-func (l *life) idle(t *testing.T) {
+// idle measures memory of pods that were never called.
+func (l *life) idle(t *testing.T) { l.weigh(t, "after the install") }
+
+// rested measures it again once they have served a whole suite.
+func (l *life) rested(t *testing.T) { l.weigh(t, "after the contract suite") }
+
+// weigh measures memory when nobody has called for a while.
+func (l *life) weigh(t *testing.T, when string) {
+	select {
+	case <-t.Context().Done():
+	case <-time.After(restFor):
+	}
 	var mesh, infra usage
-	err := poll(t.Context(), 3*time.Minute, func(ctx context.Context) error {
-		pods, err := l.pods(ctx)
-		if err != nil {
-			return err
+	err := poll(t.Context(), 3*time.Minute, func(ctx context.Context) (err error) {
+		mesh, infra, err = l.weights(ctx)
+		if err == nil && mesh.workingSet > mostMemory {
+			err = fmt.Errorf("the mesh holds %d MiB, want at most %d MiB", mesh.workingSet>>20, mostMemory>>20)
 		}
-		used, err := l.memory(ctx)
-		if err != nil {
-			return err
-		}
-		mesh, infra = usage{}, usage{}
-		for _, p := range pods {
-			u := used[p.Metadata.Name]
-			if u.workingSet == 0 {
-				return fmt.Errorf("no figure for %s yet", p.Metadata.Name)
-			}
-			to := &mesh
-			if stores[p.Metadata.component()] {
-				to = &infra
-			}
-			to.resident, to.workingSet = to.resident+u.resident, to.workingSet+u.workingSet
-		}
-		if mesh.workingSet > mostMemory {
-			return fmt.Errorf("the mesh holds %d MiB, want at most %d MiB", mesh.workingSet>>20, mostMemory>>20)
-		}
-		return nil
+		return err
 	})
-	l.report.add("idle memory of the mesh's pods", "600 MiB", "%d MiB working set, %d MiB resident (development stores besides: %d, %d MiB)",
+	l.report.add("idle memory of the mesh's pods, a minute "+when, "600 MiB", "%d MiB working set, %d MiB resident (development stores besides: %d, %d MiB)",
 		mesh.workingSet>>20, mesh.resident>>20, infra.workingSet>>20, infra.resident>>20)
 	check(t, err)
 }
 
+// weights sums the memory of the mesh's pods, and of the stores'.
+func (l *life) weights(ctx context.Context) (mesh, infra usage, err error) {
+	pods, err := l.pods(ctx)
+	if err != nil {
+		return mesh, infra, err
+	}
+	used, err := l.memory(ctx)
+	if err != nil {
+		return mesh, infra, err
+	}
+	for _, p := range pods {
+		u := used[p.Metadata.Name]
+		if u.workingSet == 0 {
+			return mesh, infra, fmt.Errorf("no figure for %s yet", p.Metadata.Name)
+		}
+		to := &mesh
+		if stores[p.Metadata.component()] {
+			to = &infra
+		}
+		to.resident, to.workingSet = to.resident+u.resident, to.workingSet+u.workingSet
+	}
+	return mesh, infra, nil
+}
+
 // smoke runs the chart's own test.
 func (l *life) smoke(t *testing.T) {
+	l.report.add("helm test", "green", "green in %.0f s", l.tested(t).Seconds())
+}
+
+// tested runs helm test and returns how long it took.
+func (l *life) tested(t *testing.T) time.Duration {
+	t.Helper()
 	began := time.Now()
 	out, err := l.helm(t.Context(), "test", release, "--timeout", "3m")
 	if err != nil {
 		logs, _ := l.ctl(t.Context(), "logs", "--selector", "app.kubernetes.io/component=smoke", "--tail=50")
 		t.Fatalf("%v\n%s\n%s", err, out, logs)
 	}
-	l.report.add("helm test", "green", "green in %.0f s", time.Since(began).Seconds())
+	return time.Since(began)
 }
 
 // contract runs the contract suite through the gateway's Service.
 func (l *life) contract(t *testing.T) {
+	l.report.add("contract suite through the Service", "green", "green in %.0f s", l.suite(t).Seconds())
+}
+
+// suite runs the contract suite and returns how long it took.
+func (l *life) suite(t *testing.T) time.Duration {
+	t.Helper()
 	base := l.base(t)
 	began := time.Now()
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=10m", "./contract/...")
@@ -189,7 +224,7 @@ func (l *life) contract(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	l.report.add("contract suite through the Service", "green", "green in %.0f s", time.Since(began).Seconds())
+	return time.Since(began)
 }
 
 func (l *life) base(t *testing.T) string {
@@ -287,40 +322,48 @@ func (l *life) deletions(t *testing.T) {
 	within, err := time.ParseDuration(env("CLUSTER_DELETE_FOR", "60s"))
 	check(t, err)
 	load := l.start(t, deployment{tag: firstTag, replicas: 2, gateways: 2}, true)
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	tick := time.NewTicker(deleteEvery)
-	defer tick.Stop()
-	deleted := 0
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-			name := l.victim(t)
-			if name == "" {
-				continue
-			}
-			_, err := l.ctl(t.Context(), "delete", "pod", name, "--wait=false")
-			check(t, err)
-			deleted++
-		}
-	}
+	deleted := l.deleteFor(t, within)
 	check(t, l.settle(t.Context()))
 	c, acked := l.nothingLost(t, load)
 	l.report.add(fmt.Sprintf("a pod deleted every 5 s for %s", within), "nothing lost, 0 failed", "%d deleted, %d failed, %d reset of %d calls, %d writes kept", deleted, c.failures(), c.Reset, c.Answered, acked)
 	if c.failures() > 0 {
 		t.Errorf("calls failed: %v", c)
 	}
-	if deleted == 0 {
-		t.Error("no pod was deleted")
+	if deleted < 1 {
+		t.Errorf("%s are too short for a deletion", within)
 	}
 }
 
-// victim draws a pod of the mesh whose component is complete.
-func (l *life) victim(t *testing.T) string {
+// deleteFor deletes a pod every five seconds and returns how many. A command
+// that was slow puts off the next one, but not those after it.
+func (l *life) deleteFor(t *testing.T, within time.Duration) int {
 	t.Helper()
-	pods, err := l.pods(t.Context())
-	check(t, err)
+	began, deleted := time.Now(), 0
+	for due := began.Add(deleteEvery); due.Sub(began) <= within; due = due.Add(deleteEvery) {
+		select {
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(time.Until(due)):
+		}
+		check(t, poll(t.Context(), readyWithin, func(ctx context.Context) error {
+			name, err := l.victim(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = l.ctl(ctx, "delete", "pod", name, "--wait=false")
+			return err
+		}))
+		deleted++
+	}
+	return deleted
+}
+
+// victim draws a pod of the mesh whose component is complete.
+func (l *life) victim(ctx context.Context) (string, error) {
+	pods, err := l.pods(ctx)
+	if err != nil {
+		return "", err
+	}
 	incomplete := map[string]bool{}
 	for _, p := range pods {
 		incomplete[p.Metadata.component()] = incomplete[p.Metadata.component()] || !p.ready()
@@ -332,9 +375,9 @@ func (l *life) victim(t *testing.T) string {
 		}
 	}
 	if len(all) == 0 {
-		return ""
+		return "", errors.New("no component is complete")
 	}
-	return all[rand.IntN(len(all))]
+	return all[rand.IntN(len(all))], nil
 }
 
 // stores deletes the pod of each store under load. Calls that need it fail

@@ -30,6 +30,9 @@ type deployment struct {
 	// unlimited takes away the limits on what one user may do: the few clients
 	// of a load stand for many.
 	unlimited bool
+	set       []string // further values, name=value
+	// unwatched returns as soon as the objects are written: what follows is to be seen.
+	unwatched bool
 }
 
 // arguments are those of helm for the deployment.
@@ -45,6 +48,12 @@ func (d deployment) arguments() []string {
 	}
 	if d.unlimited {
 		args = append(args, "--set-string", "services.gateway.config.DOUYIN_GATEWAY_ACTION_BURST=0")
+	}
+	for _, value := range d.set {
+		args = append(args, "--set", value)
+	}
+	if !d.unwatched {
+		args = append(args, "--wait")
 	}
 	return args
 }
@@ -66,9 +75,10 @@ func (k *kube) installKinds(ctx context.Context) error {
 	return err
 }
 
-// deploy installs or upgrades the release and waits until it is rolled out.
+// deploy installs or upgrades the release and, unless it is to be unwatched,
+// waits until it is rolled out.
 func (k *kube) deploy(ctx context.Context, d deployment) error {
-	args := append([]string{"upgrade", "--install", release, charts + "/douyin", "--wait", "--timeout", helmLimit}, d.arguments()...)
+	args := append([]string{"upgrade", "--install", release, charts + "/douyin", "--timeout", helmLimit}, d.arguments()...)
 	_, err := k.helm(ctx, args...)
 	return err
 }

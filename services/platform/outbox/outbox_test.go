@@ -201,3 +201,34 @@ func TestARelayCleansUpBehindItself(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOldestEventThatWaitsIsTold(t *testing.T) {
+	t.Parallel()
+	db, b := pgtest.New(t, nil), newBroker()
+	b.refuse = true
+	r, _ := relay(t, db, b)
+	if r.Waiting() != 0 {
+		t.Error("something waits before anything was appended")
+	}
+	appendEvents(t, db, 5, "a")
+	r.Wake()
+	until(t, func() bool { return r.Waiting() > 0 })
+	b.mu.Lock()
+	b.refuse = false
+	b.mu.Unlock()
+	b.wait(t, 1)
+	until(t, func() bool { return r.Waiting() == 0 })
+}
+
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("not in time")
+		}
+	}
+}

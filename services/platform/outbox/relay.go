@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,6 +50,9 @@ type Relay struct {
 	publisher Publisher
 	log       *slog.Logger
 	wake      chan struct{}
+	// oldest is when the oldest event that was read and not published was
+	// appended, in nanoseconds; 0 when there is none.
+	oldest atomic.Int64
 }
 
 // NewRelay returns the relay of a service. Run it.
@@ -64,8 +68,22 @@ func (r *Relay) Wake() {
 	}
 }
 
+// Waiting is the age of the oldest event of this relay's shards that is not
+// published, as it last saw them; 0 when there is none.
+func (r *Relay) Waiting() time.Duration {
+	if oldest := r.oldest.Load(); oldest != 0 {
+		return max(time.Since(time.Unix(0, oldest)), 0)
+	}
+	return 0
+}
+
 // Run relays until ctx ends. A failing Postgres or Kafka is tried again for ever.
 func (r *Relay) Run(ctx context.Context) error {
+	unwatch, err := r.watch()
+	if err != nil {
+		return err
+	}
+	defer unwatch()
 	for ctx.Err() == nil {
 		err := r.session(ctx)
 		if ctx.Err() != nil {
@@ -209,6 +227,7 @@ WHERE outbox.shard = done.shard AND outbox.id = done.id`
 // relayOnce publishes the oldest events of the held shards and deletes them after the ack.
 func (r *Relay) relayOnce(ctx context.Context, conn *pgxpool.Conn, shards []int16) (int, error) {
 	if len(shards) == 0 {
+		r.oldest.Store(0) // another process has them, and tells
 		return 0, nil
 	}
 	rows, err := conn.Query(ctx, pendingSQL, shards, relayBatch)
@@ -225,8 +244,10 @@ func (r *Relay) relayOnce(ctx context.Context, conn *pgxpool.Conn, shards []int1
 		return 0, fmt.Errorf("read outbox: %w", err)
 	}
 	if len(pending) == 0 {
+		r.oldest.Store(0)
 		return 0, nil
 	}
+	r.oldest.Store(pending[0].CreatedAt.UnixNano())
 	messages := make([]bus.Message, len(pending))
 	doneShards, doneIDs := make([]int16, len(pending)), make([]int64, len(pending))
 	for i, p := range pending {
