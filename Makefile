@@ -62,8 +62,10 @@ fuzz: ## Each fuzz target for 30 s.
 	@set -e; for t in Parameters JSONBody Multipart UploadForm; do go test -run '^$$' -fuzz "^Fuzz$$t$$" -fuzztime 30s ./gateway; done
 	go test -run '^$$' -fuzz '^FuzzMarshal$$' -fuzztime 30s ./gateway/numjson
 
-bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs a quiet machine.
+bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs a quiet machine and half an hour.
 	go run ./test/bench
+
+bench-growth: build ## Measure what requests cost as the data grow; adds to results.json.
 	go run ./test/bench growth
 
 images: $(IMAGES) ## Every service as an image archive in dist/images, with a bill of materials.
@@ -126,5 +128,5 @@ $(CHART_TOOLS): bin/%: tools/%/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
-.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle test-infra test-limits test-operator fuzz bench \
+.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth \
 	images images-dev images-sizes chart-test cluster-test kafka generate lint fresh breaking clean
