@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -17,11 +16,6 @@ import (
 	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/platform/telemetry"
 )
-
-// wholeGC is how much may be allocated before garbage is collected, in percent of
-// what is in use. The whole platform in one process keeps about 70 MiB in use: half as
-// much again as Go would take is little memory for a machine, and saves processor time.
-const wholeGC = 150
 
 // Run runs a component until ctx ends, then drains: unready, no new calls, the
 // calls under way, the loops, what was opened, newest first, telemetry last.
@@ -44,9 +38,6 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	if _, err := memlimit.Set(); err != nil {
 		log.DebugContext(ctx, "no memory limit found", "error", err)
 	}
-	if _, whole := component.(Whole); whole && os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(wholeGC)
-	}
 
 	credentials, err := config.credentials(log)
 	if err != nil {
@@ -55,6 +46,10 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	p := &process{config: config, log: log, loops: newLoops(), credentials: credentials}
 	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
 	rt := &Runtime{Service: name, Config: config, Log: log, process: p, mux: http.NewServeMux()}
+
+	if _, whole := component.(Whole); whole && os.Getenv("GOGC") == "" {
+		rt.Go("garbage", spendMemory)
+	}
 
 	var ready atomic.Bool
 	private, err := listen(ctx, config.PrivateListen)

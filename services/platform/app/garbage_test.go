@@ -1,0 +1,17 @@
+package app
+
+import "testing"
+
+func TestGarbageIsCollectedSoonerTheMoreIsInUse(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		inUseMiB uint64
+		want     int
+	}{
+		{10, 300}, {60, 300}, {96, 150}, {120, 100}, {230, 100}, {240, 100}, {4000, 100}, {0, 300},
+	} {
+		if got := gcPercent(c.inUseMiB << 20); got != c.want {
+			t.Errorf("%d MiB in use: %d %%, want %d", c.inUseMiB, got, c.want)
+		}
+	}
+}
