@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -92,18 +93,14 @@ func run(ctx context.Context, c *Command, passed map[string][]string) (err error
 	m := &mesh{command: c, passed: passed, ended: make(chan error, len(behind)+1)}
 	defer m.stop()
 	peers := make([]string, len(behind))
+	free, err := freeAddresses(ctx, 2*len(behind))
+	if err != nil {
+		return err
+	}
 	listens := map[string][2]string{}
 	for i, name := range behind {
-		public, err := freePort(ctx)
-		if err != nil {
-			return err
-		}
-		private, err := freePort(ctx)
-		if err != nil {
-			return err
-		}
-		listens[name] = [2]string{public, private}
-		peers[i] = name + "=http://" + public
+		listens[name] = [2]string{free[2*i], free[2*i+1]}
+		peers[i] = name + "=http://" + free[2*i]
 	}
 	for _, name := range behind {
 		if err := m.start(ctx, name, listens[name][0], listens[name][1], strings.Join(peers, ";")); err != nil {
@@ -216,11 +213,21 @@ func (m *mesh) stop() {
 	}
 }
 
-func freePort(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddresses returns n loopback addresses that nobody listens on. They are not
+// from the range that outgoing connections get theirs from, 32768 and up as a rule:
+// one of those could take an address before its service listens.
+func freeAddresses(ctx context.Context, n int) ([]string, error) {
+	const lowest, highest, tries = 10_000, 32_000, 1000
+	var addresses []string
+	for range tries {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.N(highest-lowest)))
+		if err != nil {
+			continue
+		}
+		defer l.Close() // after the last one is found, so that all differ
+		if addresses = append(addresses, l.Addr().String()); len(addresses) == n {
+			return addresses, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return nil, errors.New("no free ports below the range of outgoing connections")
 }

@@ -24,7 +24,7 @@ type Component struct {
 	Config `embed:""`
 	Keys   `embed:""`
 
-	PasswordHashes int `help:"Passwords hashed at the same time, 19 MiB each; 0 for one a core." default:"0"`
+	PasswordHashes int `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
 }
 
 // Schema implements app.Owner.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -247,16 +248,21 @@ func (s *Server) ready(ctx context.Context) error {
 	return nil
 }
 
-// freeAddresses returns n loopback addresses that nobody listens on.
+// freeAddresses returns n loopback addresses that nobody listens on. They are not
+// from the range that outgoing connections get theirs from, 32768 and up as a rule:
+// one of those could take an address before the platform listens.
 func freeAddresses(ctx context.Context, n int) ([]string, error) {
+	const lowest, highest, tries = 10_000, 32_000, 1000
 	var addresses []string
-	for range n {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	for range tries {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.N(highest-lowest)))
 		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
+			continue
 		}
 		defer l.Close() // after the last one is found, so that all differ
-		addresses = append(addresses, l.Addr().String())
+		if addresses = append(addresses, l.Addr().String()); len(addresses) == n {
+			return addresses, nil
+		}
 	}
-	return addresses, nil
+	return nil, errors.New("no free ports below the range of outgoing connections")
 }

@@ -15,7 +15,7 @@ const (
 	// heapAim is how large the heap of such a process may grow between two
 	// collections, in bytes; with stacks and what is outside the heap the process
 	// stays below 300 MiB.
-	heapAim = 240 << 20
+	heapAim = 170 << 20
 	// leastGC and mostGC bound how much may be allocated before a collection, in
 	// percent of what is in use. Go's own is 100.
 	leastGC, mostGC = 100, 300

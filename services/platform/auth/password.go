@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/sync/semaphore"
@@ -22,19 +23,37 @@ const (
 )
 
 // Passwords hashes and checks passwords, a few at a time: each takes 19 MiB and
-// a core, and a wave of logins must not take all of both. Safe for concurrent use.
+// a core, and a wave of logins must not take all of both. While others in the
+// process wait for a core, hashing uses a part of the cores at most. Safe for
+// concurrent use.
 type Passwords struct {
 	slots  *semaphore.Weighted
 	nobody string
+	// crowded reports whether others wait for a core.
+	crowded func() bool
+	// restPerHash is how long a slot rests in a crowd, in times of the hash's own.
+	restPerHash float64
 }
 
+// crowdShare of the cores is what hashing uses in a crowd: others shall lose a fifth at
+// most, and lose more than the time itself.
+const crowdShare = 0.15
+
 // NewPasswords returns a hasher that does at most concurrent hashes at a time;
-// 0 means one for each core the process may use.
+// 0 means one for every two cores the process may use, and one at least.
 func NewPasswords(concurrent int) *Passwords {
+	cores := runtime.GOMAXPROCS(0)
 	if concurrent <= 0 {
-		concurrent = runtime.GOMAXPROCS(0)
+		concurrent = max(cores/2, 1)
 	}
-	return &Passwords{slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash()}
+	return &Passwords{
+		slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash(), crowded: new(crowd).waits,
+		restPerHash: restPerHash(concurrent, cores),
+	}
+}
+
+func restPerHash(concurrent, cores int) float64 {
+	return max(float64(concurrent)/(crowdShare*float64(cores))-1, 0)
 }
 
 // Hash returns the PHC string of a password, with a new salt each time.
@@ -42,7 +61,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	if err := p.enter(ctx); err != nil {
 		return "", err
 	}
-	defer p.slots.Release(1)
+	defer p.leave(time.Now())
 	hash, err := argon2id.CreateHash(password, &passwordParams)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
@@ -59,7 +78,7 @@ func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, need
 	if err := p.enter(ctx); err != nil {
 		return false, false, err
 	}
-	defer p.slots.Release(1)
+	defer p.leave(time.Now())
 	ok, params, err := argon2id.CheckHash(password, hash)
 	if err != nil {
 		return false, false, fmt.Errorf("check password: %w", err)
@@ -79,6 +98,15 @@ func (p *Passwords) enter(ctx context.Context) error {
 		return fmt.Errorf("wait to hash a password: %w", err)
 	}
 	return nil
+}
+
+// leave gives a slot back; in a crowd after a rest, which its caller does not wait for.
+func (p *Passwords) leave(began time.Time) {
+	if !p.crowded() {
+		p.slots.Release(1)
+		return
+	}
+	time.AfterFunc(time.Duration(float64(time.Since(began))*p.restPerHash), func() { p.slots.Release(1) })
 }
 
 // checkParams refuses hashes that argon2 would panic on or that ask for too much.

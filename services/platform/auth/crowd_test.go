@@ -1,0 +1,54 @@
+package auth
+
+import (
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+func TestHashingRestsInACrowd(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(1)
+	p.restPerHash = 4
+	waited := func(crowded bool) (hash, wait time.Duration) {
+		t.Helper()
+		p.crowded = func() bool { return crowded }
+		began := time.Now()
+		if err := p.VerifyNobody(t.Context(), "secret"); err != nil {
+			t.Fatal(err)
+		}
+		hash = time.Since(began)
+		began = time.Now()
+		if err := p.slots.Acquire(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		p.slots.Release(1)
+		return hash, time.Since(began)
+	}
+	if hash, wait := waited(true); wait < hash {
+		t.Errorf("in a crowd the next hash may begin %v after one of %v", wait, hash)
+	}
+	if hash, wait := waited(false); wait > hash {
+		t.Errorf("alone the next hash may begin only %v after one of %v", wait, hash)
+	}
+}
+
+func TestHashingUsesAPartOfTheCoresInACrowd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		concurrent, cores int
+		want              float64 // rest for each time of a hash
+	}{{1, 2, 7. / 3}, {2, 2, 17. / 3}, {4, 8, 7. / 3}, {1, 8, 0}, {1, 1, 17. / 3}} {
+		if got := restPerHash(c.concurrent, c.cores); got < c.want-1e-9 || got > c.want+1e-9 {
+			t.Errorf("%d at a time on %d cores: %v, want %v", c.concurrent, c.cores, got, c.want)
+		}
+	}
+}
+
+func TestACrowdIsWhereMoreThanATenthOfWaitsAreLong(t *testing.T) {
+	t.Parallel()
+	all, long := count(&metrics.Float64Histogram{Buckets: []float64{0, 100e-6, 200e-6, 1, 2}, Counts: []uint64{7, 5, 2, 1}})
+	if all != 15 || long != 3 {
+		t.Errorf("%d waits, %d long; want 15 and 3", all, long)
+	}
+}
