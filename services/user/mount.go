@@ -24,7 +24,8 @@ type Component struct {
 	Config `embed:""`
 	Keys   `embed:""`
 
-	PasswordHashes int `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
+	PasswordHashes int     `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
+	PasswordShare  float64 `help:"Share of the cores that hashing may use while others in the process wait for one; 1 for all." default:"0.15"`
 }
 
 // Schema implements app.Owner.
@@ -53,7 +54,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	service, err := New(Deps{
 		Config: c.Config, DB: db, IDs: ids, Issuer: issuer, Now: rt.Clock(), Redis: redis, Wake: rt.Outbox(db).Wake,
-		Passwords: auth.NewPasswords(c.PasswordHashes), SessionID: rand.Text, Meters: otel.GetMeterProvider(),
+		Passwords: auth.NewPasswords(c.PasswordHashes, c.PasswordShare), SessionID: rand.Text, Meters: otel.GetMeterProvider(),
 	})
 	if err != nil {
 		return err

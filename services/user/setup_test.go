@@ -66,7 +66,7 @@ func (b *bundle) cached(t *testing.T, db *pg.DB, redis rueidis.Client) *Service 
 	t.Helper()
 	s, err := New(Deps{
 		Config: settings, DB: db, Redis: redis, IDs: id.New(id.Fixed(int(machine.Add(1)) % id.Machines)), Issuer: b.issuer,
-		Passwords: auth.NewPasswords(2), Now: b.clock.Now, SessionID: rand.Text,
+		Passwords: auth.NewPasswords(2, 1), Now: b.clock.Now, SessionID: rand.Text,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -36,10 +36,11 @@ const (
 )
 
 // DefaultArgs returns what a suite adds to the command line: limits that would
-// stop a thousand logins from one address, which no real client makes, and a
+// stop a thousand logins from one address, which no real client makes, a share of
+// the cores for passwords that is small on a busy machine, and a
 // rate of actions that also a busy machine exceeds.
 func DefaultArgs() []string {
-	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-action-rate=5"}
+	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-action-rate=5", "--user-password-share=1"}
 }
 
 // LoadArgs returns what a load generator adds to DefaultArgs: no limit on

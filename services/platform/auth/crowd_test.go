@@ -8,7 +8,7 @@ import (
 
 func TestHashingRestsInACrowd(t *testing.T) {
 	t.Parallel()
-	p := NewPasswords(1)
+	p := NewPasswords(1, 1)
 	p.restPerHash = 4
 	waited := func(crowded bool) (hash, wait time.Duration) {
 		t.Helper()
@@ -38,8 +38,8 @@ func TestHashingUsesAPartOfTheCoresInACrowd(t *testing.T) {
 	for _, c := range []struct {
 		concurrent, cores int
 		want              float64 // rest for each time of a hash
-	}{{1, 2, 7. / 3}, {2, 2, 17. / 3}, {4, 8, 7. / 3}, {1, 8, 0}, {1, 1, 17. / 3}} {
-		if got := restPerHash(c.concurrent, c.cores); got < c.want-1e-9 || got > c.want+1e-9 {
+	}{{1, 2, 1.5}, {2, 2, 4}, {4, 8, 1.5}, {1, 8, 0}, {1, 1, 4}} {
+		if got := restPerHash(c.concurrent, c.cores, 0.2); got < c.want-1e-9 || got > c.want+1e-9 {
 			t.Errorf("%d at a time on %d cores: %v, want %v", c.concurrent, c.cores, got, c.want)
 		}
 	}

@@ -35,25 +35,26 @@ type Passwords struct {
 	restPerHash float64
 }
 
-// crowdShare of the cores is what hashing uses in a crowd: others shall lose a fifth at
-// most, and lose more than the time itself.
-const crowdShare = 0.15
-
 // NewPasswords returns a hasher that does at most concurrent hashes at a time;
-// 0 means one for every two cores the process may use, and one at least.
-func NewPasswords(concurrent int) *Passwords {
+// 0 means one for every two cores the process may use, and one at least. While
+// others wait for a core it uses no more than a share of them, 0 to 1; they lose
+// somewhat more than that.
+func NewPasswords(concurrent int, share float64) *Passwords {
 	cores := runtime.GOMAXPROCS(0)
 	if concurrent <= 0 {
 		concurrent = max(cores/2, 1)
 	}
 	return &Passwords{
 		slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash(), crowded: new(crowd).waits,
-		restPerHash: restPerHash(concurrent, cores),
+		restPerHash: restPerHash(concurrent, cores, share),
 	}
 }
 
-func restPerHash(concurrent, cores int) float64 {
-	return max(float64(concurrent)/(crowdShare*float64(cores))-1, 0)
+func restPerHash(concurrent, cores int, share float64) float64 {
+	if share <= 0 {
+		return 0
+	}
+	return max(float64(concurrent)/(share*float64(cores))-1, 0)
 }
 
 // Hash returns the PHC string of a password, with a new salt each time.

@@ -14,7 +14,7 @@ import (
 
 func TestPasswordIsKnownAgain(t *testing.T) {
 	t.Parallel()
-	p := auth.NewPasswords(0)
+	p := auth.NewPasswords(0, 1)
 	hash, err := p.Hash(t.Context(), "正确的马")
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestPasswordIsKnownAgain(t *testing.T) {
 
 func TestWeakerHashAsksToBeMadeAnew(t *testing.T) {
 	t.Parallel()
-	p := auth.NewPasswords(0)
+	p := auth.NewPasswords(0, 1)
 	hash, err := argon2id.CreateHash("old", &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestWeakerHashAsksToBeMadeAnew(t *testing.T) {
 
 func TestBrokenHashIsAnError(t *testing.T) {
 	t.Parallel()
-	p := auth.NewPasswords(0)
+	p := auth.NewPasswords(0, 1)
 	tail := "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	for _, hash := range []string{
 		"", "plain",
@@ -68,7 +68,7 @@ func TestBrokenHashIsAnError(t *testing.T) {
 
 func TestWaitForASlotEndsWithTheCaller(t *testing.T) {
 	t.Parallel()
-	p := auth.NewPasswords(1)
+	p := auth.NewPasswords(1, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Hash(ctx, "x"); !errors.Is(err, context.Canceled) {
@@ -83,7 +83,7 @@ func TestWaitForASlotEndsWithTheCaller(t *testing.T) {
 }
 
 func TestUnknownUserCostsAsMuch(t *testing.T) {
-	p := auth.NewPasswords(1) // not parallel: it measures
+	p := auth.NewPasswords(1, 1) // not parallel: it measures
 	hash, err := p.Hash(t.Context(), "password")
 	if err != nil {
 		t.Fatal(err)
