@@ -103,7 +103,7 @@ func (p *Passwords) enter(ctx context.Context) error {
 
 // leave gives a slot back; in a crowd after a rest, which its caller does not wait for.
 func (p *Passwords) leave(began time.Time) {
-	if !p.crowded() {
+	if p.restPerHash == 0 || !p.crowded() {
 		p.slots.Release(1)
 		return
 	}
