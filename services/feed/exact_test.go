@@ -46,11 +46,11 @@ func TestFeedIsExactAtRest(t *testing.T) {
 					reading = 0
 				}
 			case 7:
-				key := timelineKey(someone("lost"))
+				lost := redis.B().Del().Key(timelineKey(someone("lost"))).Build()
 				if rapid.Bool().Draw(r, "pulled lost") {
-					key = pulledKey
+					lost = redis.B().Hdel().Key(pulledKey).Field(b.everyone(users)...).Build()
 				}
-				if err := redis.Do(t.Context(), redis.B().Del().Key(key).Build()).Error(); err != nil {
+				if err := redis.Do(t.Context(), lost).Error(); err != nil {
 					r.Fatalf("delete: %v", err)
 				}
 			}

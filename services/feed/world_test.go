@@ -68,6 +68,16 @@ func newWorld() *world {
 
 func (w *world) user(n int) int64 { return w.base + int64(n) }
 
+// everyone is users 1 to n, as fields of pulledKey. All tests share that key, so
+// a test that loses it may lose no more than what is its own.
+func (w *world) everyone(n int) []string {
+	fields := make([]string, n)
+	for i := range fields {
+		fields[i] = decimal(w.user(i + 1))
+	}
+	return fields
+}
+
 func (w *world) announce(key int64, m proto.Message) {
 	value, err := proto.Marshal(m)
 	if err != nil {
@@ -265,7 +275,7 @@ func (b *bench) deliverAt(t fataler, i int) bool {
 	b.events = slices.Delete(slices.Clone(b.events), i, i+1)
 	b.mu.Unlock()
 	err := b.pusher.Handle(context.Background(), []bus.Message{m})
-	for n := 0; errors.Is(err, errForgotten) && n < 100; n++ { // another test lost the key they share: the bus delivers again
+	for n := 0; errors.Is(err, errForgotten) && n < 100; n++ { // Redis lost the author meanwhile: the bus delivers again
 		err = b.pusher.Handle(context.Background(), []bus.Message{m})
 	}
 	if err != nil {
