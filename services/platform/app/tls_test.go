@@ -65,7 +65,7 @@ func TestProcessesCallEachOtherOverMutualTLS(t *testing.T) {
 	config := certified(t, mesh, "gateway")
 	config.TLSServe, config.ServiceURL = false, "https://localhost:"+port
 	gateway := start(t, config, component(edge))
-	if status, body := get(t, gateway.public); status != http.StatusOK || body != "HTTP/2.0 gateway" {
+	if status, body := get(t, gateway.public); status != http.StatusOK || body != "HTTP/1.1 gateway" {
 		t.Errorf("through the mesh: status %d, %q", status, body)
 	}
 

@@ -38,7 +38,7 @@ func overPipe(tb testing.TB, h http.Handler) http.RoundTripper {
 func overTCP(tb testing.TB, h http.Handler) http.RoundTripper {
 	tb.Helper()
 	address := listenTCP(tb, h)
-	t := rpc.NewTransport()
+	t := rpc.NewStreamTransport()
 	t.DialContext = dialTo(address)
 	tb.Cleanup(t.CloseIdleConnections)
 	return t

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,8 @@ type Balancer struct {
 	groups map[string]*group // by scheme, host and port
 }
 
-// NewBalancer returns a transport over HTTP/2. Close ends it.
+// NewBalancer returns a transport: over HTTP/1.1 for unary calls, over HTTP/2 for
+// streams. Close ends it.
 func NewBalancer(o BalancerOptions) *Balancer {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
@@ -74,7 +76,7 @@ func (b *Balancer) Close() error {
 	b.CloseIdleConnections()
 	for _, g := range b.groups {
 		for _, e := range g.leaving {
-			e.transport.CloseIdleConnections()
+			e.closeIdle()
 		}
 	}
 	return nil
@@ -86,7 +88,7 @@ func (b *Balancer) CloseIdleConnections() {
 	defer b.mu.Unlock()
 	for _, g := range b.groups {
 		for _, e := range g.known() {
-			e.transport.CloseIdleConnections()
+			e.closeIdle()
 		}
 	}
 }
@@ -98,6 +100,13 @@ var errBalancerClosed = errors.New("balancer is closed")
 
 // RoundTrip implements http.RoundTripper.
 func (b *Balancer) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.ContentLength > 0 && req.ContentLength <= MaxMessageBytes {
+		whole, err := inMemory(req)
+		if err != nil {
+			return nil, err
+		}
+		return b.send(whole)
+	}
 	body := holdBody(req)
 	res, err := b.send(body.request())
 	body.release(err)
@@ -156,6 +165,20 @@ func (b *Balancer) group(scheme, hostPort string) (*group, error) {
 func NotSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// inMemory is a request whose body was read: it goes out together with its
+// header, as often as needed.
+func inMemory(req *http.Request) (*http.Request, error) {
+	body := make([]byte, req.ContentLength)
+	_, err := io.ReadFull(req.Body, body)
+	if err = errors.Join(err, req.Body.Close()); err != nil {
+		return nil, fmt.Errorf("read the body of a request: %w", err)
+	}
+	whole := *req
+	whole.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	whole.Body, _ = whole.GetBody()
+	return &whole, nil
 }
 
 // heldBody keeps a request's body open while the request may be sent again:

@@ -143,12 +143,35 @@ func (f *fleet) request(ctx context.Context, t *testing.T, body io.Reader) *http
 	return req
 }
 
-// call sends a request and returns the answer, the name of the pod that gave it.
+// The kinds of content of unary calls and of streams.
+const (
+	unaryKind  = "application/proto"
+	streamKind = "application/connect+proto"
+)
+
+var kinds = []string{unaryKind, streamKind}
+
+// protoOf is the major version of HTTP a request is to come over.
+func protoOf(r *http.Request) int {
+	if r.Header.Get("Content-Type") == streamKind {
+		return 2
+	}
+	return 1
+}
+
+// call sends a unary call and returns the answer, the name of the pod that gave it.
 func (f *fleet) call(t *testing.T, body io.Reader) string {
+	t.Helper()
+	return f.callAs(t, unaryKind, body)
+}
+
+func (f *fleet) callAs(t *testing.T, kind string, body io.Reader) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	res, err := f.balancer.RoundTrip(f.request(ctx, t, body))
+	req := f.request(ctx, t, body)
+	req.Header.Set("Content-Type", kind)
+	res, err := f.balancer.RoundTrip(req)
 	if err != nil {
 		t.Error(err)
 		return ""
@@ -188,6 +211,81 @@ func TestCallsSpreadEvenly(t *testing.T) {
 		if n := p.served.Load(); n < 180 || n > 220 {
 			t.Errorf("%s served %d of 600", p.host, n)
 		}
+	}
+}
+
+// Each unary call has a connection while it is under way, and leaves it to the
+// next; streams share one.
+func TestUnaryCallsReuseConnectionsAndStreamsShareOne(t *testing.T) {
+	t.Parallel()
+	const calls = 5
+	arrived, answer := make(chan struct{}, calls), make(chan struct{})
+	f := newFleet(t, 1, func(p *pod, w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != protoOf(r) {
+			t.Errorf("%s came over HTTP/%d", r.Header.Get("Content-Type"), r.ProtoMajor)
+		}
+		arrived <- struct{}{}
+		<-answer
+		name(p, w, r)
+	})
+	opened := int64(0)
+	for _, round := range []struct {
+		kind  string
+		opens int64
+	}{{unaryKind, calls}, {unaryKind, 0}, {streamKind, 1}, {streamKind, 0}} {
+		var wg sync.WaitGroup
+		for range calls {
+			wg.Go(func() { f.callAs(t, round.kind, nil) })
+			<-arrived // one after the other, or streams would open connections side by side
+		}
+		for range calls {
+			answer <- struct{}{}
+		}
+		wg.Wait()
+		opened += round.opens
+		if n := f.pods[0].open.Load(); n != opened {
+			t.Errorf("%d connections after calls of %s, want %d", n, round.kind, opened)
+		}
+	}
+}
+
+// A body of known length goes out with its header: two writes wake the server twice.
+func TestUnaryCallIsWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	first := make(chan string, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		buf := make([]byte, 4096)
+		n, _ := conn.Read(buf)
+		first <- string(buf[:n])
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}()
+	b := rpc.NewBalancer(rpc.BalancerOptions{})
+	defer func() { _ = b.Close() }()
+	// As connect sends it: of known length, and no reader net/http knows.
+	body := &closes{Reader: io.MultiReader(strings.NewReader("a"), strings.NewReader("bc"))}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/", body)
+	req.ContentLength = 3
+	req.Header.Set("Content-Type", unaryKind)
+	res, err := b.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if got := <-first; !strings.HasSuffix(got, "\r\n\r\nabc") {
+		t.Errorf("the server's first read brought %q", got)
+	}
+	if !body.closed.Load() {
+		t.Error("the request's body stays open")
 	}
 }
 

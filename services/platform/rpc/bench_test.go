@@ -37,7 +37,7 @@ func BenchmarkCall(b *testing.B) {
 			go func() { _ = server.Serve(l) }()
 			b.Cleanup(func() { _ = server.Close() })
 			if http2 {
-				return rpc.NewTransport(), "http://" + l.Addr().String()
+				return rpc.NewStreamTransport(), "http://" + l.Addr().String()
 			}
 			return &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}, "http://" + l.Addr().String()
 		}

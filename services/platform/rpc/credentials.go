@@ -146,17 +146,17 @@ func (c *Credentials) server() *tls.Config {
 	}
 }
 
-// dial connects to an address and makes sure that the mesh vouches for the name
-// there. An address that cannot be trusted is one that cannot be reached:
+// dial connects to an address, to speak a protocol there, and makes sure that the
+// mesh vouches for the name. An address that cannot be trusted is one that cannot be reached:
 // nothing of a request has left.
-func (c *Credentials) dial(ctx context.Context, dialer *net.Dialer, network, address, name string) (net.Conn, error) {
+func (c *Credentials) dial(ctx context.Context, dialer *net.Dialer, network, address, name, protocol string) (net.Conn, error) {
 	now := c.now()
 	conn, err := (&tls.Dialer{NetDialer: dialer, Config: &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		ServerName:   name,
 		Certificates: []tls.Certificate{now.certificate},
 		RootCAs:      now.authorities,
-		NextProtos:   []string{"h2"},
+		NextProtos:   []string{protocol},
 	}}).DialContext(ctx, network, address)
 	if err != nil && !NotSent(err) {
 		err = &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("tls with %s as %s: %w", address, name, err)}

@@ -57,14 +57,14 @@ func TestCallsOverTLSSpreadOverAllAddresses(t *testing.T) {
 	t.Parallel()
 	mesh := certtest.New(t)
 	f := newTLSFleet(t, 3, issued(t, mesh, "video"), issued(t, mesh, "feed"), func(p *pod, w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 || r.TLS.Version != tls.VersionTLS13 || r.TLS.PeerCertificates[0].DNSNames[0] != "feed" {
+		if r.ProtoMajor != protoOf(r) || r.TLS.Version != tls.VersionTLS13 || r.TLS.PeerCertificates[0].DNSNames[0] != "feed" {
 			http.Error(w, "not as it should be", http.StatusBadRequest)
 			return
 		}
 		name(p, w, r)
 	})
-	for range 60 {
-		if got := f.call(t, nil); !strings.HasPrefix(got, "127.0.0.") {
+	for i := range 60 {
+		if got := f.callAs(t, kinds[i%2], nil); !strings.HasPrefix(got, "127.0.0.") {
 			t.Fatalf("answered %q", got)
 		}
 	}

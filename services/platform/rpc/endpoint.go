@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,9 @@ import (
 const (
 	// dialTimeout bounds how long an address may take to accept a connection.
 	dialTimeout = 2 * time.Second
+	// silence is how long the other end of a connection may be silent, when
+	// something waits to be acknowledged, before the connection is given up.
+	silence = 8 * time.Second
 	// leastRest and longestRest bound how long an address that did not accept
 	// one is left alone. The rest doubles with each failure.
 	leastRest   = 250 * time.Millisecond
@@ -32,6 +36,9 @@ const (
 	// have under way before its turn goes to that address.
 	slack = 16
 )
+
+// keepAlive notices a silent end also where nothing is under way.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 3 * time.Second, Count: 3}
 
 var errNoAddress = errors.New("no address is known")
 
@@ -235,7 +242,8 @@ func (g *group) missed(e *endpoint) {
 // endpoint is one address and the connections to it.
 type endpoint struct {
 	address    string
-	transport  *http.Transport
+	unary      *http.Transport
+	streams    *http.Transport
 	busy       atomic.Int64
 	restsUntil atomic.Int64 // Unix nanoseconds
 	farewells  int          // times it was found idle while leaving
@@ -245,28 +253,45 @@ type endpoint struct {
 }
 
 func newEndpoint(o BalancerOptions, address string) *endpoint {
-	t := NewTransport()
-	t.Protocols.SetHTTP2(true)
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	// The URL keeps the name, for the Host header and certificates.
+	return &endpoint{
+		address: address,
+		unary:   to(address, NewUnaryTransport(), "http/1.1", o.Credentials),
+		streams: to(address, NewStreamTransport(), "h2", o.Credentials),
+	}
+}
+
+// to lets a transport connect to an address, whatever name its URLs have: that
+// stays for the Host header and certificates.
+func to(address string, t *http.Transport, protocol string, c *Credentials) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive, Control: giveUpSilent}
 	t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, address)
 	}
-	if o.Credentials != nil {
+	if c != nil {
 		t.DialTLSContext = func(ctx context.Context, network, named string) (net.Conn, error) {
 			name, _, err := net.SplitHostPort(named)
 			if err != nil {
 				return nil, fmt.Errorf("dial %q: %w", named, err)
 			}
-			return o.Credentials.dial(ctx, dialer, network, address, name)
+			return c.dial(ctx, dialer, network, address, name, protocol)
 		}
 	}
-	return &endpoint{address: address, transport: t}
+	return t
+}
+
+// way chooses the connections for a request: a stream's would be taken for as
+// long as it lasts, so streams share one.
+func (e *endpoint) way(req *http.Request) *http.Transport {
+	kind := req.Header.Get("Content-Type")
+	if strings.HasPrefix(kind, "application/connect+") || strings.HasPrefix(kind, "application/grpc") {
+		return e.streams
+	}
+	return e.unary
 }
 
 func (e *endpoint) send(req *http.Request) (*http.Response, error) {
 	e.busy.Add(1)
-	res, err := e.transport.RoundTrip(req)
+	res, err := e.way(req).RoundTrip(req)
 	if err != nil {
 		e.done()
 		return nil, err
@@ -278,13 +303,19 @@ func (e *endpoint) send(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// closeIdle closes the connections that carry nothing.
+func (e *endpoint) closeIdle() {
+	e.unary.CloseIdleConnections()
+	e.streams.CloseIdleConnections()
+}
+
 func (e *endpoint) done() { e.busy.Add(-1) }
 
 // left closes the connections of an address that is gone, once they carry
 // nothing, and reports whether that is so.
 func (e *endpoint) left() bool {
 	idle := e.busy.Load() == 0
-	e.transport.CloseIdleConnections()
+	e.closeIdle()
 	// A connection is idle a moment after its last call was read to its end.
 	e.farewells++
 	if !idle {
