@@ -138,7 +138,7 @@ func startMetrics(res *resource.Resource) (*sdkmetric.MeterProvider, http.Handle
 // Install makes these signals the process's own, for libraries that ask the
 // globals of slog and OpenTelemetry. Only the process calls it, never a test.
 func (t *Telemetry) Install() {
-	otel.SetTracerProvider(t.tracers)
+	otel.SetTracerProvider(t.Tracers())
 	otel.SetMeterProvider(t.meters)
 	otel.SetTextMapPropagator(t.Propagator())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
@@ -151,7 +151,7 @@ func (t *Telemetry) Install() {
 func (t *Telemetry) Log() *slog.Logger { return t.log }
 
 // Tracers returns the source of tracers.
-func (t *Telemetry) Tracers() trace.TracerProvider { return t.tracers }
+func (t *Telemetry) Tracers() trace.TracerProvider { return sparing{next: t.tracers} }
 
 // Meters returns the source of meters.
 func (t *Telemetry) Meters() metric.MeterProvider { return t.meters }
