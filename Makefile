@@ -68,6 +68,9 @@ bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs 
 bench-growth: build ## Measure what requests cost as the data grow; adds to results.json.
 	go run ./test/bench growth
 
+bench-soak: build ## Watch memory over an hour's worth of requests; adds to results.json.
+	go run ./test/bench soak
+
 bench-code: build ## Benchmarks beside the hot code: time, processor time and allocations.
 	bin/devinfra run -- go test -run '^$$' -bench . -benchmem -benchtime 0.3s ./gateway/... ./services/platform/{auth,cache,id,limit,memhttp,pg,rpc,telemetry}
 
@@ -131,5 +134,5 @@ $(CHART_TOOLS): bin/%: tools/%/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
-.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-code \
+.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
 	images images-dev images-sizes chart-test cluster-test kafka generate lint fresh breaking clean

@@ -54,10 +54,7 @@ func (c *growthCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := result.Read(c.Out)
-	if errors.Is(err, os.ErrNotExist) {
-		file, err = &result.File{Commit: commit(ctx), Started: time.Now().UTC(), Machine: machine(), Command: os.Args[1:]}, nil
-	}
+	file, err := fileAt(ctx, c.Out)
 	if err != nil {
 		return err
 	}

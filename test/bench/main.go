@@ -16,6 +16,7 @@ import (
 type commands struct {
 	Run     runCommand     `cmd:"" default:"withargs" help:"Measure scenarios beside the machine's limits."`
 	Growth  growthCommand  `cmd:"" help:"Measure what requests cost as the data grow."`
+	Soak    soakCommand    `cmd:"" help:"Watch memory over an hour's worth of requests."`
 	Compare compareCommand `cmd:"" help:"Compare two results; fails when ratios differ by more than 15 %."`
 	Chart   chartCommand   `cmd:"" help:"Draw a result."`
 	Report  reportCommand  `cmd:"" help:"Put a result into the page of the documentation."`

@@ -35,6 +35,7 @@ type runCommand struct {
 	Sample      int           `help:"One in how many answers is judged whole." default:"200"`
 	NoEvents    bool          `help:"Leave out how long events take and how logins slow others."`
 	Out         string        `help:"File for the result as JSON." default:"results.json" type:"path"`
+	Add         bool          `help:"Add to the result that is there instead of making a new one."`
 	Profiles    string        `help:"Directory for a processor profile and flame graph of each scenario; empty for none." type:"path"`
 	Bin         string        `help:"Directory of the binaries; bin/ when empty." type:"path"`
 	DataDir     string        `help:"Directory for the data; a temporary one when empty, removed afterwards." type:"path"`
@@ -56,12 +57,16 @@ func (c *runCommand) Run(ctx context.Context) error {
 		c.Duration, c.Warmup, c.Rounds, c.Connections = time.Second, 500*time.Millisecond, 1, []int{base}
 	}
 	started := time.Now()
-	file := &result.File{Commit: commit(ctx), Started: started.UTC(), Machine: machine(), Command: os.Args[1:]}
+	file, err := c.file(ctx)
+	if err != nil {
+		return err
+	}
+	before := file.Seconds
 	for _, mode := range c.Mode {
 		found, err := c.mode(ctx, harness.Mode(mode), file)
 		if found != nil {
 			file.Modes = append(file.Modes, *found)
-			file.Seconds = time.Since(started).Seconds()
+			file.Seconds = before + time.Since(started).Seconds()
 			err = errors.Join(err, result.WriteTable(os.Stdout, found), file.Write(c.Out))
 		}
 		if err != nil {
@@ -73,6 +78,28 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return errors.New("some answers were refused or wrong, see the table: these numbers are no speed")
 	}
 	return nil
+}
+
+// file is the result to write.
+func (c *runCommand) file(ctx context.Context) (*result.File, error) {
+	if c.Add {
+		return result.Read(c.Out)
+	}
+	return newFile(ctx), nil
+}
+
+// newFile is a result that says what is measured, where and how.
+func newFile(ctx context.Context) *result.File {
+	return &result.File{Commit: commit(ctx), Started: time.Now().UTC(), Machine: machine(), Command: os.Args[1:]}
+}
+
+// fileAt is the result at a path, or a new one.
+func fileAt(ctx context.Context, path string) (*result.File, error) {
+	file, err := result.Read(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return newFile(ctx), nil
+	}
+	return file, err
 }
 
 // bench is one mode being measured.

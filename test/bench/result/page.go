@@ -58,6 +58,12 @@ func Page(f *File, pictures string) string {
 	if f.Growth != nil {
 		writeGrowthPage(&b, f.Growth, pictures)
 	}
+	if len(f.Soaks) > 0 {
+		b.WriteString("\n### Memory over many requests\n")
+	}
+	for i := range f.Soaks {
+		writeSoak(&b, &f.Soaks[i])
+	}
 	return b.String()
 }
 

@@ -21,6 +21,7 @@ type File struct {
 	Command []string `json:"command"`
 	Modes   []Mode   `json:"modes"`
 	Growth  *Growth  `json:"growth,omitempty"`
+	Soaks   []Soak   `json:"soaks,omitempty"`
 }
 
 // Machine is where it ran.

@@ -69,6 +69,34 @@ func file() *result.File {
 			Fanout: []result.Fanout{{Followers: 100000, How: "pushed", Visible: 0.5, Done: 4, Timelines: 100000, CPU: 3, Before: 120, Peak: 140}},
 			Events: &result.Events{Events: 100000, Relayed: 4, Counted: 5},
 		},
+		Soaks: []result.Soak{*soak(100, 250, 240, 200, 220, 230)},
+	}
+}
+
+// soak is a result with these MiB of a Go process, a million requests apart.
+func soak(memory ...float64) *result.Soak {
+	s := &result.Soak{Mode: "standalone", Redis: "process", Seconds: 300, Requests: int64(len(memory)-1) * 1_000_000}
+	for i, m := range memory {
+		s.Looks = append(s.Looks, result.Look{Requests: int64(i) * 1_000_000, Processes: []result.Process{
+			{Name: "postgres", PSS: 80 * float64(i+1)}, {Name: "standalone", PSS: m},
+		}})
+	}
+	return s
+}
+
+func TestMemoryIsComparedWithThatOfTheSecondQuarter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what   string
+		memory []float64
+		want   float64
+	}{
+		{"filled at first, then flat", []float64{50, 100, 200, 200, 200, 180, 200, 190, 200}, 1},
+		{"still growing", []float64{50, 100, 200, 210, 220, 230, 300, 320, 330}, 1.5},
+	} {
+		if got := soak(c.memory...).Growth(); got != c.want {
+			t.Errorf("%s: %.2f, want %.2f", c.what, got, c.want)
+		}
 	}
 }
 
@@ -99,6 +127,9 @@ func TestTableIsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := result.WriteGrowth(&b, file().Growth); err != nil {
+		t.Fatal(err)
+	}
+	if err := result.WriteSoak(&b, &file().Soaks[0]); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "table.txt", b.String())
