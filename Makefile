@@ -72,7 +72,7 @@ bench-soak: build ## Watch memory over an hour's worth of requests; adds to resu
 	go run ./test/bench soak
 
 bench-code: build ## Benchmarks beside the hot code: time, processor time and allocations.
-	bin/devinfra run -- go test -run '^$$' -bench . -benchmem -benchtime 0.3s ./gateway/... ./services/platform/{auth,cache,id,limit,memhttp,pg,rpc,telemetry}
+	bin/devinfra run -- go test -run '^$$' -bench . -benchmem -benchtime 0.3s ./gateway/... ./services/{counter,interaction} ./services/platform/{auth,cache,id,limit,memhttp,pg,rpc,telemetry}
 
 images: $(IMAGES) ## Every service as an image archive in dist/images, with a bill of materials.
 	$(IMAGES) build --tag $(TAG) --version $(VERSION)
