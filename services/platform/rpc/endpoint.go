@@ -23,7 +23,8 @@ const (
 	// something waits to be acknowledged, before the connection is given up.
 	silence = 8 * time.Second
 	// leastRest and longestRest bound how long an address that did not accept
-	// one is left alone. The rest doubles with each failure.
+	// one is left alone. The rest doubles with each failure, and is the longest
+	// for an address that drains.
 	leastRest   = 250 * time.Millisecond
 	longestRest = 5 * time.Second
 	// between is the least time between two look-ups, betweenNone while no
@@ -296,7 +297,10 @@ func (e *endpoint) send(req *http.Request) (*http.Response, error) {
 		e.done()
 		return nil, err
 	}
-	if e.restsUntil.Load() != 0 {
+	switch {
+	case res.Close: // only a draining process says so: whoever has somewhere else to go leaves at once
+		e.restsUntil.Store(time.Now().Add(longestRest).UnixNano())
+	case e.restsUntil.Load() != 0:
 		e.answered()
 	}
 	res.Body = &countedBody{ReadCloser: res.Body, endpoint: e}
