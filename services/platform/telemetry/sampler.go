@@ -13,6 +13,19 @@ import (
 // seconds' worth is recorded at once.
 const traceBurst = 2 * time.Second
 
+// asked lets no trace begin with a call to somebody else: that is a loop looking at
+// Redis or Postgres again, for nobody, and many of them would push out the traces
+// of what clients asked for.
+type asked struct{ sdktrace.Sampler }
+
+// ShouldSample implements sdktrace.Sampler.
+func (a asked) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	if p.Kind == trace.SpanKindClient {
+		return sdktrace.SamplingResult{Decision: sdktrace.Drop}
+	}
+	return a.Sampler.ShouldSample(p)
+}
+
 // bounded lets through, of the traces another sampler would record, at most so many
 // a second. A process that is asked little records all that happens in it, and one
 // that is asked a lot does not spend itself on telling of it. It is safe for

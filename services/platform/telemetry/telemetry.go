@@ -100,7 +100,7 @@ func startTraces(ctx context.Context, c Config, res *resource.Resource, ring *Ri
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(res),
 		sdktrace.WithRawSpanLimits(limits),
-		sdktrace.WithSampler(sdktrace.ParentBased(newBounded(sdktrace.TraceIDRatioBased(c.SampleRatio), c.TracesPerSecond, time.Now))),
+		sdktrace.WithSampler(sdktrace.ParentBased(asked{newBounded(sdktrace.TraceIDRatioBased(c.SampleRatio), c.TracesPerSecond, time.Now)})),
 	}
 	exporter, err := autoexport.NewSpanExporter(ctx, autoexport.WithFallbackSpanExporter(noExporter))
 	if err != nil {

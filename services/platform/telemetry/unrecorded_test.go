@@ -45,3 +45,16 @@ func TestATraceOfItsOwnIsRecordedInsideAnUnrecordedOne(t *testing.T) {
 		t.Error("a trace of its own is not recorded")
 	}
 }
+
+func TestNoTraceBeginsWithACallToSomebodyElse(t *testing.T) {
+	t.Parallel()
+	tel := start(t, telemetry.Config{SampleRatio: 1, Spans: 8})
+	tracer, call := tel.Tracers().Tracer("test"), trace.WithSpanKind(trace.SpanKindClient)
+	if _, span := tracer.Start(t.Context(), "PUBLISH", call); span.IsRecording() {
+		t.Error("a loop's look at Redis is a trace")
+	}
+	request, root := tracer.Start(t.Context(), "request", trace.WithSpanKind(trace.SpanKindServer))
+	if _, span := tracer.Start(request, "PUBLISH", call); !root.IsRecording() || !span.IsRecording() {
+		t.Errorf("recorded: request %v, its call %v", root.IsRecording(), span.IsRecording())
+	}
+}
