@@ -34,7 +34,7 @@ func reused(t *testing.T, client *http.Client, url string) bool {
 
 func TestADrainingProcessAsksItsClientsToLeave(t *testing.T) {
 	t.Parallel()
-	for name, transport := range map[string]*http.Transport{"HTTP/1.1": {}, "HTTP/2": rpc.NewStreamTransport()} {
+	for name, transport := range map[string]*http.Transport{"HTTP/1.1": rpc.NewUnaryTransport(), "HTTP/2": rpc.NewStreamTransport()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &process{}

@@ -129,12 +129,27 @@ func (b *Balancer) send(req *http.Request) (*http.Response, error) {
 		}
 		tried[i] = e
 		var res *http.Response
-		if res, err = e.send(req); err == nil || !NotSent(err) || req.Context().Err() != nil {
-			return res, err
+		if res, err = e.send(again(req)); err != nil && NotSent(err) && req.Context().Err() == nil {
+			g.missed(e)
+			continue
 		}
-		g.missed(e)
+		if err == nil && res.Close {
+			g.drains(e)
+		}
+		return res, err
 	}
 	return nil, err
+}
+
+// again is a request for one more address: a transport that tried may have read
+// of its body.
+func again(req *http.Request) *http.Request {
+	if req.GetBody == nil {
+		return req
+	}
+	fresh := *req
+	fresh.Body, _ = req.GetBody() // of inMemory, which cannot fail
+	return &fresh
 }
 
 // group returns the addresses of a name; with its first request it begins to

@@ -289,6 +289,48 @@ func TestUnaryCallIsWrittenAtOnce(t *testing.T) {
 	}
 }
 
+// A transport that tries may have read the body before it finds that it cannot connect.
+func TestEveryAddressIsSentTheWholeBody(t *testing.T) {
+	t.Parallel()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://video/", strings.NewReader("abc"))
+	if got, err := rpc.Attempts(req, 3); err != nil || !slices.Equal(got, []string{"abc", "abc", "abc"}) {
+		t.Errorf("sent %q, %v", got, err)
+	}
+}
+
+// When a peer is gone without a word, one call finds out and not one for each
+// connection that was kept to it.
+func TestACallWithoutAnAnswerClosesWhatLiesIdle(t *testing.T) {
+	t.Parallel()
+	const calls = 5
+	var together sync.WaitGroup
+	together.Add(calls)
+	f := newFleet(t, 1, func(p *pod, w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Vanish") != "" {
+			panic(http.ErrAbortHandler)
+		}
+		together.Done()
+		together.Wait()
+		name(p, w, r)
+	})
+	var wg sync.WaitGroup
+	for range calls {
+		wg.Go(func() { f.call(t, nil) })
+	}
+	wg.Wait()
+	if n := f.pods[0].open.Load(); n < calls {
+		t.Fatalf("%d connections are kept, want %d", n, calls)
+	}
+	req := f.request(t.Context(), t, nil)
+	req.Header.Set("Vanish", "1")
+	res, err := f.balancer.RoundTrip(req)
+	if err == nil {
+		_ = res.Body.Close()
+		t.Fatal("answered")
+	}
+	eventually(t, "the other connections to be closed", func() bool { return f.pods[0].open.Load() == 0 })
+}
+
 func TestAddedAddressIsUsed(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 3, name)

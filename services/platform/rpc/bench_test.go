@@ -39,7 +39,7 @@ func BenchmarkCall(b *testing.B) {
 			if http2 {
 				return rpc.NewStreamTransport(), "http://" + l.Addr().String()
 			}
-			return &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}, "http://" + l.Addr().String()
+			return rpc.NewUnaryTransport(), "http://" + l.Addr().String()
 		}
 	}
 	b.Run("memory", func(b *testing.B) { benchmarkCall(b, memory, false) })

@@ -19,6 +19,8 @@ import (
 const (
 	// dialTimeout bounds how long an address may take to accept a connection.
 	dialTimeout = 2 * time.Second
+	// suspicion is the least time between two suspicions of an address.
+	suspicion = time.Second
 	// silence is how long the other end of a connection may be silent, when
 	// something waits to be acknowledged, before the connection is given up.
 	silence = 8 * time.Second
@@ -240,6 +242,15 @@ func (g *group) missed(e *endpoint) {
 	g.ask()
 }
 
+// drains notes that an address is about to close: only a process that drains asks
+// with its answers to close their connections. Whoever has somewhere else to go
+// leaves at once.
+func (g *group) drains(e *endpoint) {
+	e.restsUntil.Store(time.Now().Add(longestRest).UnixNano())
+	e.unary.CloseIdleConnections()
+	g.ask()
+}
+
 // endpoint is one address and the connections to it.
 type endpoint struct {
 	address    string
@@ -247,6 +258,7 @@ type endpoint struct {
 	streams    *http.Transport
 	busy       atomic.Int64
 	restsUntil atomic.Int64 // Unix nanoseconds
+	suspected  atomic.Int64 // when it last was, in Unix nanoseconds
 	farewells  int          // times it was found idle while leaving
 
 	mu     sync.Mutex
@@ -295,16 +307,26 @@ func (e *endpoint) send(req *http.Request) (*http.Response, error) {
 	res, err := e.way(req).RoundTrip(req)
 	if err != nil {
 		e.done()
+		e.suspect(err)
 		return nil, err
 	}
-	switch {
-	case res.Close: // only a draining process says so: whoever has somewhere else to go leaves at once
-		e.restsUntil.Store(time.Now().Add(longestRest).UnixNano())
-	case e.restsUntil.Load() != 0:
+	if e.restsUntil.Load() != 0 && !res.Close {
 		e.answered()
 	}
 	res.Body = &countedBody{ReadCloser: res.Body, endpoint: e}
 	return res, nil
+}
+
+// suspect leaves no connection to be found dead by a call of its own once a call
+// got no answer: the next one connects, and learns what is the matter.
+func (e *endpoint) suspect(err error) {
+	if NotSent(err) || errors.Is(err, context.Canceled) {
+		return
+	}
+	now, last := time.Now().UnixNano(), e.suspected.Load()
+	if now-last > int64(suspicion) && e.suspected.CompareAndSwap(last, now) {
+		e.unary.CloseIdleConnections()
+	}
 }
 
 // closeIdle closes the connections that carry nothing.

@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// idleTimeout is how long a server keeps a connection that carries nothing.
-const idleTimeout = 60 * time.Second
+const (
+	// headerTimeout bounds how long a request's header may take, from the accepted
+	// connection on for the first one.
+	headerTimeout = 5 * time.Second
+	// idleTimeout is how long a server keeps a connection that carries nothing.
+	idleTimeout = 60 * time.Second
+)
 
 // MaxMessageBytes bounds a request message (RELIABILITY: 1 MiB).
 const MaxMessageBytes = 1 << 20
@@ -21,7 +26,7 @@ func NewServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		Protocols:         protocols,
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
 		HTTP2: &http.HTTP2Config{
@@ -40,14 +45,15 @@ const maxUnaryConns = 512
 // NewUnaryTransport returns a client transport over HTTP/1.1, for one address:
 // unary calls cost little more than half of what they do over HTTP/2, and need a
 // connection each while they are under way. It closes idle connections before
-// the server would, so that no call meets one that is being closed.
+// the server would, even those that were made and not needed, so that no call
+// meets one that is just being closed.
 func NewUnaryTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Protocols:           protocols,
 		DisableCompression:  true,
-		IdleConnTimeout:     idleTimeout / 2,
+		IdleConnTimeout:     headerTimeout - time.Second,
 		MaxIdleConnsPerHost: maxUnaryConns,
 		MaxConnsPerHost:     maxUnaryConns,
 	}
