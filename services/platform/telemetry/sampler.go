@@ -10,7 +10,7 @@ import (
 )
 
 // traceBurst is for how long traces may be saved up: after a quiet time that many
-// seconds' worth is recorded at once.
+// seconds' worth is recorded at once, and one trace at least.
 const traceBurst = 2 * time.Second
 
 // asked lets no trace begin with a call to somebody else: that is a loop looking at
@@ -56,12 +56,13 @@ func (b *bounded) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingR
 	return result
 }
 
-// take uses up the time of one trace, if there is any.
+// take uses up the time of one trace, if there is any. What is saved up is enough
+// for one trace also when one uses up more than traceBurst.
 func (b *bounded) take() bool {
-	now := b.now().UnixNano()
+	now, saved := b.now().UnixNano(), int64(max(traceBurst, b.every))
 	for {
 		used := b.used.Load()
-		next := max(used, now-int64(traceBurst)) + int64(b.every)
+		next := max(used, now-saved) + int64(b.every)
 		if next > now {
 			return false
 		}

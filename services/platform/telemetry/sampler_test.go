@@ -45,6 +45,29 @@ func TestTracesBeyondTheRateAreNotRecorded(t *testing.T) {
 	})
 }
 
+// One trace in ten seconds uses up more time than traceBurst.
+func TestARateBelowOneTraceABurstStillRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newBounded(sdktrace.AlwaysSample(), 0.1, time.Now)
+		if got := countSampled(s, 100); got != 1 {
+			t.Errorf("at first %d traces are recorded, want 1", got)
+		}
+		time.Sleep(9 * time.Second)
+		if got := countSampled(s, 100); got != 0 {
+			t.Errorf("before ten seconds are over %d more traces are recorded, want none", got)
+		}
+		time.Sleep(time.Second)
+		if got := countSampled(s, 100); got != 1 {
+			t.Errorf("after ten seconds %d more traces are recorded, want 1", got)
+		}
+		time.Sleep(time.Hour)
+		if got := countSampled(s, 100); got != 1 {
+			t.Errorf("after an hour %d more traces are recorded, want 1: no more is saved up", got)
+		}
+	})
+}
+
 func TestManyAtOnceRecordNoMoreThanTheRate(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
