@@ -50,8 +50,9 @@ func (r Rate) interval() time.Duration {
 type Config struct {
 	// Local bounds the buckets counted here while Redis is away; 0 for 20,000.
 	Local int
-	// Deadline of a look into Redis; 0 for 20 ms. A caller waits at most for the
-	// look that is under way and their own.
+	// Deadline of a look into Redis; 0 for 20 ms. A caller waits for the look that
+	// is under way and their own, and three times the deadline at most, however
+	// many wait.
 	Deadline time.Duration
 	// Meters gets douyin_limit_decisions; nil for none.
 	Meters metric.MeterProvider
@@ -59,9 +60,10 @@ type Config struct {
 
 // Limiter is safe for concurrent use.
 type Limiter struct {
-	redis     rueidis.Client
+	// script runs takeScript; nil without Redis.
+	script    func(ctx context.Context, keys, args []string) ([]int64, error)
 	guard     *guard.Guard
-	script    *rueidis.Lua
+	patience  time.Duration // of a caller, for their turn
 	local     *otter.Cache[string, *rate.Limiter]
 	decisions metric.Int64Counter
 
@@ -98,7 +100,7 @@ func New(redis rueidis.Client, c Config) (*Limiter, error) {
 		return nil, fmt.Errorf("limit metrics: %w", err)
 	}
 	return &Limiter{
-		redis: redis, guard: guard.New(c.Deadline), script: rueidis.NewLuaScript(takeScript), local: local, decisions: decisions,
+		script: scriptOn(redis), guard: guard.New(c.Deadline), patience: turns * c.Deadline, local: local, decisions: decisions,
 		outcomes: map[outcome]metric.AddOption{},
 	}, nil
 }

@@ -8,17 +8,26 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"douyin.dev/services/platform/cache/guard"
 )
 
-// takesAtOnce bounds one script, which holds up all of Redis while it runs.
-const takesAtOnce = 128
+const (
+	// takesAtOnce bounds one script, which holds up all of Redis while it runs.
+	takesAtOnce = 128
+	// turns is for how many deadlines a caller waits for their turn. A Redis that is
+	// slow but keeps the deadline never opens the guard, so this is what bounds the
+	// queue when more come than it answers.
+	turns = 2
+)
 
 // take is a token that somebody waits for.
 type take struct {
 	key   string
 	rate  Rate
 	trace context.Context // of the caller
+	since time.Time
 	done  chan struct{}
 	// Read after done.
 	wait time.Duration
@@ -50,10 +59,21 @@ for i, key in ipairs(KEYS) do
 end
 return waits`
 
+// scriptOn returns how to run takeScript; nil without Redis.
+func scriptOn(redis rueidis.Client) func(ctx context.Context, keys, args []string) ([]int64, error) {
+	if redis == nil {
+		return nil
+	}
+	script := rueidis.NewLuaScript(takeScript)
+	return func(ctx context.Context, keys, args []string) ([]int64, error) {
+		return script.Exec(ctx, redis, keys, args).AsIntSlice()
+	}
+}
+
 // takeShared takes a token in Redis. Callers who come while Redis is asked for
 // others are asked for together, next: a script run costs far more than a bucket.
 func (l *Limiter) takeShared(ctx context.Context, key string, r Rate) (time.Duration, error) {
-	if l.redis == nil {
+	if l.script == nil {
 		return 0, guard.ErrOpen
 	}
 	if r.Burst < 1 {
@@ -61,6 +81,7 @@ func (l *Limiter) takeShared(ctx context.Context, key string, r Rate) (time.Dura
 	}
 	t := &take{key: key, rate: r, trace: ctx, done: make(chan struct{})}
 	l.mu.Lock()
+	t.since = time.Now() // in here: the queue is in the order of since
 	l.waiting = append(l.waiting, t)
 	start := !l.asking
 	l.asking = true
@@ -77,17 +98,21 @@ func (l *Limiter) takeShared(ctx context.Context, key string, r Rate) (time.Dura
 }
 
 // ask asks Redis until nobody waits.
+//
+// It also ends the wait of those whose turn does not come: between two looks, each
+// of which the guard bounds, so nobody waits a deadline longer for that. A timer
+// for each caller would be more exact, but it costs every caller, and a token that
+// its caller has given up would have to be kept from Redis.
 func (l *Limiter) ask() {
 	for {
-		l.mu.Lock()
-		n := min(len(l.waiting), takesAtOnce)
-		takes := l.waiting[:n:n]
-		if l.waiting = l.waiting[n:]; n == 0 {
-			l.waiting, l.asking = nil, false
-			l.mu.Unlock()
+		late, takes := l.next()
+		for _, t := range late {
+			t.err = fmt.Errorf("%w: no turn within %v", guard.ErrSlow, l.patience)
+			close(t.done)
+		}
+		if len(takes) == 0 {
 			return
 		}
-		l.mu.Unlock()
 		waits, err := l.askFor(takes)
 		for i, t := range takes {
 			if t.err = err; err == nil {
@@ -96,6 +121,24 @@ func (l *Limiter) ask() {
 			close(t.done)
 		}
 	}
+}
+
+// next takes out of the queue those who waited too long, and those Redis is to be
+// asked for. When there are none of the latter, nobody is asking any more.
+func (l *Limiter) next() (late, takes []*take) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, now := 0, time.Now()
+	for n < len(l.waiting) && now.Sub(l.waiting[n].since) >= l.patience {
+		n++
+	}
+	late, l.waiting = l.waiting[:n:n], l.waiting[n:]
+	n = min(len(l.waiting), takesAtOnce)
+	takes, l.waiting = l.waiting[:n:n], l.waiting[n:]
+	if n == 0 {
+		l.waiting, l.asking = nil, false
+	}
+	return late, takes
 }
 
 // askFor answers the microseconds each has to wait. Its span belongs to the
@@ -112,7 +155,7 @@ func (l *Limiter) askFor(takes []*take) (waits []int64, err error) {
 		args = append(args, strconv.FormatInt(t.rate.interval().Microseconds(), 10), strconv.Itoa(t.rate.Burst))
 	}
 	waits, err = guard.Do(context.WithoutCancel(takes[0].trace), l.guard, func(ctx context.Context) ([]int64, error) {
-		return l.script.Exec(ctx, l.redis, keys, args).AsIntSlice()
+		return l.script(ctx, keys, args)
 	})
 	if err == nil && len(waits) != len(takes) {
 		err = errors.New("redis answered for another number of buckets")
