@@ -20,7 +20,8 @@ const (
 	consumer = "counter"
 	// batchSize is how many events of a partition share a transaction at most.
 	batchSize = 1000
-	// partitionsAtOnce is how many partitions share one.
+	// partitionsAtOnce is how many partitions share one at most. When Postgres is too
+	// slow for that, each gets one of its own.
 	partitionsAtOnce = 8
 	// forgetEvery is the pause between clearings of the record of applied events.
 	forgetEvery = time.Hour

@@ -113,25 +113,44 @@ func (b *Batcher[Q, A]) next() []*batchCall[Q, A] {
 }
 
 // do runs a batch. When a batch of several fails for a reason of its own, each
-// is run alone, so that one bad query fails only itself.
+// is run alone, so that one bad query fails only itself. That Postgres is
+// unavailable is no such reason, but that the run took too long is: the same
+// calls may come again together, and would for ever take too long.
 func (b *Batcher[Q, A]) do(batch []*batchCall[Q, A]) {
-	err := b.attempt(batch)
-	if err == nil {
-		return
+	late, err := b.attempt(batch)
+	switch {
+	case err == nil:
+	case len(batch) == 1, !late && fault.CodeOf(Fault(err)) == connect.CodeUnavailable:
+		fail(batch, err)
+	default:
+		b.doEach(batch, late, err)
 	}
-	if len(batch) > 1 && fault.CodeOf(Fault(err)) != connect.CodeUnavailable {
-		for _, c := range batch {
-			b.do([]*batchCall[Q, A]{c})
+}
+
+// doEach runs each call of a failed batch alone. After a run that took too long
+// it leaves out those whose callers are gone: an RPC has by default no more time,
+// so a Postgres that hangs does not keep later calls waiting for a run per call.
+func (b *Batcher[Q, A]) doEach(batch []*batchCall[Q, A], late bool, err error) {
+	for _, c := range batch {
+		alone := []*batchCall[Q, A]{c}
+		if late && c.ctx.Err() != nil {
+			fail(alone, err)
+			continue
 		}
-		return
+		b.do(alone)
 	}
+}
+
+func fail[Q, A any](batch []*batchCall[Q, A], err error) {
 	for _, c := range batch {
 		c.err = err
 		close(c.done)
 	}
 }
 
-func (b *Batcher[Q, A]) attempt(batch []*batchCall[Q, A]) (err error) {
+// attempt answers all calls of a batch, or fails and answers none. late says that
+// the run was out of time.
+func (b *Batcher[Q, A]) attempt(batch []*batchCall[Q, A]) (late bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("shared write panicked: %v", p)
@@ -147,14 +166,14 @@ func (b *Batcher[Q, A]) attempt(batch []*batchCall[Q, A]) (err error) {
 	}
 	answers, err := b.run(ctx, queries)
 	if err != nil {
-		return err
+		return ctx.Err() != nil, err
 	}
 	if len(answers) != len(batch) {
-		return fmt.Errorf("shared write gave %d answers to %d queries", len(answers), len(batch))
+		return false, fmt.Errorf("shared write gave %d answers to %d queries", len(answers), len(batch))
 	}
 	for i, c := range batch {
 		c.answer = answers[i]
 		close(c.done)
 	}
-	return nil
+	return false, nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/jackc/pgx/v5"
@@ -120,6 +121,100 @@ func TestOneBadQueryFailsOnlyItself(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// together calls b with 0 to n-1 in one run, behind the one of a call with -1 that
+// gate holds up, and returns what each got.
+func together(ctx context.Context, b *pg.Batcher[int, int], n int, gate chan<- struct{}) []error {
+	var calls sync.WaitGroup
+	calls.Go(func() { _, _ = b.Do(ctx, -1) })
+	synctest.Wait()
+	errs := make([]error, n)
+	for i := range n {
+		calls.Go(func() { _, errs[i] = b.Do(ctx, i) })
+	}
+	synctest.Wait()
+	close(gate)
+	calls.Wait()
+	return errs
+}
+
+// A run that is out of time fails as Postgres being unavailable does. Its calls
+// would come again together, and take too long again.
+func TestCallsThatTakeTooLongTogetherAreRunAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		b := pg.NewBatcher(8, nil, func(ctx context.Context, qs []int) ([]int, error) {
+			if qs[0] == -1 {
+				<-gate
+			}
+			select {
+			case <-time.After(time.Duration(len(qs)) * 3 * time.Second):
+				return qs, nil
+			case <-ctx.Done():
+				return nil, fault.Unavailable(ctx.Err())
+			}
+		})
+		for i, err := range together(t.Context(), b, 8, gate) {
+			if err != nil {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// A Postgres that hangs holds up later calls for one run, not for one per call
+// that nobody waits for any more.
+func TestCallsThatNobodyWaitsForAreNotRunAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate, alone := make(chan struct{}), 0
+		b := pg.NewBatcher(8, nil, func(ctx context.Context, qs []int) ([]int, error) {
+			switch {
+			case qs[0] == -1:
+				<-gate
+				return qs, nil
+			case len(qs) == 1:
+				alone++
+			}
+			<-ctx.Done()
+			return nil, fault.Unavailable(ctx.Err())
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		for i, err := range together(ctx, b, 8, gate) {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if alone != 0 {
+			t.Errorf("%d calls were run alone", alone)
+		}
+	})
+}
+
+// Postgres being away is no reason to ask it once for each call.
+func TestCallsAreNotRunAloneWhilePostgresIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate, runs := make(chan struct{}), 0
+		b := pg.NewBatcher(8, nil, func(_ context.Context, qs []int) ([]int, error) {
+			if runs++; qs[0] == -1 {
+				<-gate
+			}
+			return nil, fault.Unavailable(errors.New("away"))
+		})
+		for i, err := range together(t.Context(), b, 8, gate) {
+			if fault.CodeOf(err) != connect.CodeUnavailable {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		if runs != 2 {
+			t.Errorf("%d runs, want 2", runs)
+		}
+	})
 }
 
 func TestAPanicInARunIsAnErrorForItsCallersOnly(t *testing.T) {
