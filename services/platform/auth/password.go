@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// passwordParams are those of RELIABILITY: 19 MiB, two passes, one lane, which
-// is OWASP's first recommendation for argon2id. About 25 ms of one core.
+// passwordParams are OWASP's for argon2id: 19 MiB, two passes, one lane. About
+// 25 ms of one core.
 var passwordParams = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // A stored hash may ask for more than ours, but not for the whole machine.
