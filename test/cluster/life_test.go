@@ -33,7 +33,8 @@ const (
 	// restFor is how long nobody calls before memory is measured: what starting and
 	// serving left behind has been given back by then, or never will.
 	restFor = time.Minute
-	// leastCalls is how many calls a component must have served meanwhile.
+	// leastCalls is how many calls a component must have served meanwhile, and how
+	// many writes must have been acknowledged under a load.
 	leastCalls = 100
 )
 
@@ -258,7 +259,7 @@ func (l *life) start(t *testing.T, d deployment, keepAlive bool) *traffic {
 	return load
 }
 
-// nothingLost stops a load and checks its ledger.
+// nothingLost stops a load and checks its ledger, which must not be empty.
 func (l *life) nothingLost(t *testing.T, load *traffic) (counts, int) {
 	t.Helper()
 	c := load.stop()
@@ -267,6 +268,9 @@ func (l *life) nothingLost(t *testing.T, load *traffic) (counts, int) {
 	const most = 20
 	for _, v := range violations[:min(most, len(violations))] {
 		t.Errorf("%s: %s", v.Rule, v.Text)
+	}
+	if load.figures.OK < leastCalls {
+		t.Errorf("%d writes were acknowledged, want at least %d: %v", load.figures.OK, leastCalls, c)
 	}
 	return c, load.figures.OK
 }

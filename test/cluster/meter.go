@@ -25,6 +25,7 @@ type meter struct {
 	server *httptest.Server
 	proxy  *httputil.ReverseProxy
 	pace   *time.Ticker
+	within time.Duration // an answer must come
 
 	mu     sync.Mutex
 	counts counts
@@ -57,11 +58,16 @@ func (c counts) String() string {
 // serve, because a machine that is full shows nothing about restarts.
 const perSecond = 150
 
+// answerWithin is less than a client's patience: a call nobody answers is counted here.
+const answerWithin = 25 * time.Second
+
 // ServeHTTP lets a call through when its turn has come.
 func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-m.pace.C:
-		m.proxy.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), m.within)
+		defer cancel()
+		m.proxy.ServeHTTP(w, r.WithContext(ctx))
 	case <-r.Context().Done():
 	}
 }
@@ -73,7 +79,7 @@ func newMeter(base string, keepAlive bool) (*meter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("meter: %w", err)
 	}
-	m := &meter{counts: counts{Failed: map[string]int{}}, pace: time.NewTicker(time.Second / perSecond)}
+	m := &meter{counts: counts{Failed: map[string]int{}}, pace: time.NewTicker(time.Second / perSecond), within: answerWithin}
 	m.proxy = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:      &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true, DisableKeepAlives: !keepAlive},
@@ -141,8 +147,10 @@ func (m *meter) answered(res *http.Response) error {
 // failed counts a call without an answer and cuts it off.
 func (m *meter) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+	case errors.Is(r.Context().Err(), context.Canceled):
 		// The client went away.
+	case errors.Is(r.Context().Err(), context.DeadlineExceeded):
+		m.count(func(c *counts) { c.Failed["no answer"]++ })
 	case isReset(err):
 		m.count(func(c *counts) { c.Reset++ })
 	default:

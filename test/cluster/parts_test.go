@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -59,6 +60,30 @@ func TestTheMeterTellsHowCallsEnd(t *testing.T) {
 	call(m.url() + "/ok")
 	if c := m.take(); c.failures() != 1 || c.Reset != 0 || c.Answered != 0 {
 		t.Errorf("nobody listens: %v", c)
+	}
+}
+
+func TestTheMeterCountsACallNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/half" {
+			_, _ = io.WriteString(w, `{"status`)
+			_ = http.NewResponseController(w).Flush()
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // or it would not be seen that the caller went away
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	m, err := newMeter(server.URL, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	m.within = 50 * time.Millisecond
+	call(m.url() + "/")
+	call(m.url() + "/half")
+	if diff := cmp.Diff(counts{Failed: map[string]int{"no answer": 2}}, m.take()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
