@@ -48,6 +48,7 @@ test-infra: build ## Service suites, contract and a short kill -9 run: on Apache
 	  bin/devinfra run --infra=$$kind -- go test -count=1 ./services/... ./services/platform/{bus,outbox,inbox,cache,limit,id,pg}/...; \
 	  DOUYIN_TEST_INFRA=$$kind go test -count=1 -timeout 20m ./test/contract/...; \
 	  DOUYIN_TEST_INFRA=$$kind DOUYIN_OPS=1000 DOUYIN_KILLS=1 go test -count=1 ./test/durability/...; done
+	DOUYIN_TEST_KAFKA_START=1 go test -count=1 -run ApacheKafka ./services/platform/bus/kafkatest ./services/operator/broker
 
 test-limits: build ## The upload limit at its real size, 256 MiB.
 	DOUYIN_UPLOAD_LIMIT=268435456 go test -count=1 -timeout 20m -run UploadsUpTo ./test/contract/...

@@ -20,12 +20,14 @@ import (
 
 func TestMain(m *testing.M) { infratest.Main(m) }
 
-func TestOnTheEmbeddedBroker(t *testing.T) {
+// TestOnTheBrokerOfTheRun runs on the embedded broker, or on what devinfra started.
+func TestOnTheBrokerOfTheRun(t *testing.T) {
 	t.Parallel()
 	suite(t, infratest.Kafka(t))
 }
 
-// TestOnApacheKafka needs Java, Maven and a minute: set DOUYIN_TEST_KAFKA_START to run it.
+// TestOnApacheKafka needs Java, Maven and a minute: make test-infra sets
+// DOUYIN_TEST_KAFKA_START to run it.
 func TestOnApacheKafka(t *testing.T) {
 	if os.Getenv("DOUYIN_TEST_KAFKA_START") == "" {
 		t.Skip("DOUYIN_TEST_KAFKA_START is not set")

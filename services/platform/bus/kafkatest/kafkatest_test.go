@@ -9,8 +9,8 @@ import (
 	"douyin.dev/services/platform/bus/kafkatest"
 )
 
-// TestConformanceOnApacheKafka needs Java, Maven and a minute: set
-// DOUYIN_TEST_KAFKA_START to run it.
+// TestConformanceOnApacheKafka needs Java, Maven and a minute: make test-infra
+// sets DOUYIN_TEST_KAFKA_START to run it.
 func TestConformanceOnApacheKafka(t *testing.T) {
 	if os.Getenv("DOUYIN_TEST_KAFKA_START") == "" {
 		t.Skip("DOUYIN_TEST_KAFKA_START is not set")
