@@ -319,7 +319,7 @@ func TestEveryRPCIsDoneForItsCaller(t *testing.T) {
 	}
 }
 
-// A1. What belongs to somebody is removed by nobody else; who acts cannot be said.
+// What belongs to somebody is removed by nobody else; who acts cannot be said.
 func TestAnotherUsersTokenActsForThatUserOnly(t *testing.T) {
 	t.Parallel()
 	for _, f := range faces(t) {

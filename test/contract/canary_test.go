@@ -21,7 +21,7 @@ func newCanary(what string) canary {
 	return canary{what, "canary" + strings.ReplaceAll(harness.Name(""), "_", "")}
 }
 
-// A2. Passwords, tokens and messages show up in the answers to their owners and
+// Passwords, tokens and messages show up in the answers to their owners and
 // nowhere else: not in logs at their most talkative, spans, metrics or errors.
 // Not parallel: the list of traces keeps the newest, which must be ours.
 func TestSecretsAppearNowhereElse(t *testing.T) {

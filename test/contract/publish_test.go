@@ -294,7 +294,7 @@ func TestUploadCutOffMidwayLeavesNothing(t *testing.T) {
 	}
 }
 
-// Section 6 of the limits: n-1, n and n+1 bytes.
+// One byte less than the limit, the limit, and one more.
 func TestUploadsUpToTheLimitAreTaken(t *testing.T) {
 	t.Parallel()
 	if platform.External() && os.Getenv("DOUYIN_UPLOAD_LIMIT") == "" {

@@ -508,7 +508,7 @@ func TestGetRoutesAnswerPost(t *testing.T) {
 	})
 }
 
-// Section 6 of the limits: 64 parameters, 1 MiB.
+// 64 parameters, and a body of 1 MiB.
 func TestOversizedRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := theStage(t)

@@ -249,7 +249,7 @@ func TestInvalidTokenOnFeedMeansAnonymous(t *testing.T) {
 	}
 }
 
-// Section 2.
+// is_favorite and is_follow are those of who asks.
 func TestViewerFactsAreRelativeToTheCaller(t *testing.T) {
 	t.Parallel()
 	s, stranger := theStage(t), newPerson(t)

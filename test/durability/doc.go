@@ -7,7 +7,7 @@
 // rules that were broken. It knows nothing of HTTP, and its own tests plant one
 // violation of each kind.
 //
-// Rules, by their names in the reliability goals:
+// Rules:
 //
 //	D1 durable     every ok effect is there, unless a later one removed it
 //	D2 no phantom  everything there stems from an ok or unknown operation
