@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // open are the objects of the schema whose keys are not ours to know.
@@ -83,6 +85,24 @@ func TestStoresRenderTogether(t *testing.T) {
 		if store := filepath.Base(filepath.Dir(path)); !tried[store] {
 			t.Errorf("%s is in no set", store)
 		}
+	}
+}
+
+// A process reads its configuration once: a change of it replaces its pods, and
+// nobody else's.
+func TestPodsFollowTheirConfiguration(t *testing.T) {
+	t.Parallel()
+	args := []string{"--set", "dev.enabled=true", "--show-only", "templates/deployment.yaml"}
+	before := byName(chart(t, args...))
+	after := byName(chart(t, append(args, "--set", "services.counter.config.DOUYIN_LOG_LEVEL=debug")...))
+	changed := set{}
+	for name := range before {
+		if !cmp.Equal(before[name], after[name]) {
+			changed.add(name)
+		}
+	}
+	if diff := cmp.Diff([]string{"Deployment/douyin-counter"}, changed.sorted()); diff != "" {
+		t.Errorf("what a service's configuration replaces (-want +got):\n%s", diff)
 	}
 }
 
