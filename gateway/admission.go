@@ -130,7 +130,7 @@ func (a *admission) admitREST(next Handler) Handler {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 		g := a.admit(ctx, procedureFrom(ctx))
 		if g == nil {
-			answerOverload(w)
+			answerOverload(w, callFrom(ctx).endpoint)
 			return
 		}
 		defer g.leave()
@@ -160,7 +160,7 @@ func (a *admission) admitDownload(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g := a.through(r.Context(), &a.streams, 10)
 		if g == nil {
-			answerOverload(w)
+			answerOverload(w, nil)
 			return
 		}
 		defer g.leave()

@@ -50,7 +50,7 @@ func newTestAdmission(t *testing.T, s Settings) *admission {
 func (a *admission) face(b *blocking) http.Handler {
 	admitted := a.admitREST(func(_ context.Context, w http.ResponseWriter, r *http.Request) { b.ServeHTTP(w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted(withCall(r.Context(), &call{endpoint: &endpoint{procedure: r.URL.Path}}), w, r)
+		admitted(withCall(r.Context(), &call{endpoint: &endpoint{procedure: r.URL.Path, zeros: []byte(`,"key":0}`)}}), w, r)
 	})
 }
 

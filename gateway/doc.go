@@ -46,7 +46,7 @@
 // and refuses with answerError(ctx, w, err), which knows the shape of the path's
 // answer: status_code, status_msg and the zero-valued keys. A Publish handler
 // answers with answerMessage(ctx, w, *apiv1.PublishVideoResponse) or
-// answerError. Overload is answerOverload(w).
+// answerError. Overload is answerOverload.
 //
 // Publish sees its body unread: the token may still come as a form part, so
 // TokenFrom holds only what headers or the query said, and the access of

@@ -49,10 +49,11 @@ var (
 func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := f.at(r.URL.Path)
 	x := &exchange{ResponseWriter: w, began: time.Now(), call: call{face: f, origin: originOf(r, f.publicURL)}}
+	x.hurry(x.began, f.deadlines.answer)
 	ctx, span := f.observer.start(r, at.seen)
 	defer span.End()
+	defer func() { f.observer.done(ctx, span, r, at.seen, x) }()
 	f.guarded(withCall(ctx, &x.call), x, x.withBody(r), at)
-	f.observer.done(ctx, span, r, at.seen, x)
 }
 
 // guarded turns a panic into an internal error. When the answer has begun it
@@ -63,11 +64,14 @@ func (f *face) guarded(ctx context.Context, x *exchange, r *http.Request, at *pl
 		if v == nil {
 			return
 		}
-		if v == any(http.ErrAbortHandler) || x.status != 0 {
-			panic(http.ErrAbortHandler)
+		if v == any(http.ErrAbortHandler) {
+			panic(v)
 		}
 		f.logger.LogAttrs(ctx, slog.LevelError, "call panicked",
 			slog.String("path", r.URL.Path), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+		if x.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
 		writeStatus(x, http.StatusOK, status{code: statusInternal, message: tellInternal}, at.shape)
 	}()
 	secure(x.Header())

@@ -120,3 +120,26 @@ func TestCORS(t *testing.T) {
 		}
 	}
 }
+
+// When an answer has begun, its client can only be cut off; the log must say why.
+func TestAPanicInTheMiddleOfAnAnswerIsLogged(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(s *Servers, _ *RESTOptions) {
+		s.Stream = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "begun")
+			_ = http.NewResponseController(w).Flush()
+			panic("in the middle")
+		})
+	})
+	res, err := b.client.Do(request(http.MethodGet, "/douyin/message/stream", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if body, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("the answer ended as if it were whole: %q", body)
+	}
+	if !strings.Contains(b.log.String(), "in the middle") {
+		t.Errorf("the log says %q", b.log)
+	}
+}

@@ -16,9 +16,11 @@ type exchange struct {
 	call call
 	body *countedBody // nil when the request has none
 
-	began  time.Time
-	status int   // 0 until the answer begins
-	sent   int64 // bytes of the body, compressed where they are
+	began   time.Time
+	hurried time.Time     // when the deadline for writing was last set
+	most    time.Duration // that it gives
+	status  int           // 0 until the answer begins
+	sent    int64         // bytes of the body, compressed where they are
 	// code is the answer's status_code; counts says that it has one.
 	code   int
 	counts bool
@@ -36,6 +38,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
+	x.hurry(time.Now(), x.most)
 	n, err := x.ResponseWriter.Write(p)
 	x.sent += int64(n)
 	return n, err

@@ -87,10 +87,10 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	around := CORS(g.Settings.CORSOrigins)
 	rt.OnDrain(g.endStreams)
 	rt.Handle("/", around(rest))
-	rt.Handle("GET "+mediaPrefix+"{key...}", around(admission.admitDownload(http.HandlerFunc(g.media))))
-	rt.Handle("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
-	rt.Handle("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
-	return g.mountRPC(rt, func(h http.Handler) http.Handler { return around(admission.admitRPC(g.noteCaller(h))) })
+	rt.Handle("GET "+mediaPrefix+"{key...}", unhurried(around(admission.admitDownload(http.HandlerFunc(g.media)))))
+	rt.Handle("GET "+defaultAvatarPath, unhurried(static("image/svg+xml", avatarSVG)))
+	rt.Handle("GET "+defaultBackgroundPath, unhurried(static("image/svg+xml", backgroundSVG)))
+	return g.mountRPC(rt, func(h http.Handler) http.Handler { return unhurried(around(admission.admitRPC(g.noteCaller(h)))) })
 }
 
 // rest returns the REST face of this gateway.

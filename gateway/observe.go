@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -151,16 +152,20 @@ func (o *observer) done(ctx context.Context, span trace.Span, r *http.Request, s
 			span.SetStatus(codes.Error, "")
 		}
 	}
-	options := seen.options(point{method: knownMethod(r.Method), proto: r.Proto, secure: r.TLS != nil, status: status})
+	options := seen.options(point{method: knownMethod(r.Method), proto: knownProtocol(r.Proto), secure: r.TLS != nil, status: status})
 	if x.body != nil {
 		o.requestSize.Record(ctx, x.body.n, options...)
 	}
 	o.responseSize.Record(ctx, x.sent, options...)
 	o.duration.Record(ctx, time.Since(x.began).Seconds(), options...)
-	if x.counts {
+	// What could not be done for a client who left is nobody's failure.
+	if x.counts && (x.code < statusInternal || !left(r.Context())) {
 		o.answers.Add(ctx, 1, seen.answers[min(x.code/10_000, len(seen.answers)-1)]...)
 	}
 }
+
+// left reports whether the client of a request has gone away.
+func left(request context.Context) bool { return errors.Is(request.Err(), context.Canceled) }
 
 // spanName is the method and the route: never the path a client made up.
 func (s *observed) spanName(method string) string {
@@ -253,6 +258,17 @@ func knownMethod(method string) string {
 		return method
 	default:
 		return otherMethod
+	}
+}
+
+// knownProtocol is the protocol when it is one there is: a client may write
+// "HTTP/1.7", and a metric must not have a series for each.
+func knownProtocol(proto string) string {
+	switch proto {
+	case "HTTP/1.0", "HTTP/1.1", "HTTP/2.0":
+		return proto
+	default:
+		return ""
 	}
 }
 

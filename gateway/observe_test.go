@@ -109,7 +109,7 @@ func overloadedUsers(t *testing.T, s Signals) http.Handler {
 	}, RESTOptions{Signals: s, Session: func(next Handler) Handler {
 		return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(procedureFrom(ctx), "/GetUser") {
-				answerOverload(w)
+				answerOverload(w, nil)
 				return
 			}
 			next(ctx, w, r)
@@ -265,6 +265,38 @@ func TestUnknownPathsAndMethodsHaveNoNameOfTheirOwn(t *testing.T) {
 					t.Errorf("%s: %v", name, point)
 				}
 			}
+		}
+	}
+}
+
+// What could not be done for a client who left is nobody's failure.
+func TestAnswersToClientsWhoLeftAreNoFailures(t *testing.T) {
+	t.Parallel()
+	reader := sdkmetric.NewManualReader()
+	leave, left := context.WithCancel(t.Context())
+	defer left()
+	r := &recording{fail: context.Canceled}
+	h, err := NewREST(Servers{
+		Feed: r, User: r, Video: r, Interaction: r, Relation: r, Message: r, Publish: http.NotFoundHandler(), Stream: http.NotFoundHandler(),
+	}, RESTOptions{Signals: Signals{Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left()
+	for _, ctx := range []context.Context{leave, t.Context()} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/douyin/user/?user_id=1", nil))
+	}
+	got := pointsOf(t, reader)["douyin_gateway_answers"]
+	if len(got) != 1 || got[0]["class"] != "5xxxx" || got[0]["sum"] != "1" {
+		t.Errorf("counted %v, want one failure: of the client who stayed", got)
+	}
+}
+
+func TestProtocolsThereAreNoneOfHaveNoSeries(t *testing.T) {
+	t.Parallel()
+	for told, want := range map[string]string{"HTTP/1.1": "HTTP/1.1", "HTTP/2.0": "HTTP/2.0", "HTTP/1.7": "", "": ""} {
+		if got := knownProtocol(told); got != want {
+			t.Errorf("%q is told as %q, want %q", told, got, want)
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	uploadChunk = 256 << 10
 	// maxFieldBytes bounds a field beside the file.
 	maxFieldBytes = 16 << 10
-	// maxParts bounds the parts of a form (RELIABILITY: 64 parameters).
+	// maxParts bounds the parts of a form: as many as a request may have parameters.
 	maxParts = 64
 	// uploadGrace and minUploadRate bound a slow upload: 64 KiB/s after a start of 30 seconds.
 	uploadGrace   = 30 * time.Second

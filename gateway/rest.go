@@ -29,7 +29,8 @@ type Servers struct {
 }
 
 // Handler is an http.Handler that gets the call's context beside the request,
-// whose own context knows nothing of the call: so no step copies the request.
+// whose own context may know nothing of the call: so no step has to copy the
+// request.
 type Handler func(ctx context.Context, w http.ResponseWriter, r *http.Request)
 
 // RESTOptions are what the REST face can be told. The zero value works.
@@ -54,6 +55,7 @@ type face struct {
 	publicURL string
 	logger    *slog.Logger
 	observer  *observer
+	deadlines deadlines
 	// places are what the face answers, by path as clients may write it.
 	places  map[string]*place
 	nowhere *place
@@ -84,7 +86,7 @@ func NewREST(s Servers, opts RESTOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("document the surface: %w", err)
 	}
-	f := &face{surface: compiled, publicURL: opts.PublicURL, logger: opts.logger(), places: map[string]*place{}}
+	f := &face{surface: compiled, publicURL: opts.PublicURL, logger: opts.logger(), deadlines: defaultDeadlines, places: map[string]*place{}}
 	if f.observer, err = newObserver(opts.Signals); err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (f *face) logFailure(ctx context.Context, s status, err error) {
 	switch {
 	case s.code < statusInternal:
 		return
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), left(ctx):
 		level = slog.LevelDebug // the client left
 	case s.code == statusUnavailable:
 		level = slog.LevelWarn
@@ -114,8 +114,9 @@ func answerOptions(w http.ResponseWriter, p *path) {
 }
 
 // answerOverload sheds a request before anything was done for it. It is the
-// one answer of the API that is HTTP 503, so that proxies see it too.
-func answerOverload(w http.ResponseWriter) {
+// one answer of the API that is HTTP 503, so that proxies see it too. Without an
+// endpoint it has no further keys.
+func answerOverload(w http.ResponseWriter, e *endpoint) {
 	w.Header().Set("Retry-After", "1")
-	writeStatus(w, http.StatusServiceUnavailable, status{code: statusUnavailable, message: "overloaded, try again"}, nil)
+	writeStatus(w, http.StatusServiceUnavailable, status{code: statusUnavailable, message: "overloaded, try again"}, e)
 }

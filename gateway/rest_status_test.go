@@ -158,7 +158,7 @@ func TestAPanicIsAnInternalErrorInShape(t *testing.T) {
 func TestOverloadIs503(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	answerOverload(w)
+	answerOverload(w, nil)
 	var v map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -62,7 +63,7 @@ var errNoAnswer = errors.New("shared call gave no answer")
 // shared answers readers of the same page together: in front of it each
 // request was admitted, traced and read by itself.
 func (g *Gateway) shared(next Handler) Handler {
-	turns := newSharing[shareKey, *written]()
+	turns := newSharing[shareKey, *written](g.Log)
 	buffers := &sync.Pool{New: func() any { return new([]byte) }}
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 		c := callFrom(ctx)
@@ -83,8 +84,9 @@ func (g *Gateway) shared(next Handler) Handler {
 			return
 		}
 		page, err := answer.page()
-		if err != nil {
-			answerError(ctx, w, err)
+		if err != nil { // a page whose marks are not where they are looked for is made for its viewer alone
+			g.Log.WarnContext(ctx, "shared page has no marks", "error", err)
+			next(ctx, w, r)
 			return
 		}
 		liked, followed := g.marks(ctx, viewer, slices.Clone(page.videos), slices.Clone(page.authors))
@@ -125,11 +127,20 @@ func (w *written) send(to http.ResponseWriter) {
 	_, _ = to.Write(body) // a client that left needs no answer
 }
 
-// compressed is small enough that its whole cost is once per turn.
+// packers are compressors that are used again: one takes more than half a
+// megabyte, and a lone reader's page has a turn of its own.
+var packers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level exists
+	return z
+}}
+
 func compressed(body []byte) []byte {
 	var out bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // the level exists
-	_, _ = z.Write(body)                              // a buffer takes everything
+	z := packers.Get().(*gzip.Writer)
+	z.Reset(&out)
+	_, _ = z.Write(body) // a buffer takes everything
 	_ = z.Close()
+	z.Reset(io.Discard) // the pool must not hold the answer
+	packers.Put(z)
 	return out.Bytes()
 }

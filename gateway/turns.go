@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -18,8 +19,9 @@ import (
 // the work under load is bounded by the reads' own speed, not by the crowd.
 
 const (
-	// turnPatience bounds how long the first caller of a turn waits, and with it
-	// the others; then they read alone. One read that hangs must not hold all.
+	// turnPatience bounds how long the first caller of a turn waits for it to begin,
+	// and then all for it to end; then they read alone. One read that hangs must not
+	// hold all.
 	turnPatience = time.Second
 	// turnDeadline bounds a shared read: it does not end with any one caller.
 	turnDeadline = 5 * time.Second
@@ -51,14 +53,21 @@ func newTurn[Ask, Answer any](ctx context.Context, ask Ask) *turn[Ask, Answer] {
 
 // take reads. It runs in a goroutine of its own, so a panic ends here and is
 // an error to all who wait.
-func (t *turn[Ask, Answer]) take(read func(context.Context, Ask) (Answer, error)) {
+func (t *turn[Ask, Answer]) take(log *slog.Logger, read func(context.Context, Ask) (Answer, error)) {
 	ctx, cancel := context.WithTimeout(t.ctx, turnDeadline)
 	defer cancel()
+	// From here on those who wait have patience anew: the wait so far was for the
+	// read before. Else slow reads would be given up just before they end, by all
+	// at once, and be made by each alone when they can least be afforded.
+	if t.patience.Stop() {
+		t.patience.Reset(turnPatience)
+	}
 	defer t.patience.Stop()
 	defer close(t.done)
 	defer func() {
 		if v := recover(); v != nil {
-			t.err = fmt.Errorf("shared read panicked: %v\n%s", v, debug.Stack())
+			log.ErrorContext(ctx, "shared read panicked", "panic", v, "stack", string(debug.Stack())) // once, however many wait
+			t.err = fmt.Errorf("shared read panicked: %v", v)
 		}
 	}()
 	t.answer, t.err = read(ctx, t.ask)
@@ -80,12 +89,14 @@ func (t *turn[Ask, Answer]) wait(ctx context.Context) (Answer, error, bool) {
 // sharing makes reads with equal keys together. It is safe for concurrent use;
 // the answers are shared, so nobody may change them.
 type sharing[Key comparable, Answer any] struct {
+	log *slog.Logger
+
 	mu    sync.Mutex
 	under map[Key]*turn[func(context.Context) (Answer, error), Answer] // the turn that waits; nil for none
 }
 
-func newSharing[Key comparable, Answer any]() *sharing[Key, Answer] {
-	return &sharing[Key, Answer]{under: map[Key]*turn[func(context.Context) (Answer, error), Answer]{}}
+func newSharing[Key comparable, Answer any](log *slog.Logger) *sharing[Key, Answer] {
+	return &sharing[Key, Answer]{log: log, under: map[Key]*turn[func(context.Context) (Answer, error), Answer]{}}
 }
 
 func (s *sharing[Key, Answer]) do(ctx context.Context, key Key, read func(context.Context) (Answer, error)) (Answer, error) {
@@ -131,7 +142,7 @@ func (s *sharing[Key, Answer]) waited(key Key) bool {
 func (s *sharing[Key, Answer]) turns(key Key) {
 	for waited := true; waited; waited = s.waited(key) {
 		time.Sleep(turnGap)
-		s.begin(key).take(func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
+		s.begin(key).take(s.log, func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
 			return read(ctx)
 		})
 	}
@@ -153,6 +164,7 @@ type loader[V any] struct {
 	read func(ctx context.Context, ids []int64) (map[int64]V, error)
 	// most bounds the ids of one call.
 	most int
+	log  *slog.Logger
 
 	mu   sync.Mutex
 	busy bool
@@ -221,7 +233,7 @@ func (l *loader[V]) waited() bool {
 func (l *loader[V]) turns() {
 	for waited := true; waited; waited = l.waited() {
 		runtime.Gosched() // callers that are about to ask get in; where there are none, this takes no time
-		l.begin().take(func(ctx context.Context, ids *idSet) (map[int64]V, error) {
+		l.begin().take(l.log, func(ctx context.Context, ids *idSet) (map[int64]V, error) {
 			ids.compact()
 			return l.read(ctx, ids.list)
 		})

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,7 @@ import (
 
 func TestAnswerIsNeverOlderThanItsCaller(t *testing.T) {
 	t.Parallel()
-	s := newSharing[string, int64]()
+	s := newSharing[string, int64](slog.New(slog.DiscardHandler))
 	var version atomic.Int64
 	var wg sync.WaitGroup
 	for range 32 {
@@ -33,7 +34,7 @@ func TestAnswerIsNeverOlderThanItsCaller(t *testing.T) {
 func TestCrowdSharesOneRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSharing[string, int]()
+		s := newSharing[string, int](slog.New(slog.DiscardHandler))
 		var reads atomic.Int64
 		read := func(context.Context) (int, error) {
 			time.Sleep(10 * time.Millisecond)
@@ -57,7 +58,7 @@ func TestCrowdSharesOneRead(t *testing.T) {
 func TestKeysDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSharing[string, int]()
+		s := newSharing[string, int](slog.New(slog.DiscardHandler))
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() {
@@ -75,7 +76,7 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 func TestHangingReadHoldsNobodyForLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSharing[string, int]()
+		s := newSharing[string, int](slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -93,10 +94,34 @@ func TestHangingReadHoldsNobodyForLong(t *testing.T) {
 	})
 }
 
+// Under load reads get slow, and then those who wait must not go and read alone.
+func TestSlowReadKeepsItsCrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const takes = 600 * time.Millisecond
+		s := newSharing[string, int](slog.New(slog.DiscardHandler))
+		var reads atomic.Int64
+		slow := func(context.Context) (int, error) { reads.Add(1); time.Sleep(takes); return 7, nil }
+		var wg sync.WaitGroup
+		for range 10 { // the first reads, the others come until it ends
+			wg.Go(func() {
+				if got, err := s.do(t.Context(), "feed", slow); got != 7 || err != nil {
+					t.Errorf("got %d, %v", got, err)
+				}
+			})
+			time.Sleep(takes / 11)
+		}
+		wg.Wait()
+		if n := reads.Load(); n != 2 {
+			t.Errorf("read %d times, want 2", n)
+		}
+	})
+}
+
 func TestWaitingCallerMayLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSharing[string, int]()
+		s := newSharing[string, int](slog.New(slog.DiscardHandler))
 		var wg sync.WaitGroup
 		slow := func(context.Context) (int, error) { time.Sleep(100 * time.Millisecond); return 7, nil }
 		wg.Go(func() { _, _ = s.do(t.Context(), "feed", slow) })
@@ -118,7 +143,7 @@ func TestWaitingCallerMayLeave(t *testing.T) {
 func TestPanicIsAnErrorToAllWhoWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSharing[string, int]()
+		s := newSharing[string, int](slog.New(slog.DiscardHandler))
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			_, _ = s.do(t.Context(), "feed", func(context.Context) (int, error) { time.Sleep(time.Millisecond); return 0, nil })
@@ -144,7 +169,7 @@ func TestLoaderReadsTheIDsOfACrowdTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var calls [][]int64
-		l := &loader[int64]{most: 50, read: func(_ context.Context, ids []int64) (map[int64]int64, error) {
+		l := &loader[int64]{most: 50, log: slog.New(slog.DiscardHandler), read: func(_ context.Context, ids []int64) (map[int64]int64, error) {
 			time.Sleep(time.Millisecond)
 			mu.Lock()
 			defer mu.Unlock()

@@ -13,7 +13,7 @@ const (
 	idleTimeout = 60 * time.Second
 )
 
-// MaxMessageBytes bounds a request message (RELIABILITY: 1 MiB).
+// MaxMessageBytes bounds a request message.
 const MaxMessageBytes = 1 << 20
 
 // NewServer returns a server with the limits every server of the mesh has,
