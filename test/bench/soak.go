@@ -47,7 +47,10 @@ func (c *soakCommand) Run(ctx context.Context) error {
 		if err := errors.Join(result.WriteSoak(os.Stdout, found), file.Write(c.Out)); err != nil {
 			return err
 		}
-		if growth := found.Growth(); growth > result.Flat {
+		switch growth := found.Growth(); {
+		case growth == 0:
+			return fmt.Errorf("%d requests are too few to say whether memory of %s grows", c.Requests, mode)
+		case growth > result.Flat:
 			return fmt.Errorf("memory of %s grew to %.2f of what it was", mode, growth)
 		}
 	}

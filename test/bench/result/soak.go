@@ -23,7 +23,7 @@ type Look struct {
 	Processes []Process `json:"processes"`
 }
 
-// Flat is how much more memory than after half of the requests there may be at the end (RELIABILITY: 1.1).
+// Flat is how much more memory there may be in the last quarter of the requests than in the second.
 const Flat = 1.1
 
 // others are processes that are not Go's: their memory is configured, not ours.
