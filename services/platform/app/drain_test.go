@@ -27,14 +27,14 @@ func (both) LookupHost(context.Context, string) ([]string, error) {
 // address is never withdrawn.
 func TestNoCallIsLostWhileProcessesDrain(t *testing.T) {
 	t.Parallel()
-	const clients, rounds = 16, 8
+	const clients, rounds = 16, 4
 	serve := func(address string) (p *process, server *http.Server, at string, served *atomic.Int64) {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		served = new(atomic.Int64)
-		p = &process{config: &Config{DrainDelay: 300 * time.Millisecond, DrainTimeout: 10 * time.Second}}
+		p = &process{config: &Config{DrainDelay: time.Second, DrainTimeout: 10 * time.Second}}
 		server = rpc.NewServer(p.farewell(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			served.Add(1)
 			_, _ = io.Copy(w, r.Body)
