@@ -121,11 +121,40 @@ func machine() result.Machine {
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(text))
 	}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		minute, _, _ := strings.Cut(string(text), " ")
-		m.LoadBefore, _ = strconv.ParseFloat(minute, 64)
-	}
+	m.LoadBefore = loadAverage()
 	return m
+}
+
+// loadAverage is that of the last minute, 0 when it is not known.
+func loadAverage() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(minute, 64)
+	if err != nil {
+		return 0
+	}
+	return load
+}
+
+const (
+	// calmWait is how long the load average may take to forget what ended before,
+	// the build of the binaries as a rule.
+	calmWait = 3 * time.Minute
+	calmLook = 5 * time.Second
+)
+
+// calm waits until the machine does nothing else. Where it goes on, the result says so.
+func calm(ctx context.Context) {
+	for end := time.Now().Add(calmWait); loadAverage() > result.Busy && time.Now().Before(end) && ctx.Err() == nil; {
+		say("waiting for a calm machine, load %.1f", loadAverage())
+		select {
+		case <-ctx.Done():
+		case <-time.After(calmLook):
+		}
+	}
 }
 
 // field is the value of the first line "key : value" of a file, or "".

@@ -56,11 +56,11 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if c.Short {
 		c.Duration, c.Warmup, c.Rounds, c.Connections = time.Second, 500*time.Millisecond, 1, []int{base}
 	}
-	started := time.Now()
 	file, err := c.file(ctx)
 	if err != nil {
 		return err
 	}
+	started := time.Now()
 	before := file.Seconds
 	for _, mode := range c.Mode {
 		found, err := c.mode(ctx, harness.Mode(mode), file)
@@ -85,6 +85,7 @@ func (c *runCommand) file(ctx context.Context) (*result.File, error) {
 	if c.Add {
 		return result.Read(c.Out)
 	}
+	calm(ctx)
 	return newFile(ctx), nil
 }
 

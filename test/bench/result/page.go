@@ -36,8 +36,8 @@ func UpdatePage(path string, f *File, pictures string) error {
 	return nil
 }
 
-// busy is a load average above which something else was running.
-const busy = 1.0
+// Busy is a load average above which something else was running.
+const Busy = 1.0
 
 // Page is a file as Markdown.
 func Page(f *File, pictures string) string {
@@ -46,7 +46,7 @@ func Page(f *File, pictures string) string {
 	fmt.Fprintf(&b, "Commit `%s`, %s, %.0f minutes. %s, %d processors, %.0f GiB, Linux %s, %s, Postgres %s. Load average before the run: %.1f.\n",
 		f.Commit, f.Started.Format("2 January 2006"), f.Seconds/60, m.Processor, m.Processors, m.MemoryGiB, m.Kernel, m.Go, m.Postgres, m.LoadBefore)
 	fmt.Fprintf(&b, "`bench %s`\n", strings.Join(withoutPaths(f.Command), " "))
-	if m.LoadBefore > busy {
+	if m.LoadBefore > Busy {
 		b.WriteString("\n**The machine was busy with other work: rates, ratios and latencies of this run say nothing about the platform; only the costs do.**\n")
 	}
 	if f.Failed() {
