@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -103,7 +104,7 @@ func (s *sessions) check(ctx context.Context, token string) (session, error) {
 	default:
 		return session{}, err
 	}
-	s.seen.Set(token, known)
+	s.seen.Set(strings.Clone(token), known) // it may be a piece of a whole request body
 	return known, nil
 }
 

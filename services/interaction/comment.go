@@ -89,7 +89,9 @@ func (s *Service) complete(ctx context.Context, c *comment) (err error) {
 	return nil
 }
 
-// commentText trims and checks a text. Postgres stores no NUL.
+// commentText trims and checks a text, and returns a copy: in one process the text
+// may be a piece of a client's whole request, which a remembered comment would
+// hold in memory. Postgres stores no NUL.
 func commentText(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	n := utf8.RuneCountInString(text)
@@ -99,7 +101,7 @@ func commentText(text string) (string, error) {
 	case n < 1 || n > maxTextLength:
 		return "", fault.Invalid("comment_text", "must have 1 to 1000 characters")
 	default:
-		return text, nil
+		return strings.Clone(text), nil
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
@@ -202,4 +203,16 @@ func listedBy(t *testing.T, s *Service, video int64) map[int64]string {
 		texts[c.GetId()] = c.GetText()
 	}
 	return texts
+}
+
+func TestARememberedTextHoldsNothingElseInMemory(t *testing.T) {
+	t.Parallel()
+	request := "token=secret&comment_text=nice"
+	text, err := commentText(request[len(request)-len("nice"):])
+	if err != nil || text != "nice" {
+		t.Fatalf("%q, %v", text, err)
+	}
+	if unsafe.StringData(text) == unsafe.StringData(request[len(request)-len("nice"):]) {
+		t.Error("the text is a piece of the request")
+	}
 }
