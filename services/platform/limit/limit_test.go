@@ -216,7 +216,8 @@ func TestDeadRedisLimitsLocally(t *testing.T) {
 	t.Parallel()
 	client, stop := startRedis(t, false)
 	l := newLimiter(t, client, limit.Config{})
-	if ok, _ := l.Allow(t.Context(), "like", "k", rare(2)); !ok {
+	// Another key: on a busy machine Redis is too slow for the first look, and then it is counted here.
+	if ok, _ := l.Allow(t.Context(), "like", "other", rare(2)); !ok {
 		t.Fatal("refused while Redis works")
 	}
 	stop()
