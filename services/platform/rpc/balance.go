@@ -192,8 +192,7 @@ func inMemory(req *http.Request) (*http.Request, error) {
 	}
 	whole := *req
 	whole.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	whole.Body, _ = whole.GetBody()
-	return &whole, nil
+	return &whole, nil // each attempt gets a body of its own, see again
 }
 
 // heldBody keeps a request's body open while the request may be sent again:
@@ -216,7 +215,7 @@ func (h *heldBody) request() *http.Request {
 		return h.original
 	}
 	held := h.original.WithContext(h.original.Context())
-	held.Body = h
+	held.Body, held.GetBody = h, nil // or an attempt would have another than the one that is held
 	return held
 }
 
