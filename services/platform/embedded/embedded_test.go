@@ -148,6 +148,11 @@ func TestADirectoryHasOneHolder(t *testing.T) {
 			t.Errorf("%s: %v, want ErrInUse", path, err)
 		}
 	}
+	inherited, err := syscall.Dup(int(first.file.Fd())) // as a child has it until it executes
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(inherited) }()
 	if err := first.Release(); err != nil {
 		t.Fatal(err)
 	}

@@ -55,9 +55,11 @@ func (l *Lock) Path(elem ...string) string {
 }
 
 // Release gives the directory back. The lock file stays: to remove it would let
-// two processes lock two files of one name.
+// two processes lock two files of one name. It unlocks before it closes, since a
+// child that is just being started has the file open, too, until it executes.
 func (l *Lock) Release() error {
-	if err := l.file.Close(); err != nil {
+	unlocked := syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	if err := errors.Join(unlocked, l.file.Close()); err != nil {
 		return fmt.Errorf("release %s: %w", l.dir, err)
 	}
 	return nil

@@ -173,9 +173,11 @@ func clientStream(ctx context.Context, t *testing.T, client *connect.Client[text
 	if err != nil || res.Msg.GetValue() != strings.Repeat("abc", 100) {
 		t.Errorf("got %v, %v", res, err)
 	}
-	stream = client.CallClientStream(ctx)
+	// Large messages: flow control ends a stream that nobody reads. A server answers
+	// each small one with control frames, and closes the connection at 10,000.
+	stream, more := client.CallClientStream(ctx), wrapperspb.String(strings.Repeat("more", 16<<10))
 	for err = stream.Send(wrapperspb.String("stop")); err == nil; {
-		err = stream.Send(wrapperspb.String("more"))
+		err = stream.Send(more)
 	}
 	if _, answer := stream.CloseAndReceive(); !errors.Is(err, io.EOF) || connect.CodeOf(answer) != connect.CodeFailedPrecondition {
 		t.Errorf("sending ended with %v, the answer is %v", err, answer)
