@@ -27,9 +27,9 @@ type runCommand struct {
 	Mode        []string      `help:"Modes to measure: standalone, mesh." default:"standalone,mesh" enum:"standalone,mesh"`
 	Scenarios   []string      `help:"Scenarios to measure; all when empty."`
 	Connections []int         `help:"Connections of the closed loops. The targets are for 64, which is always measured." default:"1,16,64,256"`
-	Duration    time.Duration `help:"Measured time of one slice." default:"2s"`
-	Warmup      time.Duration `help:"Time before a slice that is not measured." default:"1s"`
-	Rounds      int           `help:"Slices at 64 connections, each between two measurements of its limit; the median counts." default:"7"`
+	Duration    time.Duration `help:"Measured time of one slice." default:"1s"`
+	Warmup      time.Duration `help:"Time before a slice that is not measured." default:"500ms"`
+	Rounds      int           `help:"Slices at 64 connections, each between two measurements of its limit; the median counts." default:"9"`
 	Short       bool          `help:"Slices of a second, one round, 64 connections only: says whether everything works, not how fast."`
 	Redis       string        `help:"Redis of the platform: a server process, or the one in process." enum:"process,inprocess" default:"process"`
 	Sample      int           `help:"One in how many answers is judged whole." default:"200"`

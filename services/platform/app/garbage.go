@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"math"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -12,20 +14,26 @@ import (
 // would while what is in use is little, and as Go would when it is much.
 
 const (
-	// heapAim is how large the heap of such a process may grow between two
-	// collections, in bytes; with stacks and what is outside the heap the process
-	// stays below 300 MiB.
-	heapAim = 170 << 20
-	// leastGC and mostGC bound how much may be allocated before a collection, in
-	// percent of what is in use. Go's own is 100.
-	leastGC, mostGC = 100, 300
+	// memoryAim is how much memory the runtime may take, in bytes: with the
+	// program itself, which does not count there, the process stays below 300 MiB.
+	memoryAim = 240 << 20
+	// muchInUse is where memoryAim would leave too little room, in bytes.
+	muchInUse = 100 << 20
+	// lateGC is how much may be allocated before a collection while memoryAim is
+	// far, in percent of what is in use; goGC is Go's own.
+	lateGC, goGC = 300, 100
 	// gcEvery is how often what is in use is looked at.
 	gcEvery = 5 * time.Second
 )
 
-// spendMemory adapts how often garbage is collected until ctx ends.
+// spendMemory adapts how often garbage is collected until ctx ends, unless
+// whoever started the process has decided it with GOGC or GOMEMLIMIT.
 func spendMemory(ctx context.Context) error {
-	defer debug.SetGCPercent(debug.SetGCPercent(mostGC))
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return nil
+	}
+	defer spend(goGC, math.MaxInt64)
+	spend(garbageAllowed(0))
 	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	tick := time.NewTicker(gcEvery)
 	defer tick.Stop()
@@ -35,18 +43,21 @@ func spendMemory(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			metrics.Read(inUse)
-			debug.SetGCPercent(gcPercent(inUse[0].Value.Uint64()))
+			spend(garbageAllowed(inUse[0].Value.Uint64()))
 		}
 	}
 }
 
-// gcPercent is how much may be allocated while so many bytes are in use.
-func gcPercent(inUse uint64) int {
-	if inUse == 0 { // nothing was collected yet
-		return mostGC
+func spend(percent int, limit int64) {
+	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(limit)
+}
+
+// garbageAllowed is how much may be allocated before a collection, and the
+// memory that is the limit all the same, while so many bytes are in use.
+func garbageAllowed(inUse uint64) (percent int, limit int64) {
+	if inUse > muchInUse {
+		return goGC, math.MaxInt64
 	}
-	if inUse >= heapAim {
-		return leastGC
-	}
-	return int(min(max((heapAim-inUse)*100/inUse, leastGC), mostGC))
+	return lateGC, memoryAim
 }
