@@ -31,6 +31,8 @@ type deployment struct {
 	// of a load stand for many.
 	unlimited bool
 	set       []string // further values, name=value
+	// taking takes over fields that others have set, the operator the replicas.
+	taking bool
 	// unwatched returns as soon as the objects are written: what follows is to be seen.
 	unwatched bool
 }
@@ -51,6 +53,9 @@ func (d deployment) arguments() []string {
 	}
 	for _, value := range d.set {
 		args = append(args, "--set", value)
+	}
+	if d.taking {
+		args = append(args, "--force-conflicts")
 	}
 	if !d.unwatched {
 		args = append(args, "--wait")

@@ -2,38 +2,44 @@ package app
 
 import (
 	"context"
-	"math"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
 )
 
-// The whole platform in one process makes as much garbage as all of the mesh's
-// processes, on a machine that has memory for one. So it collects later than Go
-// would while what is in use is little, and as Go would when it is much.
+// What is in use is little beside what requests make and drop. Go would collect
+// whenever that is as much again; a process collects later as long as it stays
+// below a memory it may have anyway, and as Go would when much is in use.
 
 const (
-	// memoryAim is how much memory the runtime may take, in bytes: with the
-	// program itself, which does not count there, the process stays below 300 MiB.
-	memoryAim = 240 << 20
-	// muchInUse is where memoryAim would leave too little room, in bytes.
-	muchInUse = 100 << 20
-	// lateGC is how much may be allocated before a collection while memoryAim is
-	// far, in percent of what is in use; goGC is Go's own.
+	// serviceMemory is how much memory the runtime of one component may take, in
+	// bytes, and wholeMemory that of the whole platform in one process: with the
+	// program itself, which does not count there, that stays below 300 MiB.
+	serviceMemory, wholeMemory = 64 << 20, 240 << 20
+	// lateGC is how much may be allocated before a collection while that is far, in
+	// percent of what is in use; goGC is Go's own.
 	lateGC, goGC = 300, 100
 	// gcEvery is how often what is in use is looked at.
 	gcEvery = 5 * time.Second
 )
 
+// spender decides how often garbage is collected.
+type spender struct {
+	// aim is the memory that is used before garbage is collected more often, and
+	// limit the one there was before: the process's own, or its container's.
+	aim, limit int64
+}
+
 // spendMemory adapts how often garbage is collected until ctx ends, unless
 // whoever started the process has decided it with GOGC or GOMEMLIMIT.
-func spendMemory(ctx context.Context) error {
+func spendMemory(ctx context.Context, aim int64) error {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return nil
 	}
-	defer spend(goGC, math.MaxInt64)
-	spend(garbageAllowed(0))
+	s := spender{aim: aim, limit: debug.SetMemoryLimit(-1)}
+	defer set(goGC, s.limit)
+	set(s.allow(0))
 	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	tick := time.NewTicker(gcEvery)
 	defer tick.Stop()
@@ -43,21 +49,22 @@ func spendMemory(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			metrics.Read(inUse)
-			spend(garbageAllowed(inUse[0].Value.Uint64()))
+			set(s.allow(int64(inUse[0].Value.Uint64())))
 		}
 	}
 }
 
-func spend(percent int, limit int64) {
+func set(percent int, limit int64) {
 	debug.SetGCPercent(percent)
 	debug.SetMemoryLimit(limit)
 }
 
-// garbageAllowed is how much may be allocated before a collection, and the
-// memory that is the limit all the same, while so many bytes are in use.
-func garbageAllowed(inUse uint64) (percent int, limit int64) {
-	if inUse > muchInUse {
-		return goGC, math.MaxInt64
+// allow is how much may be allocated before a collection, and the memory that is
+// the limit all the same, while so many bytes are in use: more than two fifths
+// of the aim leave too little room below it.
+func (s spender) allow(inUse int64) (percent int, limit int64) {
+	if inUse > s.aim*2/5 {
+		return goGC, s.limit
 	}
-	return lateGC, memoryAim
+	return lateGC, min(s.aim, s.limit)
 }

@@ -47,9 +47,11 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
 	rt := &Runtime{Service: name, Config: config, Log: log, process: p, mux: http.NewServeMux()}
 
-	if _, whole := component.(Whole); whole && os.Getenv("GOGC") == "" {
-		rt.Go("garbage", spendMemory)
+	memory := int64(serviceMemory)
+	if _, whole := component.(Whole); whole {
+		memory = wholeMemory
 	}
+	rt.Go("garbage", func(ctx context.Context) error { return spendMemory(ctx, memory) })
 
 	var ready atomic.Bool
 	private, err := listen(ctx, config.PrivateListen)
