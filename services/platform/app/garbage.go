@@ -16,7 +16,7 @@ const (
 	// serviceMemory is how much memory the runtime of one component may take, in
 	// bytes, and wholeMemory that of the whole platform in one process: with the
 	// program itself, which does not count there, that stays below 300 MiB.
-	serviceMemory, wholeMemory = 64 << 20, 240 << 20
+	serviceMemory, wholeMemory = 56 << 20, 240 << 20
 	// lateGC is how much may be allocated before a collection while that is far, in
 	// percent of what is in use; goGC is Go's own.
 	lateGC, goGC = 300, 100
