@@ -28,11 +28,11 @@ const generator = "bench"
 const statsDelay = 1200 * time.Millisecond
 
 // meter adds up what the processes use while load is measured, and what the
-// platform does during the whole of it.
+// platform does from start to stop.
 type meter struct {
 	platform *stage.Platform
 	sql      *pgx.Conn
-	// requests were measured; all were answered from start to stop, the warm-up included.
+	// requests were measured; all were answered from start to stop, a warm-up included.
 	requests, all int64
 
 	from, spent map[string]proc.Usage
@@ -40,11 +40,11 @@ type meter struct {
 	errs        []error
 }
 
-// start and stop are around a load, begin and end around its measured part.
+// start and stop are around a load that tells the costs, begin and end around the
+// measured part of each.
 func (m *meter) start(ctx context.Context) { m.before = m.counters(ctx) }
 
 func (m *meter) stop(ctx context.Context, r *load.Result) {
-	m.requests += r.Requests
 	m.all += r.Answered
 	m.did = m.did.Plus(m.counters(ctx).Minus(m.before))
 }
