@@ -63,7 +63,7 @@ fuzz: ## Each fuzz target for 30 s.
 	@set -e; for t in Parameters JSONBody Multipart UploadForm; do go test -run '^$$' -fuzz "^Fuzz$$t$$" -fuzztime 30s ./gateway; done
 	go test -run '^$$' -fuzz '^FuzzMarshal$$' -fuzztime 30s ./gateway/numjson
 
-bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs a quiet machine and twenty minutes for each mode.
+bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs a quiet machine and twenty minutes.
 	go run ./test/bench
 
 bench-growth: build ## Measure what requests cost as the data grow; adds to results.json.
