@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"douyin.dev/test/bench/load"
 	"douyin.dev/test/bench/proc"
 	"douyin.dev/test/bench/result"
@@ -24,14 +22,10 @@ import (
 // generator names this process among the others.
 const generator = "bench"
 
-// statsDelay is when Postgres has published what sessions did, at the latest.
-const statsDelay = 1200 * time.Millisecond
-
 // meter adds up what the processes use while load is measured, and what the
 // platform does from start to stop.
 type meter struct {
 	platform *stage.Platform
-	sql      *pgx.Conn
 	// requests were measured; all were answered from start to stop, a warm-up included.
 	requests, all int64
 
@@ -40,18 +34,16 @@ type meter struct {
 	errs        []error
 }
 
-// start and stop are around a load that tells the costs, begin and end around the
-// measured part of each.
+// start and stop are around a load, begin and end around the measured part of it.
 func (m *meter) start(ctx context.Context) { m.before = m.counters(ctx) }
 
 func (m *meter) stop(ctx context.Context, r *load.Result) {
-	m.all += r.Answered
+	m.requests, m.all = m.requests+r.Requests, m.all+r.Answered
 	m.did = m.did.Plus(m.counters(ctx).Minus(m.before))
 }
 
 func (m *meter) counters(ctx context.Context) stage.Counters {
-	time.Sleep(statsDelay)
-	c, err := m.platform.Counters(ctx, m.sql)
+	c, err := m.platform.Counters(ctx)
 	m.errs = append(m.errs, err)
 	return c
 }
@@ -60,7 +52,7 @@ func (m *meter) counters(ctx context.Context) stage.Counters {
 // meanwhile is in it: nothing to speak of at more than a thousand requests a second.
 func (m *meter) costs() result.Costs {
 	c := m.did.Times(1 / float64(max(m.all, 1)))
-	return result.Costs{Calls: c.Calls, Transactions: c.Transactions, Allocations: c.Allocations, AllocatedKB: c.AllocatedBytes / 1000}
+	return result.Costs{Calls: c.Calls, Queries: c.Queries, Allocations: c.Allocations, AllocatedKB: c.AllocatedBytes / 1000}
 }
 
 func (m *meter) begin() { m.from = m.look() }

@@ -1,15 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"douyin.dev/test/bench/limits"
 	"douyin.dev/test/bench/load"
@@ -110,7 +110,6 @@ type bench struct {
 	world    *stage.World
 	server   *limits.Server
 	writer   *limits.Writer
-	sql      *pgx.Conn
 }
 
 func (c *runCommand) mode(ctx context.Context, mode harness.Mode, file *result.File) (*result.Mode, error) {
@@ -143,9 +142,6 @@ func (b *bench) close(ctx context.Context) error {
 	var errs []error
 	if b.server != nil {
 		errs = append(errs, b.server.Close())
-	}
-	if b.sql != nil {
-		errs = append(errs, b.sql.Close(context.WithoutCancel(ctx)))
 	}
 	if b.writer != nil {
 		errs = append(errs, b.writer.Close(context.WithoutCancel(ctx)))
@@ -186,10 +182,10 @@ func (b *bench) measure(ctx context.Context, found *result.Mode, file *result.Fi
 
 // again measures a start on data that are there.
 func (b *bench) again(ctx context.Context, found *result.Mode) error {
-	if err := errors.Join(b.writer.Close(ctx), b.sql.Close(ctx)); err != nil {
+	if err := b.writer.Close(ctx); err != nil {
 		return err
 	}
-	b.writer, b.sql = nil, nil
+	b.writer = nil
 	if err := b.platform.Stop(); err != nil {
 		return err
 	}
@@ -210,9 +206,6 @@ func (b *bench) openLimits(ctx context.Context, file *result.File) error {
 	}
 	if b.writer, err = limits.OpenWriter(ctx, b.platform.AdminDSN); err != nil {
 		return err
-	}
-	if b.sql, err = pgx.Connect(ctx, b.platform.AdminDSN); err != nil {
-		return fmt.Errorf("connect to postgres: %w", err)
 	}
 	file.Machine.Postgres, err = b.writer.Version(ctx)
 	return err
@@ -253,7 +246,7 @@ func (b *bench) row(ctx context.Context, s scenario.Scenario) (*result.Row, erro
 		row.Closed = append(row.Closed, *r)
 	}
 	if half := row.PerSecond / 2; half > 0 {
-		r, err := b.load(ctx, s, row, load.Options{Connections: row.Connections, Rate: half, Warmup: b.Warmup / 2, Duration: 2 * b.Duration})
+		r, err := b.open(ctx, s, row, half)
 		if err != nil {
 			return nil, err
 		}
@@ -272,40 +265,52 @@ func (b *bench) row(ctx context.Context, s scenario.Scenario) (*result.Row, erro
 	return row, nil
 }
 
+// open measures the open loop at a rate.
+func (b *bench) open(ctx context.Context, s scenario.Scenario, row *result.Row, rate float64) (*load.Result, error) {
+	var all []*load.Result
+	for range (b.Rounds + 1) / 2 {
+		r, err := b.load(ctx, s, row, load.Options{Connections: row.Connections, Rate: rate, Warmup: b.Warmup / 2, Duration: b.Duration})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return typical(all), nil
+}
+
+// typical is the result whose p99 is the median.
+func typical(all []*load.Result) *load.Result {
+	slices.SortFunc(all, func(a, b *load.Result) int { return cmp.Compare(a.Latency.P99, b.Latency.P99) })
+	return all[len(all)/2]
+}
+
 // slices measures the closed loop between limits, and the processes meanwhile.
 func (b *bench) slices(ctx context.Context, s scenario.Scenario, row *result.Row) error {
-	usage := &meter{platform: b.platform, sql: b.sql}
+	usage := &meter{platform: b.platform}
 	before, err := b.limit(ctx, s.Limit)
 	if err != nil {
 		return err
 	}
-	var best *load.Result
-	for round := range b.Rounds {
-		if round == 0 { // tells enough of what does not change, and Postgres is slow to tell
-			usage.start(ctx)
-		}
+	var all []*load.Result
+	for range b.Rounds {
+		usage.start(ctx)
 		r, err := b.load(ctx, s, row, load.Options{
 			Connections: row.Connections, Warmup: b.Warmup, Duration: b.Duration, Begin: usage.begin, End: usage.end,
 		})
 		if err != nil {
 			return err
 		}
-		usage.requests += r.Requests
-		if round == 0 {
-			usage.stop(ctx, r)
-		}
+		usage.stop(ctx, r)
 		after, err := b.limit(ctx, s.Limit)
 		if err != nil {
 			return err
 		}
 		row.Slices = append(row.Slices, result.Slice{PerSecond: r.PerSecond, Before: before, After: after, P99: r.Latency.P99})
-		if before = after; best == nil || r.PerSecond > best.PerSecond {
-			best = r
-		}
+		before, all = after, append(all, r)
 	}
 	row.Medians()
 	row.Costs = usage.costs()
-	row.Closed = append(row.Closed, *best)
+	row.Closed = append(row.Closed, *typical(all))
 	row.Processes, err = usage.processes()
 	return err
 }

@@ -50,10 +50,8 @@ func (l *Lab) Gather(ctx context.Context, followers int64) (*Crowd, error) {
 	if err := l.fillFollowers(c.author.ID)(ctx, 0, followers); err != nil {
 		return nil, err
 	}
-	api := l.platform.Client().WithToken(c.reader.Token)
-	a, err := api.Post(ctx, "/douyin/relation/action/", "to_user_id", str(c.author.ID), "action_type", "1")
-	if err != nil || a.Code() != 0 {
-		return nil, fmt.Errorf("follow: %v %w", a, err)
+	if err := l.follow(ctx, c.reader, c.author.ID); err != nil {
+		return nil, err
 	}
 	return c, c.copyTimeline(ctx)
 }

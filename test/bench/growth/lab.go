@@ -22,10 +22,11 @@ const (
 	fewest = 2000
 	// idleLook is how long the platform is watched at rest.
 	idleLook = 2 * time.Second
-	// statsDelay is when Postgres has published a session's counters at the latest.
-	statsDelay = 1200 * time.Millisecond
 	// viewers are users with tokens who ask.
 	viewers = 20
+	// changers are others who like and follow, one for each connection: what
+	// viewers see of themselves is the same at every size.
+	changers = connections
 )
 
 // Lab is a platform and the means to fill and watch it. Close it.
@@ -33,7 +34,8 @@ type Lab struct {
 	platform *stage.Platform
 	sql      *pgx.Conn
 	redis    rueidis.Client
-	users    []stage.User
+	viewers  []stage.User
+	changers []stage.User
 	duration time.Duration
 	say      func(format string, args ...any)
 
@@ -51,14 +53,27 @@ func NewLab(ctx context.Context, p *stage.Platform, duration time.Duration, say 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to redis: %w", err), l.sql.Close(ctx))
 	}
-	for range viewers {
+	for range viewers + changers {
 		u, err := stage.NewUser(ctx, p)
 		if err != nil {
 			return nil, errors.Join(err, l.Close(ctx))
 		}
-		l.users = append(l.users, u)
+		l.viewers = append(l.viewers, u)
 	}
+	l.viewers, l.changers = l.viewers[:viewers], l.viewers[viewers:]
 	return l, nil
+}
+
+// follow lets a user follow an author.
+func (l *Lab) follow(ctx context.Context, u stage.User, author int64) error {
+	a, err := l.platform.Client().WithToken(u.Token).Post(ctx, "/douyin/relation/action/", "to_user_id", str(author), "action_type", "1")
+	if err == nil && a.Code() != 0 {
+		err = errors.New(a.String())
+	}
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	return nil
 }
 
 // Close ends the connections.
@@ -83,13 +98,13 @@ func (l *Lab) rest(ctx context.Context) error {
 	if _, err := l.platform.Quiet(ctx); err != nil {
 		return err
 	}
-	before, err := l.counters(ctx)
+	before, err := l.platform.Counters(ctx)
 	if err != nil {
 		return err
 	}
 	started := time.Now()
 	time.Sleep(idleLook)
-	after, err := l.counters(ctx)
+	after, err := l.platform.Counters(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,7 +123,7 @@ func (l *Lab) measure(ctx context.Context, client func(connection int) load.Clie
 	if err := l.rest(ctx); err != nil {
 		return result.Point{}, err
 	}
-	before, err := l.counters(ctx)
+	before, err := l.platform.Counters(ctx)
 	if err != nil {
 		return result.Point{}, err
 	}
@@ -127,12 +142,12 @@ func (l *Lab) measure(ctx context.Context, client func(connection int) load.Clie
 		return result.Point{}, err
 	}
 	seconds := time.Since(started).Seconds()
-	after, err := l.counters(ctx)
+	after, err := l.platform.Counters(ctx)
 	if err != nil {
 		return result.Point{}, err
 	}
 	spent := after.Minus(before).Minus(l.idle.Times(seconds)).Times(1 / float64(sum.Requests))
-	sum.CPU, sum.Transactions, sum.Tuples, sum.Calls = max(spent.CPU, 0)*1000, max(spent.Transactions, 0), max(spent.Tuples, 0), max(spent.Calls, 0)
+	sum.CPU, sum.Queries, sum.Calls = max(spent.CPU, 0)*1000, max(spent.Queries, 0), max(spent.Calls, 0)
 	return sum, nil
 }
 
@@ -145,10 +160,4 @@ func (l *Lab) run(ctx context.Context, o load.Options) (*load.Result, error) {
 		return nil, fmt.Errorf("%d answers, %d errors, %d wrong: %q", r.Requests, r.Errors, r.Wrong, r.Examples)
 	}
 	return r, nil
-}
-
-// counters waits until Postgres has told of everything, then reads.
-func (l *Lab) counters(ctx context.Context) (stage.Counters, error) {
-	time.Sleep(statsDelay)
-	return l.platform.Counters(ctx, l.sql)
 }

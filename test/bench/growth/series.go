@@ -69,7 +69,7 @@ func (l *Lab) grow(ctx context.Context, d dimension) ([]result.Series, error) {
 			p.Size = size
 			series[i].Request, series[i].Grows = r.name, d.grows
 			series[i].Points = append(series[i].Points, p)
-			l.say("  %-28s %.3f ms CPU, %.2f transactions, %.2f calls, %.0f tuples", r.name, p.CPU, p.Transactions, p.Calls, p.Tuples)
+			l.say("  %-28s %.3f ms CPU, %.2f queries, %.2f calls", r.name, p.CPU, p.Queries, p.Calls)
 		}
 	}
 	return series, nil
@@ -86,6 +86,11 @@ func (l *Lab) dimensions(ctx context.Context, sizes Sizes) ([]dimension, error) 
 	famous, video, err := stage.Publisher(ctx, l.platform)
 	if err != nil {
 		return nil, err
+	}
+	for _, u := range l.viewers { // of all or of none: a following feed without videos is another request
+		if err := l.follow(ctx, u, famous); err != nil {
+			return nil, err
+		}
 	}
 	commented, liked := firstVideo, firstVideo-1 // of the first two authors
 	newest := time.Now().Add(-time.Hour)
@@ -126,8 +131,8 @@ func accept(*harness.Answer) error { return nil }
 func (l *Lab) get(target string, viewer bool) func(int) load.Client {
 	return func(connection int) load.Client {
 		random := l.random(connection)
-		requests := make([][]byte, len(l.users))
-		for i, u := range l.users {
+		requests := make([][]byte, len(l.viewers))
+		for i, u := range l.viewers {
 			query := ""
 			if viewer {
 				query = "&" + u.Query
@@ -158,7 +163,7 @@ func (l *Lab) feedInside(newest time.Time, span time.Duration) func(int) load.Cl
 // toggle switches one thing on and off, each connection as a viewer of its own.
 func (l *Lab) toggle(path, key string, id int64) func(int) load.Client {
 	return func(connection int) load.Client {
-		user, on := l.users[connection], false
+		user, on := l.changers[connection], false
 		return scenario.NewClient(path, func() ([]byte, func(*harness.Answer) error) {
 			action := "1"
 			if on {
@@ -178,7 +183,7 @@ func (l *Lab) toggle(path, key string, id int64) func(int) load.Client {
 func (l *Lab) comment(video int64) func(int) load.Client {
 	const path = "/douyin/comment/action/"
 	return func(connection int) load.Client {
-		user := l.users[connection]
+		user := l.changers[connection]
 		request := load.Post(nil, l.platform.Host, path+"?"+user.Query+"&action_type=1&comment_text=more&video_id="+str(video),
 			"application/x-www-form-urlencoded", "", nil)
 		return scenario.NewClient(path, func() ([]byte, func(*harness.Answer) error) { return request, accept }, nil)

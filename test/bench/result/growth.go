@@ -44,9 +44,8 @@ type Point struct {
 	Requests int64 `json:"requests"`
 	// CPU is milliseconds of all the platform's processes for one request.
 	CPU float64 `json:"cpu_ms"`
-	// Transactions and Tuples are Postgres's for one request: commits, and rows fetched by index or scan.
-	Transactions float64 `json:"transactions"`
-	Tuples       float64 `json:"tuples"`
+	// Queries to Postgres for one request.
+	Queries float64 `json:"queries"`
 	// Calls are those between services for one request.
 	Calls float64 `json:"calls"`
 	// PerSecond and P50, in milliseconds, are for orientation: other work on the machine changes them.
@@ -55,7 +54,7 @@ type Point struct {
 }
 
 // Growth is the largest cost over that of the smallest size.
-// Calls counts calls between services and transactions together.
+// Calls counts calls between services and queries together.
 func (s *Series) Growth() (cpu, calls float64) {
 	if len(s.Points) == 0 {
 		return 0, 0
@@ -66,7 +65,7 @@ func (s *Series) Growth() (cpu, calls float64) {
 			cpu = max(cpu, p.CPU/first.CPU)
 		}
 		// A tenth of a call is what the background does in between.
-		calls = max(calls, (p.Transactions+p.Calls+0.1)/(first.Transactions+first.Calls+0.1))
+		calls = max(calls, (p.Queries+p.Calls+0.1)/(first.Queries+first.Calls+0.1))
 	}
 	return cpu, calls
 }
@@ -114,7 +113,7 @@ func perSecond(n int64, seconds float64) float64 {
 // WriteGrowth prints what requests cost, for people.
 func WriteGrowth(out io.Writer, g *Growth) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "request\tgrows\tsize\tCPU ms\ttransactions\tcalls\ttuples\tgrowth of CPU\tof calls\t")
+	fmt.Fprintln(w, "request\tgrows\tsize\tCPU ms\tqueries\tcalls\tgrowth of CPU\tof calls\t")
 	for _, s := range g.Series {
 		cpu, calls := s.Growth()
 		for i, p := range s.Points {
@@ -122,7 +121,7 @@ func WriteGrowth(out io.Writer, g *Growth) error {
 			if i == len(s.Points)-1 {
 				growth = fmt.Sprintf("%.2f\t%.2f", cpu, calls)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%d\t%.3f\t%.2f\t%.2f\t%.1f\t%s\t\n", s.Request, s.Grows, p.Size, p.CPU, p.Transactions, p.Calls, p.Tuples, growth)
+			fmt.Fprintf(w, "%s\t%s\t%d\t%.3f\t%.2f\t%.2f\t%s\t\n", s.Request, s.Grows, p.Size, p.CPU, p.Queries, p.Calls, growth)
 		}
 	}
 	fmt.Fprintln(w)

@@ -86,7 +86,7 @@ func writeMode(b *strings.Builder, m *Mode, pictures string) {
 		fmt.Fprintf(b, "![Ratios to the limits, %s](%s/%s)\n\n", m.Name, pictures, RatioPicture(m))
 		fmt.Fprintf(b, "![Latencies, %s](%s/%s)\n\n", m.Name, pictures, LatencyPicture(m))
 	}
-	b.WriteString("| scenario | connections | per second | limit | ratio | target | p50 | p90 | p99 | p99.9 | max | open loop p99 | CPU s per 1,000 | calls | transactions | allocations | kB | errors |\n")
+	b.WriteString("| scenario | connections | per second | limit | ratio | target | p50 | p90 | p99 | p99.9 | max | open loop p99 | CPU s per 1,000 | calls | queries | allocations | kB | errors |\n")
 	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range m.Rows {
 		open := ""
@@ -101,10 +101,10 @@ func writeMode(b *strings.Builder, m *Mode, pictures string) {
 				continue
 			}
 			fmt.Fprintf(b, "| **%s** | %d | **%.0f** | %s | %s | %s | %s | %s | %.3f | %.1f | %.2f | %.0f | %.0f | %d |\n", r.Scenario, c.Connections, r.PerSecond,
-				r.limit(), r.ratio(), r.target(), times, open, r.PlatformCPU(), r.Costs.Calls, r.Costs.Transactions, r.Costs.Allocations, r.Costs.AllocatedKB, c.Errors+c.Wrong)
+				r.limit(), r.ratio(), r.target(), times, open, r.PlatformCPU(), r.Costs.Calls, r.Costs.Queries, r.Costs.Allocations, r.Costs.AllocatedKB, c.Errors+c.Wrong)
 		}
 	}
-	b.WriteString("\nLatencies in milliseconds. Calls between services, transactions of Postgres, allocations and allocated kB are for one request. ")
+	b.WriteString("\nLatencies in milliseconds. Calls between services, queries to Postgres, allocations and allocated kB are for one request. ")
 	fmt.Fprintf(b, "Ready %.1f s after the first start, %.1f s after a later one.\n", m.ReadyFirst, m.ReadyAgain)
 	if m.Lag != nil {
 		fmt.Fprintf(b, "\nUnder %.0f likes a second a like shows in its video's count after %.0f ms (p50), %.0f ms (p99), %.0f ms (max of %d).\n",
@@ -180,7 +180,7 @@ func writeGrowthPage(b *strings.Builder, g *Growth, pictures string) {
 			fmt.Fprintf(b, "![Processor time per request by %s](%s/%s)\n\n", grows, pictures, GrowthPicture(grows))
 		}
 	}
-	b.WriteString("| request | grows | size | CPU ms | transactions | calls | growth of CPU | of calls |\n|---|---|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("| request | grows | size | CPU ms | queries | calls | growth of CPU | of calls |\n|---|---|--:|--:|--:|--:|--:|--:|\n")
 	for _, s := range g.Series {
 		cpu, calls := s.Growth()
 		for i, p := range s.Points {
@@ -188,7 +188,7 @@ func writeGrowthPage(b *strings.Builder, g *Growth, pictures string) {
 			if i == len(s.Points)-1 {
 				growth = fmt.Sprintf("%.2f | %.2f", cpu, calls)
 			}
-			fmt.Fprintf(b, "| %s | %s | %d | %.3f | %.2f | %.2f | %s |\n", s.Request, s.Grows, p.Size, p.CPU, p.Transactions, p.Calls, growth)
+			fmt.Fprintf(b, "| %s | %s | %d | %.3f | %.2f | %.2f | %s |\n", s.Request, s.Grows, p.Size, p.CPU, p.Queries, p.Calls, growth)
 		}
 	}
 	fmt.Fprintf(b, "\nCosts may grow by %.1f at most.\n", Bound)

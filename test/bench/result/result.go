@@ -100,8 +100,8 @@ func (s Slice) Ratio() float64 {
 type Costs struct {
 	// Calls between services.
 	Calls float64 `json:"calls"`
-	// Transactions of Postgres, shared ones counted by their share.
-	Transactions float64 `json:"transactions"`
+	// Queries to Postgres, shared ones counted by their share.
+	Queries float64 `json:"queries"`
 	// Allocations of all Go processes, and their kB.
 	Allocations float64 `json:"allocations"`
 	AllocatedKB float64 `json:"allocated_kb"`

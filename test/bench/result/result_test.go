@@ -52,7 +52,7 @@ func file() *result.File {
 					Closed:    []load.Result{{Connections: 64, PerSecond: 31000, Latency: latency}, {Connections: 1, PerSecond: 5000, Latency: latency}},
 					Open:      &load.Result{Rate: 15000, Latency: latency},
 					Shares:    []chart.Share{{Kind: "JSON", Part: 0.6}, {Kind: "HTTP", Part: 0.4}},
-					Costs:     result.Costs{Calls: 3, Transactions: 0.01, Allocations: 120, AllocatedKB: 30},
+					Costs:     result.Costs{Calls: 3, Queries: 0.01, Allocations: 120, AllocatedKB: 30},
 					Processes: []result.Process{{Name: "bench", CPU: 0.02}, {Name: "standalone", CPU: 0.04}},
 				},
 				{Scenario: "login", Connections: 64, PerSecond: 80, Closed: []load.Result{{Connections: 64, PerSecond: 80, Latency: latency}}},
@@ -64,7 +64,7 @@ func file() *result.File {
 		Growth: &result.Growth{
 			Mode: "standalone",
 			Series: []result.Series{{Request: "feed", Grows: "videos", Points: []result.Point{
-				{Size: 1000, CPU: 0.05, Transactions: 0.01, Calls: 3}, {Size: 1000000, CPU: 0.06, Transactions: 0.01, Calls: 3},
+				{Size: 1000, CPU: 0.05, Queries: 0.01, Calls: 3}, {Size: 1000000, CPU: 0.06, Queries: 0.01, Calls: 3},
 			}}},
 			Fanout: []result.Fanout{{Followers: 100000, How: "pushed", Visible: 0.5, Done: 4, Timelines: 100000, CPU: 3, Before: 120, Peak: 140}},
 			Events: &result.Events{Events: 100000, Relayed: 4, Counted: 5},
@@ -210,7 +210,7 @@ func TestCompareFlagsRatiosThatDiffer(t *testing.T) {
 
 func TestGrowthIsTheLargestOverTheSmallest(t *testing.T) {
 	t.Parallel()
-	s := result.Series{Points: []result.Point{{CPU: 1, Transactions: 0.4, Calls: 0.5}, {CPU: 1.5, Transactions: 0.4, Calls: 1.5}, {CPU: 1.2, Transactions: 0.4, Calls: 0.5}}}
+	s := result.Series{Points: []result.Point{{CPU: 1, Queries: 0.4, Calls: 0.5}, {CPU: 1.5, Queries: 0.4, Calls: 1.5}, {CPU: 1.2, Queries: 0.4, Calls: 0.5}}}
 	if cpu, calls := s.Growth(); cpu != 1.5 || calls != 2 {
 		t.Errorf("grew %.2f and %.2f", cpu, calls)
 	}

@@ -11,14 +11,14 @@ import (
 func WriteTable(out io.Writer, m *Mode) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "\n%s, Redis: %s, ready in %.1f s first, %.1f s later\n\n", m.Name, m.Redis, m.ReadyFirst, m.ReadyAgain)
-	fmt.Fprintln(w, "scenario\tconn\treq/s\tlimit\tratio\ttarget\tp50\tp90\tp99\tp99.9\tmax ms\topen p99\tCPU s/1000\tcalls\ttrans.\tallocs\tkB\terrors\t")
+	fmt.Fprintln(w, "scenario\tconn\treq/s\tlimit\tratio\ttarget\tp50\tp90\tp99\tp99.9\tmax ms\topen p99\tCPU s/1000\tcalls\tqueries\tallocs\tkB\terrors\t")
 	for _, r := range m.Rows {
 		for i, c := range r.Closed {
 			rate, limit, ratio, target, open, cpu := c.PerSecond, "", "", "", "", "\t\t\t\t"
 			if i == 0 {
 				rate = r.PerSecond
 				limit, ratio, target = r.limit(), r.ratio(), r.target()
-				cpu = fmt.Sprintf("%.3f\t%.1f\t%.2f\t%.0f\t%.0f", r.PlatformCPU(), r.Costs.Calls, r.Costs.Transactions, r.Costs.Allocations, r.Costs.AllocatedKB)
+				cpu = fmt.Sprintf("%.3f\t%.1f\t%.2f\t%.0f\t%.0f", r.PlatformCPU(), r.Costs.Calls, r.Costs.Queries, r.Costs.Allocations, r.Costs.AllocatedKB)
 				if r.Open != nil {
 					open = fmt.Sprintf("%.1f", r.Open.Latency.P99)
 				}

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Counters are what the platform has done so far. They only grow, and other
@@ -16,8 +14,8 @@ import (
 type Counters struct {
 	// CPU seconds of all processes.
 	CPU float64
-	// Transactions of Postgres, and rows it fetched.
-	Transactions, Tuples float64
+	// Queries to Postgres; a batch is one.
+	Queries float64
 	// Calls between services.
 	Calls float64
 	// Allocations of the Go processes, and their bytes.
@@ -32,26 +30,18 @@ func (c Counters) Plus(o Counters) Counters { return c.plus(o, 1) }
 
 func (c Counters) plus(o Counters, f float64) Counters {
 	return Counters{
-		c.CPU + f*o.CPU, c.Transactions + f*o.Transactions, c.Tuples + f*o.Tuples, c.Calls + f*o.Calls,
-		c.Allocations + f*o.Allocations, c.AllocatedBytes + f*o.AllocatedBytes,
+		c.CPU + f*o.CPU, c.Queries + f*o.Queries, c.Calls + f*o.Calls, c.Allocations + f*o.Allocations, c.AllocatedBytes + f*o.AllocatedBytes,
 	}
 }
 
 // Times scales all of it.
 func (c Counters) Times(f float64) Counters { return Counters{}.plus(c, f) }
 
-const databaseSQL = `SELECT xact_commit + xact_rollback, tup_fetched FROM pg_stat_database WHERE datname = current_database()`
-
-// Counters reads them. Postgres tells of a session's work up to a second late.
-func (p *Platform) Counters(ctx context.Context, sql *pgx.Conn) (c Counters, err error) {
+// Counters reads them.
+func (p *Platform) Counters(ctx context.Context) (c Counters, err error) {
 	if c.CPU, err = p.CPU(); err != nil {
 		return c, err
 	}
-	var transactions, tuples int64
-	if err := sql.QueryRow(ctx, databaseSQL).Scan(&transactions, &tuples); err != nil {
-		return c, fmt.Errorf("read statistics: %w", err)
-	}
-	c.Transactions, c.Tuples = float64(transactions), float64(tuples)
 	for name, base := range p.Private {
 		if err := c.scrape(ctx, base); err != nil {
 			return c, fmt.Errorf("read metrics of %s: %w", name, err)
@@ -62,8 +52,9 @@ func (p *Platform) Counters(ctx context.Context, sql *pgx.Conn) (c Counters, err
 
 // Lines of /metrics, and of the runtime's statistics that end a heap profile as text.
 var (
-	metricLine  = regexp.MustCompile(`^([a-z_]+)(?:\{[^}]*\})? ([0-9.e+]+)`)
-	runtimeLine = regexp.MustCompile(`^# (Mallocs|TotalAlloc) = ([0-9]+)$`)
+	metricLine  = regexp.MustCompile(`^([a-z_]+)(\{[^}]*\})? ([0-9.e+]+)`)
+	runtimeLine = regexp.MustCompile(`^# (Mallocs|TotalAlloc)( )= ([0-9]+)$`)
+	queryLabel  = regexp.MustCompile(`pgx_operation_type="(query|batch|copy)"`)
 )
 
 // scrape adds what a process tells on its private port. The allocations come
@@ -92,11 +83,11 @@ func (c *Counters) read(ctx context.Context, url string, line *regexp.Regexp) er
 		if m == nil {
 			continue
 		}
-		into := c.metric(m[1])
+		into := c.metric(m[1], m[2])
 		if into == nil {
 			continue
 		}
-		n, err := strconv.ParseFloat(m[2], 64)
+		n, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m[1], err)
 		}
@@ -106,8 +97,13 @@ func (c *Counters) read(ctx context.Context, url string, line *regexp.Regexp) er
 }
 
 // metric says where a number goes; calls have an older name and a newer one.
-func (c *Counters) metric(name string) *float64 {
+func (c *Counters) metric(name, labels string) *float64 {
 	switch name {
+	case "db_client_operation_duration_seconds_count":
+		if queryLabel.MatchString(labels) {
+			return &c.Queries
+		}
+		return nil
 	case "rpc_client_duration_count", "rpc_client_duration_milliseconds_count", "rpc_client_call_duration_seconds_count":
 		return &c.Calls
 	case "Mallocs":

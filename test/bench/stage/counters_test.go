@@ -19,6 +19,9 @@ func TestMetricsAreAddedUp(t *testing.T) {
 rpc_client_duration_milliseconds_bucket{rpc_method="A",le="5"} 99
 rpc_client_duration_milliseconds_count{rpc_method="A"} 3
 rpc_client_duration_milliseconds_count{rpc_method="B"} 4
+db_client_operation_duration_seconds_count{pgx_operation_type="acquire"} 50
+db_client_operation_duration_seconds_count{pgx_operation_type="batch"} 5
+db_client_operation_duration_seconds_count{db_system_name="postgresql",pgx_operation_type="query"} 6
 go_memory_allocations_total{otel_scope_name="x"} 9e+06
 `))
 	}))
@@ -27,7 +30,7 @@ go_memory_allocations_total{otel_scope_name="x"} 9e+06
 	if err := c.scrape(t.Context(), server.URL); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Counters{Calls: 8, Allocations: 1.5e6, AllocatedBytes: 2000}, c); diff != "" {
+	if diff := cmp.Diff(Counters{Calls: 8, Queries: 11, Allocations: 1.5e6, AllocatedBytes: 2000}, c); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(Counters{Calls: 3.5}, Counters{Calls: 8}.Minus(Counters{Calls: 1}).Times(0.5)); diff != "" {

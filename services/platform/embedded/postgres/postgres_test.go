@@ -131,6 +131,7 @@ func TestSettingsAreDurableAndPrivate(t *testing.T) {
 	want := map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
 		"listen_addresses": "", "max_connections": "200", "shared_buffers": "128MB",
+		"wal_segment_size": "2MB", "max_wal_size": "1GB", "min_wal_size": "80MB",
 		"server_encoding": "UTF8", "lc_collate": "C.UTF-8", "TimeZone": "UTC",
 	}
 	for name := range want {
