@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -30,17 +29,17 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	}
 	var counts map[int64]*counterv1.UserCounts
 	var followed []int64
-	var branches sync.WaitGroup
-	branches.Go(func() {
+	var calls branches
+	calls.Go(func() {
 		var err error
 		counts, err = g.reads.userCounts.load(ctx, ids)
 		g.spare(ctx, "user counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok && !onlyOf(ids, viewer.UserID) { // nobody follows themselves
-		branches.Go(func() { followed = g.followed(ctx, viewer, ids) })
+		calls.Go(func() { followed = g.followed(ctx, viewer, ids) })
 	}
 	found, err := g.reads.users.load(ctx, ids)
-	branches.Wait()
+	calls.Wait()
 	if err != nil {
 		return nil, err
 	}
@@ -74,17 +73,17 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	}
 	var counts map[int64]*counterv1.VideoCounts
 	var liked []int64
-	var branches sync.WaitGroup
-	branches.Go(func() {
+	var calls branches
+	calls.Go(func() {
 		var err error
 		counts, err = g.reads.videoCounts.load(ctx, ids)
 		g.spare(ctx, "video counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok {
-		branches.Go(func() { liked = g.liked(ctx, viewer, ids) })
+		calls.Go(func() { liked = g.liked(ctx, viewer, ids) })
 	}
 	found, authors, err := g.videosAndAuthors(ctx, ids)
-	branches.Wait()
+	calls.Wait()
 	if err != nil {
 		return nil, err
 	}
@@ -125,14 +124,14 @@ func subjects(videos []*apiv1.Video) (ids, authors []int64) {
 // marks answers which of the videos the viewer likes, and which of the authors
 // they follow.
 func (g *Gateway) marks(ctx context.Context, viewer auth.Viewer, videoIDs, authorIDs []int64) (liked, followed []int64) {
-	var branches sync.WaitGroup
+	var calls branches
 	if !onlyOf(authorIDs, viewer.UserID) {
-		branches.Go(func() { followed = g.followed(ctx, viewer, authorIDs) })
+		calls.Go(func() { followed = g.followed(ctx, viewer, authorIDs) })
 	}
 	if len(videoIDs) > 0 {
 		liked = g.liked(ctx, viewer, videoIDs)
 	}
-	branches.Wait()
+	calls.Wait()
 	return liked, followed
 }
 
