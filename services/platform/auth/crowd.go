@@ -1,46 +1,34 @@
 package auth
 
 import (
-	"runtime/metrics"
-	"sync"
+	"runtime"
+	"time"
 )
 
-const (
-	// crowdWait is how long whoever could run waits for a core when there are too few, in seconds.
-	crowdWait = 200e-6
-	// crowdPart of all waits since the last look must be that long.
-	crowdPart = 0.1
-)
+// crowdWait is the part of a hash's time that it waits for a core where there are too few.
+const crowdWait = 0.2
 
-// crowd tells whether others in the process wait for a core. Safe for concurrent use.
-type crowd struct {
-	mu             sync.Mutex
-	sample         [1]metrics.Sample
-	seen, seenLong uint64 // waits up to the last look
+// stopwatch tells how long work takes and how much of that it has a core: the
+// rest it waits for one, be it in this process or outside. One goroutine uses
+// it, and keeps its thread until stop.
+type stopwatch struct {
+	began time.Time
+	used  time.Duration // by the thread, until then
 }
 
-// waits reports whether they have been waiting since the last look.
-func (c *crowd) waits() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sample[0].Name = "/sched/latencies:seconds"
-	metrics.Read(c.sample[:])
-	if c.sample[0].Value.Kind() != metrics.KindFloat64Histogram {
-		return false
-	}
-	all, long := count(c.sample[0].Value.Float64Histogram())
-	newly, newlyLong := all-c.seen, long-c.seenLong
-	c.seen, c.seenLong = all, long
-	return float64(newlyLong) > crowdPart*float64(newly)
+func startStopwatch() stopwatch {
+	runtime.LockOSThread()
+	return stopwatch{began: time.Now(), used: threadTime()}
 }
 
-// count counts all waits and the long ones.
-func count(h *metrics.Float64Histogram) (all, long uint64) {
-	for i, n := range h.Counts {
-		all += n
-		if h.Buckets[i] >= crowdWait {
-			long += n
-		}
-	}
-	return all, long
+func (w stopwatch) stop() (took, used time.Duration) {
+	took, used = time.Since(w.began), threadTime()-w.used
+	runtime.UnlockOSThread()
+	return took, used
+}
+
+// crowded reports whether work that took so long, and used a core for a part of
+// it, had to share that core with too many.
+func crowded(took, used time.Duration) bool {
+	return float64(took-used) > crowdWait*float64(took)
 }

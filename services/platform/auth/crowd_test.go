@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"runtime/metrics"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -12,7 +12,7 @@ func TestHashingRestsInACrowd(t *testing.T) {
 	p.restPerHash = 4
 	waited := func(crowded bool) (hash, wait time.Duration) {
 		t.Helper()
-		p.crowded = func() bool { return crowded }
+		p.crowded = func(time.Duration, time.Duration) bool { return crowded }
 		began := time.Now()
 		if err := p.VerifyNobody(t.Context(), "secret"); err != nil {
 			t.Fatal(err)
@@ -45,10 +45,26 @@ func TestHashingUsesAPartOfTheCoresInACrowd(t *testing.T) {
 	}
 }
 
-func TestACrowdIsWhereMoreThanATenthOfWaitsAreLong(t *testing.T) {
+func TestACrowdIsWhereAHashWaitsForMoreThanAFifthOfItsTime(t *testing.T) {
 	t.Parallel()
-	all, long := count(&metrics.Float64Histogram{Buckets: []float64{0, 100e-6, 200e-6, 1, 2}, Counts: []uint64{7, 5, 2, 1}})
-	if all != 15 || long != 3 {
-		t.Errorf("%d waits, %d long; want 15 and 3", all, long)
+	const took = 100 * time.Millisecond
+	for used, want := range map[time.Duration]bool{took: false, 81 * time.Millisecond: false, 79 * time.Millisecond: true, 0: true} {
+		if got := crowded(took, used); got != want {
+			t.Errorf("%v with a core in %v: crowd %v", used, took, got)
+		}
+	}
+}
+
+func TestStopwatchTellsUseFromWait(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the time of a thread is not known here")
+	}
+	w := startStopwatch()
+	for end := threadTime() + 10*time.Millisecond; threadTime() < end; {
+	}
+	time.Sleep(20 * time.Millisecond) // the wait
+	if took, used := w.stop(); used < 10*time.Millisecond || took-used < 20*time.Millisecond {
+		t.Errorf("used %v of %v, want 10 ms or more, and 20 ms less than it took", used, took)
 	}
 }

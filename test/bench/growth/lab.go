@@ -82,10 +82,13 @@ func (l *Lab) Close(ctx context.Context) error {
 	return l.sql.Close(ctx)
 }
 
-// flush empties the caches and lets Postgres learn about what it has.
+// flush empties the caches and has Postgres do now what it would do about new
+// rows while they are measured.
 func (l *Lab) flush(ctx context.Context) error {
-	if _, err := l.sql.Exec(ctx, `ANALYZE`); err != nil {
-		return fmt.Errorf("analyze: %w", err)
+	for _, sql := range []string{`VACUUM (ANALYZE)`, `CHECKPOINT`} {
+		if _, err := l.sql.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
 	}
 	if err := l.redis.Do(ctx, l.redis.B().Flushall().Build()).Error(); err != nil {
 		return fmt.Errorf("flush redis: %w", err)
