@@ -25,7 +25,7 @@ type Component struct {
 	Keys   `embed:""`
 
 	PasswordHashes int     `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
-	PasswordShare  float64 `help:"Share of the cores that hashing may use where there are too few; 1 for all." default:"0.15"`
+	PasswordShare  float64 `help:"Share of the cores that hashing may use while others wait for one; 1 for all." default:"0.15"`
 }
 
 // Schema implements app.Owner.

@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"runtime"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
@@ -12,7 +12,7 @@ func TestHashingRestsInACrowd(t *testing.T) {
 	p.restPerHash = 4
 	waited := func(crowded bool) (hash, wait time.Duration) {
 		t.Helper()
-		p.crowded = func(time.Duration, time.Duration) bool { return crowded }
+		p.crowded = func() bool { return crowded }
 		began := time.Now()
 		if err := p.VerifyNobody(t.Context(), "secret"); err != nil {
 			t.Fatal(err)
@@ -45,26 +45,40 @@ func TestHashingUsesAPartOfTheCoresInACrowd(t *testing.T) {
 	}
 }
 
-func TestACrowdIsWhereAHashWaitsForMoreThanAFifthOfItsTime(t *testing.T) {
+func TestACrowdIsWhereMoreThanATenthOfWaitsAreLong(t *testing.T) {
 	t.Parallel()
-	const took = 100 * time.Millisecond
-	for used, want := range map[time.Duration]bool{took: false, 81 * time.Millisecond: false, 79 * time.Millisecond: true, 0: true} {
-		if got := crowded(took, used); got != want {
-			t.Errorf("%v with a core in %v: crowd %v", used, took, got)
+	all, long := count(&metrics.Float64Histogram{Buckets: []float64{0, 100e-6, 200e-6, 1, 2}, Counts: []uint64{7, 5, 2, 1}})
+	if all != 15 || long != 3 {
+		t.Errorf("%d waits, %d long; want 15 and 3", all, long)
+	}
+}
+
+func TestACrowdIsWhereTheMachineWaitsForAlmostHalfOfTheTime(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	var p pressure
+	for _, look := range []struct {
+		at, stalled time.Duration
+		want        bool
+	}{
+		{0, time.Hour, false}, // since the machine started: says nothing about now
+		{time.Second, time.Hour + 400*time.Millisecond, false},
+		{2 * time.Second, time.Hour + 900*time.Millisecond, true},
+		{3 * time.Second, time.Hour + 900*time.Millisecond, false},
+	} {
+		if got := p.outside(look.stalled, start.Add(look.at)); got != look.want {
+			t.Errorf("after %v with %v waited: %v, want %v", look.at, look.stalled, got, look.want)
 		}
 	}
 }
 
-func TestStopwatchTellsUseFromWait(t *testing.T) {
+func TestPressureIsRead(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("the time of a thread is not known here")
+	const text = "some avg10=5.21 avg60=21.69 avg300=25.37 total=3391437539\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+	if got := parseStalled([]byte(text)); got != 3391437539*time.Microsecond {
+		t.Errorf("got %v", got)
 	}
-	w := startStopwatch()
-	for end := threadTime() + 10*time.Millisecond; threadTime() < end; {
-	}
-	time.Sleep(20 * time.Millisecond) // the wait
-	if took, used := w.stop(); used < 10*time.Millisecond || took-used < 20*time.Millisecond {
-		t.Errorf("used %v of %v, want 10 ms or more, and 20 ms less than it took", used, took)
+	if got := parseStalled(nil); got != 0 {
+		t.Errorf("without: %v", got)
 	}
 }

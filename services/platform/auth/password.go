@@ -23,30 +23,28 @@ const (
 )
 
 // Passwords hashes and checks passwords, a few at a time: each takes 19 MiB and
-// a core, and a wave of logins must not take all of both. Where hashes have to
-// wait for a core, others do too: then hashing uses a part of the cores at most.
-// Safe for concurrent use.
+// a core, and a wave of logins must not take all of both. While others wait for
+// a core, hashing uses a part of the cores at most. Safe for concurrent use.
 type Passwords struct {
 	slots  *semaphore.Weighted
 	nobody string
-	// crowded reports whether there are too few cores, from how long a hash took
-	// and for how long of that it had one.
-	crowded func(took, used time.Duration) bool
+	// crowded reports whether others wait for a core.
+	crowded func() bool
 	// restPerHash is how long a slot rests in a crowd, in times of the hash's own.
 	restPerHash float64
 }
 
 // NewPasswords returns a hasher that does at most concurrent hashes at a time;
-// 0 means one for every two cores the process may use, and one at least. Where
-// there are too few cores it uses no more than a share of them, 0 to 1; others
-// lose somewhat more than that.
+// 0 means one for every two cores the process may use, and one at least. While
+// others wait for a core it uses no more than a share of them, 0 to 1; they lose
+// somewhat more than that.
 func NewPasswords(concurrent int, share float64) *Passwords {
 	cores := runtime.GOMAXPROCS(0)
 	if concurrent <= 0 {
 		concurrent = max(cores/2, 1)
 	}
 	return &Passwords{
-		slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash(), crowded: crowded,
+		slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash(), crowded: new(crowd).waits,
 		restPerHash: restPerHash(concurrent, cores, share),
 	}
 }
@@ -60,11 +58,10 @@ func restPerHash(concurrent, cores int, share float64) float64 {
 
 // Hash returns the PHC string of a password, with a new salt each time.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
-	leave, err := p.enter(ctx)
-	if err != nil {
+	if err := p.enter(ctx); err != nil {
 		return "", err
 	}
-	defer leave()
+	defer p.leave(time.Now())
 	hash, err := argon2id.CreateHash(password, &passwordParams)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
@@ -78,11 +75,10 @@ func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, need
 	if err := checkParams(hash); err != nil {
 		return false, false, err
 	}
-	leave, err := p.enter(ctx)
-	if err != nil {
+	if err := p.enter(ctx); err != nil {
 		return false, false, err
 	}
-	defer leave()
+	defer p.leave(time.Now())
 	ok, params, err := argon2id.CheckHash(password, hash)
 	if err != nil {
 		return false, false, fmt.Errorf("check password: %w", err)
@@ -97,21 +93,20 @@ func (p *Passwords) VerifyNobody(ctx context.Context, password string) error {
 	return err
 }
 
-// enter takes a slot. leave gives it back; in a crowd after a rest, which its
-// caller does not wait for.
-func (p *Passwords) enter(ctx context.Context) (leave func(), err error) {
+func (p *Passwords) enter(ctx context.Context) error {
 	if err := p.slots.Acquire(ctx, 1); err != nil {
-		return nil, fmt.Errorf("wait to hash a password: %w", err)
+		return fmt.Errorf("wait to hash a password: %w", err)
 	}
-	watch := startStopwatch()
-	return func() {
-		took, used := watch.stop()
-		if p.restPerHash == 0 || !p.crowded(took, used) {
-			p.slots.Release(1)
-			return
-		}
-		time.AfterFunc(time.Duration(float64(took)*p.restPerHash), func() { p.slots.Release(1) })
-	}, nil
+	return nil
+}
+
+// leave gives a slot back; in a crowd after a rest, which its caller does not wait for.
+func (p *Passwords) leave(began time.Time) {
+	if p.restPerHash == 0 || !p.crowded() {
+		p.slots.Release(1)
+		return
+	}
+	time.AfterFunc(time.Duration(float64(time.Since(began))*p.restPerHash), func() { p.slots.Release(1) })
 }
 
 // checkParams refuses hashes that argon2 would panic on or that ask for too much.
