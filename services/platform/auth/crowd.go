@@ -36,6 +36,7 @@ func (c *crowd) waits() bool {
 	return inside || outside
 }
 
+// inside reports whether they waited in this process.
 func (c *crowd) inside() bool {
 	c.sample[0].Name = "/sched/latencies:seconds"
 	metrics.Read(c.sample[:])

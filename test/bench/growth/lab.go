@@ -53,14 +53,13 @@ func NewLab(ctx context.Context, p *stage.Platform, duration time.Duration, say 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to redis: %w", err), l.sql.Close(ctx))
 	}
-	for range viewers + changers {
-		u, err := stage.NewUser(ctx, p)
-		if err != nil {
+	users := make([]stage.User, viewers+changers)
+	for i := range users {
+		if users[i], err = stage.NewUser(ctx, p); err != nil {
 			return nil, errors.Join(err, l.Close(ctx))
 		}
-		l.viewers = append(l.viewers, u)
 	}
-	l.viewers, l.changers = l.viewers[:viewers], l.viewers[viewers:]
+	l.viewers, l.changers = users[:viewers], users[viewers:]
 	return l, nil
 }
 

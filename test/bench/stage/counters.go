@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Counters are what the platform has done so far. They only grow, and other
@@ -52,8 +53,8 @@ func (p *Platform) Counters(ctx context.Context) (c Counters, err error) {
 
 // Lines of /metrics, and of the runtime's statistics that end a heap profile as text.
 var (
-	metricLine  = regexp.MustCompile(`^([a-z_]+)(\{[^}]*\})? ([0-9.e+]+)`)
-	runtimeLine = regexp.MustCompile(`^# (Mallocs|TotalAlloc)( )= ([0-9]+)$`)
+	metricLine  = regexp.MustCompile(`^([a-z_]+(?:\{[^}]*\})?) ([0-9.e+]+)`)
+	runtimeLine = regexp.MustCompile(`^# (Mallocs|TotalAlloc) = ([0-9]+)$`)
 	queryLabel  = regexp.MustCompile(`pgx_operation_type="(query|batch|copy)"`)
 )
 
@@ -83,11 +84,11 @@ func (c *Counters) read(ctx context.Context, url string, line *regexp.Regexp) er
 		if m == nil {
 			continue
 		}
-		into := c.metric(m[1], m[2])
+		into := c.metric(m[1])
 		if into == nil {
 			continue
 		}
-		n, err := strconv.ParseFloat(m[3], 64)
+		n, err := strconv.ParseFloat(m[2], 64)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m[1], err)
 		}
@@ -97,7 +98,8 @@ func (c *Counters) read(ctx context.Context, url string, line *regexp.Regexp) er
 }
 
 // metric says where a number goes; calls have an older name and a newer one.
-func (c *Counters) metric(name, labels string) *float64 {
+func (c *Counters) metric(series string) *float64 {
+	name, labels, _ := strings.Cut(series, "{")
 	switch name {
 	case "db_client_operation_duration_seconds_count":
 		if queryLabel.MatchString(labels) {
