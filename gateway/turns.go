@@ -25,10 +25,6 @@ const (
 	turnPatience = time.Second
 	// turnDeadline bounds a shared read: it does not end with any one caller.
 	turnDeadline = 5 * time.Second
-	// turnGap is between two turns of a page. In a crowd there are callers whose
-	// requests nobody has looked at yet: they join, and a page that costs as much
-	// as many answers is made half as often. Who is alone never waits for it.
-	turnGap = 100 * time.Microsecond
 )
 
 // turn is a read that waits to begin, and what came of it.
@@ -141,7 +137,7 @@ func (s *sharing[Key, Answer]) waited(key Key) bool {
 // turns makes reads, one after the other, until nobody waits.
 func (s *sharing[Key, Answer]) turns(key Key) {
 	for waited := true; waited; waited = s.waited(key) {
-		time.Sleep(turnGap)
+		runtime.Gosched() // callers that are about to ask get in; where there are none, this takes no time
 		s.begin(key).take(s.log, func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
 			return read(ctx)
 		})

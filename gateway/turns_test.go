@@ -90,7 +90,7 @@ func TestHangingReadHoldsNobodyForLong(t *testing.T) {
 		}
 		cancel()
 		wg.Wait()
-		time.Sleep(2 * turnGap) // the turn that everybody left ends as well
+		synctest.Wait() // the turn that everybody left ends as well
 	})
 }
 

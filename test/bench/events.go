@@ -155,7 +155,7 @@ func (l liker) shows(ctx context.Context, want int64) error {
 func (b *bench) logins(ctx context.Context) (*result.Logins, error) {
 	found := &result.Logins{}
 	var alone, beside, slower, made []float64
-	for range b.Rounds {
+	for range b.Passes * b.Rounds {
 		without, _, err := b.feedBesideLogins(ctx, 0, 0)
 		if err != nil {
 			return nil, err

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -29,8 +27,9 @@ type runCommand struct {
 	Connections []int         `help:"Connections of the closed loops. The targets are for 64, which is always measured." default:"1,16,64,256"`
 	Duration    time.Duration `help:"Measured time of one slice." default:"1s"`
 	Warmup      time.Duration `help:"Time before a slice that is not measured." default:"500ms"`
-	Rounds      int           `help:"Slices at 64 connections, each between two measurements of its limit; the median counts." default:"9"`
-	Short       bool          `help:"Slices of a second, one round, 64 connections only: says whether everything works, not how fast."`
+	Passes      int           `help:"Times the list of scenarios is gone through at 64 connections: no slow minute of the machine meets one scenario only." default:"5"`
+	Rounds      int           `help:"Slices of a scenario in each pass, each between two measurements of its limit; the median of all counts." default:"2"`
+	Short       bool          `help:"Slices of a second, one pass, one round, 64 connections only: says whether everything works, not how fast."`
 	Redis       string        `help:"Redis of the platform: a server process, or the one in process." enum:"process,inprocess" default:"process"`
 	Sample      int           `help:"One in how many answers is judged whole." default:"200"`
 	NoEvents    bool          `help:"Leave out how long events take and how logins slow others."`
@@ -44,8 +43,8 @@ type runCommand struct {
 
 // Validate is called by kong.
 func (c *runCommand) Validate() error {
-	if c.Rounds < 1 || c.Duration <= 0 || c.Warmup < 0 || c.Sample < 1 {
-		return errors.New("rounds, duration and sample must be positive")
+	if c.Passes < 1 || c.Rounds < 1 || c.Duration <= 0 || c.Warmup < 0 || c.Sample < 1 {
+		return errors.New("passes, rounds, duration and sample must be positive")
 	}
 	_, err := scenario.Choose(c.Scenarios)
 	return err
@@ -54,7 +53,7 @@ func (c *runCommand) Validate() error {
 // Run measures and keeps the result. It fails when any answer was wrong.
 func (c *runCommand) Run(ctx context.Context) error {
 	if c.Short {
-		c.Duration, c.Warmup, c.Rounds, c.Connections = time.Second, 500*time.Millisecond, 1, []int{base}
+		c.Duration, c.Warmup, c.Passes, c.Rounds, c.Connections = time.Second, 500*time.Millisecond, 1, 1, []int{base}
 	}
 	file, err := c.file(ctx)
 	if err != nil {
@@ -161,13 +160,8 @@ func (b *bench) measure(ctx context.Context, found *result.Mode, file *result.Fi
 	if err != nil {
 		return err
 	}
-	for _, s := range chosen {
-		row, err := b.row(ctx, s)
-		if err != nil {
-			return fmt.Errorf("scenario %s: %w", s.Name, err)
-		}
-		found.Rows = append(found.Rows, *row)
-		say("%-15s %8.0f/s  ratio %.2f  p99 %.1f ms  %s", s.Name, row.PerSecond, row.Ratio, row.Closed[0].Latency.P99, first(row.Failures))
+	if found.Rows, err = b.rows(ctx, chosen); err != nil {
+		return err
 	}
 	if !b.NoEvents {
 		if err := b.events(ctx, found); err != nil {
@@ -211,110 +205,6 @@ func (b *bench) openLimits(ctx context.Context, file *result.File) error {
 	return err
 }
 
-// limit measures a limit shortly.
-func (b *bench) limit(ctx context.Context, l scenario.Limit) (float64, error) {
-	warmup, duration := b.Warmup/4, max(b.Duration/2, 500*time.Millisecond)
-	switch l {
-	case scenario.S:
-		return limits.HTTP(ctx, b.server, limits.PathS, base, warmup, duration)
-	case scenario.H:
-		return limits.HTTP(ctx, b.server, limits.PathH, base, warmup, duration)
-	case scenario.W:
-		return b.writer.Measure(ctx, base, warmup, duration)
-	default:
-		return 0, nil
-	}
-}
-
-// row measures one scenario in every way.
-func (b *bench) row(ctx context.Context, s scenario.Scenario) (*result.Row, error) {
-	row := &result.Row{Scenario: s.Name, Does: s.Does, Limit: string(s.Limit), Target: s.Target.Of(b.platform.Mode), Connections: base}
-	if s.Connections > 0 {
-		row.Connections = s.Connections
-	}
-	if err := b.slices(ctx, s, row); err != nil {
-		return nil, err
-	}
-	for _, n := range b.Connections {
-		if n == row.Connections || (s.Connections > 0 && n > s.Connections) {
-			continue
-		}
-		r, err := b.load(ctx, s, row, load.Options{Connections: n, Warmup: b.Warmup / 2, Duration: b.Duration})
-		if err != nil {
-			return nil, err
-		}
-		row.Closed = append(row.Closed, *r)
-	}
-	if half := row.PerSecond / 2; half > 0 {
-		r, err := b.open(ctx, s, row, half)
-		if err != nil {
-			return nil, err
-		}
-		row.Open = r
-	}
-	if b.Profiles != "" {
-		if err := b.profile(ctx, s, row); err != nil {
-			return nil, err
-		}
-	}
-	if s.Verify != nil {
-		if err := s.Verify(ctx, b.world, b.platform.Client()); err != nil {
-			row.Failures = append(row.Failures, "after the load: "+err.Error())
-		}
-	}
-	return row, nil
-}
-
-// open measures the open loop at a rate.
-func (b *bench) open(ctx context.Context, s scenario.Scenario, row *result.Row, rate float64) (*load.Result, error) {
-	var all []*load.Result
-	for range (b.Rounds + 1) / 2 {
-		r, err := b.load(ctx, s, row, load.Options{Connections: row.Connections, Rate: rate, Warmup: b.Warmup / 2, Duration: b.Duration})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return typical(all), nil
-}
-
-// typical is the result whose p99 is the median.
-func typical(all []*load.Result) *load.Result {
-	slices.SortFunc(all, func(a, b *load.Result) int { return cmp.Compare(a.Latency.P99, b.Latency.P99) })
-	return all[len(all)/2]
-}
-
-// slices measures the closed loop between limits, and the processes meanwhile.
-func (b *bench) slices(ctx context.Context, s scenario.Scenario, row *result.Row) error {
-	usage := &meter{platform: b.platform}
-	before, err := b.limit(ctx, s.Limit)
-	if err != nil {
-		return err
-	}
-	var all []*load.Result
-	for range b.Rounds {
-		usage.start(ctx)
-		r, err := b.load(ctx, s, row, load.Options{
-			Connections: row.Connections, Warmup: b.Warmup, Duration: b.Duration, Begin: usage.begin, End: usage.end,
-		})
-		if err != nil {
-			return err
-		}
-		usage.stop(ctx, r)
-		after, err := b.limit(ctx, s.Limit)
-		if err != nil {
-			return err
-		}
-		row.Slices = append(row.Slices, result.Slice{PerSecond: r.PerSecond, Before: before, After: after, P99: r.Latency.P99})
-		before, all = after, append(all, r)
-	}
-	row.Medians()
-	row.Costs = usage.costs()
-	row.Closed = append(row.Closed, *typical(all))
-	row.Processes, err = usage.processes()
-	return err
-}
-
 // load runs a load of a scenario and waits until the platform rests again.
 func (b *bench) load(ctx context.Context, s scenario.Scenario, row *result.Row, o load.Options) (*load.Result, error) {
 	o.Dial, o.Sample = load.DialTCP(b.platform.Host), b.Sample
@@ -334,13 +224,6 @@ func (b *bench) load(ctx context.Context, s scenario.Scenario, row *result.Row, 
 	drained, err := b.platform.Quiet(ctx)
 	row.DrainSeconds = max(row.DrainSeconds, drained.Seconds())
 	return r, err
-}
-
-func first(texts []string) string {
-	if len(texts) == 0 {
-		return ""
-	}
-	return "FAILED: " + texts[0]
 }
 
 func say(format string, args ...any) {
