@@ -166,3 +166,45 @@ func TestPageLimits(t *testing.T) {
 		}
 	}
 }
+
+// A plan for each page would cost more than reading the page.
+func TestPagesOfLongListsAreNotPlannedEachTime(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	const famous, pages = 1, 30
+	for _, fill := range []string{
+		`INSERT INTO follower SELECT 1, n, n FROM generate_series(1, 100000) n`,
+		`INSERT INTO follower SELECT 2 + n % 100, n, n FROM generate_series(1, 3000) n`,
+		`INSERT INTO following SELECT 1, n, n FROM generate_series(1, 100000) n`,
+		`INSERT INTO following SELECT 2 + n % 100, n, n FROM generate_series(1, 3000) n`,
+		`ANALYZE follower, following`,
+	} {
+		if _, err := b.db.RW().Exec(ctx, fill); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, get := range b.lists() {
+		if name == "friends" { // joined: how long the list is decides how
+			continue
+		}
+		for range pages {
+			if ids, _, err := get(ctx, famous, 30, ""); len(ids) != 30 || err != nil {
+				t.Fatalf("%s: %d entries, %v", name, len(ids), err)
+			}
+		}
+	}
+	generic := int64(0)
+	for _, conn := range b.db.RW().AcquireAllIdle(ctx) {
+		var some int64
+		err := conn.QueryRow(ctx, `SELECT coalesce(sum(generic_plans), 0)::bigint FROM pg_prepared_statements
+			WHERE statement LIKE '%AS user_id, created_at FROM follow%'`).Scan(&some)
+		conn.Release()
+		if err != nil {
+			t.Fatal(err)
+		}
+		generic += some
+	}
+	if generic < pages { // Postgres plans the first five uses of a statement on each connection
+		t.Errorf("%d of %d pages were read by a plan that was there", generic, 2*pages)
+	}
+}

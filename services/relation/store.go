@@ -23,15 +23,18 @@ type entry struct {
 	CreatedAt int64
 }
 
+// The inner SELECT of the lists hides how short they are: a list cut from a long
+// one would look so cheap that it is planned each time, which costs more than it does.
+
 // Uses following_recent.
 const followingSQL = `SELECT followee_id AS user_id, created_at FROM following
 WHERE follower_id = @user_id AND (created_at, followee_id) < (@time, @id)
-ORDER BY created_at DESC, followee_id DESC LIMIT @limit`
+ORDER BY created_at DESC, followee_id DESC LIMIT (SELECT @limit::bigint)`
 
 // Uses follower_recent.
 const followersSQL = `SELECT follower_id AS user_id, created_at FROM follower
 WHERE followee_id = @user_id AND (created_at, follower_id) < (@time, @id)
-ORDER BY created_at DESC, follower_id DESC LIMIT @limit`
+ORDER BY created_at DESC, follower_id DESC LIMIT (SELECT @limit::bigint)`
 
 // Uses following_recent and the primary key of follower; both sides have the
 // user as distribution column.
