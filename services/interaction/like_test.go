@@ -11,6 +11,7 @@ import (
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pg/pgtest"
 )
 
 func TestLikeTwiceCountsOnce(t *testing.T) {
@@ -156,5 +157,28 @@ func TestLikingNeedsAViewer(t *testing.T) {
 	b := setup(t)
 	if _, err := b.LikeVideo(t.Context(), &interactionv1.LikeVideoRequest{VideoId: 1}); fault.CodeOf(err) != fault.LoginRequired().Code() {
 		t.Errorf("anonymous like: %v", err)
+	}
+}
+
+// A plan for each page would cost more than reading the page.
+func TestPagesOfManyLikesAreNotPlannedEachTime(t *testing.T) {
+	b := setup(t)
+	const pages = 30
+	for _, fill := range []string{
+		`INSERT INTO video_like SELECT 1, n, 1, n FROM generate_series(1, 100000) n`,
+		`INSERT INTO video_like SELECT 2 + n % 100, n, 1, n FROM generate_series(1, 3000) n`,
+		`ANALYZE video_like`,
+	} {
+		if _, err := b.db.RW().Exec(t.Context(), fill); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range pages {
+		if likes, err := b.store.listLikes(t.Context(), 1, nil, 30); len(likes) != 30 || err != nil {
+			t.Fatalf("%d likes, %v", len(likes), err)
+		}
+	}
+	if reused := pgtest.ReusedPlans(t, b.db, "SELECT video_id, created_at FROM video_like%"); reused < pages/2 {
+		t.Errorf("%d of %d pages were read by a plan that was there", reused, pages)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	v1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/page"
+	"douyin.dev/services/platform/pg/pgtest"
 )
 
 // fetch answers one page of a list.
@@ -193,18 +194,7 @@ func TestPagesOfLongListsAreNotPlannedEachTime(t *testing.T) {
 			}
 		}
 	}
-	generic := int64(0)
-	for _, conn := range b.db.RW().AcquireAllIdle(ctx) {
-		var some int64
-		err := conn.QueryRow(ctx, `SELECT coalesce(sum(generic_plans), 0)::bigint FROM pg_prepared_statements
-			WHERE statement LIKE '%AS user_id, created_at FROM follow%'`).Scan(&some)
-		conn.Release()
-		if err != nil {
-			t.Fatal(err)
-		}
-		generic += some
-	}
-	if generic < pages { // Postgres plans the first five uses of a statement on each connection
-		t.Errorf("%d of %d pages were read by a plan that was there", generic, 2*pages)
+	if reused := pgtest.ReusedPlans(t, b.db, "%AS user_id, created_at FROM follow%"); reused < pages {
+		t.Errorf("%d of %d pages were read by a plan that was there", reused, 2*pages)
 	}
 }
