@@ -92,25 +92,31 @@ func Connect(ctx context.Context, config Config) (*Bus, error) {
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b := &Bus{
+		config:  config,
+		log:     config.Log,
+		tracer:  config.TracerProvider.Tracer(scope),
+		metrics: m,
+		running: running,
+		stop:    stop,
+	}
+	b.client, b.transport = b.newClient()
+	return b, nil
+}
+
+// newClient returns a client that knows nothing of the brokers yet. Its
+// connections live until they are closed or the Bus is.
+func (b *Bus) newClient() (*kafka.Client, *kafka.Transport) {
 	transport := &kafka.Transport{
 		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		DialTimeout: dialTimeout,
 		MetadataTTL: metadataTTL,
-		ClientID:    config.ClientID,
-		TLS:         config.TLS,
-		SASL:        config.SASL,
-		Context:     running,
+		ClientID:    b.config.ClientID,
+		TLS:         b.config.TLS,
+		SASL:        b.config.SASL,
+		Context:     b.running,
 	}
-	return &Bus{
-		config:    config,
-		log:       config.Log,
-		transport: transport,
-		client:    &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: transport},
-		tracer:    config.TracerProvider.Tracer(scope),
-		metrics:   m,
-		running:   running,
-		stop:      stop,
-	}, nil
+	return &kafka.Client{Addr: kafka.TCP(b.config.Brokers...), Transport: transport}, transport
 }
 
 // Close ends every Consume, waits for their handlers, and closes the connections.

@@ -10,8 +10,9 @@ import (
 )
 
 // Drained returns nil when a group has settled everything that its topics held
-// when the call began: applied it, or made it a dead letter. Topics that do not
-// exist hold nothing. It waits, and fails when ctx ends first.
+// when the call began: applied it, or made it a dead letter. A topic that does
+// not exist may be one that a broker has not heard of yet, and is not drained.
+// It waits, and fails when ctx ends first.
 func (b *Bus) Drained(ctx context.Context, group string, topics ...string) error {
 	var ends map[destination]int64
 	settled := func() (err error) {
@@ -34,15 +35,22 @@ func (b *Bus) Drained(ctx context.Context, group string, topics ...string) error
 	}
 }
 
-// ends returns the end of each partition that holds something.
+// ends returns the end of each partition that holds something. It asks the
+// brokers anew which partitions there are: what the Bus remembers may be older
+// than a message that is to be waited for.
 func (b *Bus) ends(ctx context.Context, topics []string) (map[destination]int64, error) {
-	counts, err := b.partitions(ctx, topics...)
+	client, transport := b.newClient()
+	defer transport.CloseIdleConnections()
+	counts, err := partitions(ctx, client, topics...)
 	if err != nil {
 		return nil, err
 	}
 	ends := map[destination]int64{}
-	for topic, n := range counts {
-		for p := range n {
+	for _, topic := range topics {
+		if counts[topic] == 0 {
+			return nil, fmt.Errorf("look up %s: %w", topic, kafka.UnknownTopicOrPartition)
+		}
+		for p := range counts[topic] {
 			of := destination{topic, p}
 			first, end, err := b.offsets(ctx, of)
 			if err != nil {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"douyin.dev/services/platform/bus"
 )
 
@@ -17,7 +19,7 @@ func TestDrainedWaitsForWhatIsThere(t *testing.T) {
 	b := connect(t, broker(t))
 	topic := ensure(t, b, "drained")
 	group := topic + "-group"
-	if err := b.Drained(t.Context(), group, topic, "no-such-topic"); err != nil {
+	if err := b.Drained(t.Context(), group, topic); err != nil {
 		t.Fatalf("an empty topic: %v", err)
 	}
 	publish := func(n int) {
@@ -60,5 +62,64 @@ func TestDrainedWaitsForWhatIsThere(t *testing.T) {
 		}
 		mu.Unlock()
 		publish(10)
+	}
+}
+
+// A Bus remembers for a while which partitions there are. That must not hide a
+// topic or a partition that was made since, and what was published to it.
+func TestDrainedKnowsWhatWasMadeAMomentAgo(t *testing.T) {
+	t.Parallel()
+	addr := broker(t)
+	reader, writer := connect(t, addr), connect(t, addr)
+	group := ensure(t, reader, "group")
+	busy := func(topic string) {
+		t.Helper()
+		short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if err := reader.Drained(short, group, topic); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: drained though nobody consumes: %v", topic, err)
+		}
+	}
+	busy("no-such-topic")
+
+	narrow := ensure(t, writer, "narrow")
+	if err := reader.Drained(t.Context(), group, narrow); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Publish(t.Context(), bus.Message{Topic: narrow, Key: []byte("k"), Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	busy(narrow)
+
+	wide := ensure(t, writer, "wide")
+	if err := reader.Drained(t.Context(), group, wide); err != nil {
+		t.Fatal(err)
+	}
+	widen(t, addr, wide)
+	busy(wide)
+}
+
+// widen gives a topic of one partition a second one that holds a message.
+func widen(t *testing.T, addr, topic string) {
+	t.Helper()
+	client := func() *kafka.Client { // one that remembers nothing
+		transport := &kafka.Transport{}
+		t.Cleanup(transport.CloseIdleConnections)
+		return &kafka.Client{Addr: kafka.TCP(addr), Transport: transport}
+	}
+	res, err := client().CreatePartitions(t.Context(), &kafka.CreatePartitionsRequest{
+		Topics: []kafka.TopicPartitionsConfig{{Name: topic, Count: 2}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Errors[topic]; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client().Produce(t.Context(), &kafka.ProduceRequest{
+		Topic: topic, Partition: 1, RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(kafka.Record{Value: kafka.NewBytes([]byte("v"))}),
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -113,9 +113,13 @@ func (b *Bus) createMissing(ctx context.Context, wanted []kafka.TopicConfig) err
 // partitions returns how many partitions the topics have; those that do not
 // exist are absent. The answer may be as old as metadataTTL.
 func (b *Bus) partitions(ctx context.Context, topics ...string) (map[string]int, error) {
+	return partitions(ctx, b.client, topics...)
+}
+
+func partitions(ctx context.Context, client *kafka.Client, topics ...string) (map[string]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	res, err := b.client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
 		return nil, err
 	}
