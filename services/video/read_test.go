@@ -1,6 +1,7 @@
 package video
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,8 +14,8 @@ import (
 
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/fault"
-
-	"bytes"
+	"douyin.dev/services/platform/page"
+	"douyin.dev/services/platform/pg/pgtest"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
 )
@@ -222,4 +223,32 @@ func TestSweepRemovesWhatBelongsToNoVideo(t *testing.T) {
 	sweep(2, 0, 2) // the orphan may be an upload under way
 	b.now.Add((orphanAge + time.Minute).Milliseconds())
 	sweep(2, 0, 0)
+}
+
+// A plan for each page would cost more than reading the page.
+func TestPagesOfManyVideosAreNotPlannedEachTime(t *testing.T) {
+	b, ctx := newBench(t, nil), t.Context()
+	const prolific, pages = 1, 30
+	for _, fill := range []string{
+		`INSERT INTO video SELECT n, 1, '', '', '', n, 1, 1, 1, 1, '', 1, 1 FROM generate_series(1, 100000) n`,
+		`INSERT INTO video SELECT n, n, '', '', '', n, 1, 1, 1, 1, '', 1, 1 FROM generate_series(100001, 103000) n`,
+		`ANALYZE video`,
+	} {
+		if _, err := b.db.RW().Exec(ctx, fill); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range pages {
+		if refs, err := b.byAuthor(ctx, prolific, page.Cursor{Time: anyTime}, 30); len(refs) != 30 || err != nil {
+			t.Fatalf("an author's: %d videos, %v", len(refs), err)
+		}
+		if refs, err := b.recent(ctx, anyTime, 30); len(refs) != 30 || err != nil {
+			t.Fatalf("all: %d videos, %v", len(refs), err)
+		}
+	}
+	for _, list := range []string{"%author_id = $%", "%WITH TIES"} {
+		if reused := pgtest.ReusedPlans(t, b.db, list); reused < pages/2 {
+			t.Errorf("%s: %d of %d pages were read by a plan that was there", list, reused, pages)
+		}
+	}
 }

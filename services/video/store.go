@@ -106,10 +106,13 @@ func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*v1.Video, error) {
 	return videos, nil
 }
 
+// The inner SELECT of the lists hides how short they are: a list cut from a long
+// one would look so cheap that it is planned each time, which costs more than it does.
+
 // Uses video_recent. The ties complete the last millisecond.
 const recentSQL = `SELECT id, author_id, published_at_ms FROM video
 WHERE state = 1 AND published_at_ms < @before
-ORDER BY published_at_ms DESC FETCH FIRST @limit ROWS WITH TIES`
+ORDER BY published_at_ms DESC FETCH FIRST (SELECT @limit::bigint) ROWS WITH TIES`
 
 // anyTime is before no video.
 const anyTime = math.MaxInt64
@@ -130,7 +133,7 @@ func (s *Service) recent(ctx context.Context, before int64, limit int) ([]*v1.Vi
 // Uses video_author.
 const byAuthorSQL = `SELECT id, author_id, published_at_ms FROM video
 WHERE state = 1 AND author_id = @author AND (published_at_ms, id) < (@time, @id)
-ORDER BY published_at_ms DESC, id DESC LIMIT @limit`
+ORDER BY published_at_ms DESC, id DESC LIMIT (SELECT @limit::bigint)`
 
 func (s *Service) byAuthor(ctx context.Context, author int64, from page.Cursor, limit int) ([]*v1.VideoRef, error) {
 	rows, err := s.db.RW().Query(ctx, byAuthorSQL, pgx.NamedArgs{"author": author, "time": from.Time, "id": from.ID, "limit": limit})
