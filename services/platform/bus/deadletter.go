@@ -75,7 +75,7 @@ func (b *Bus) TopicsWithDeadLetters(ctx context.Context) ([]string, error) {
 		if !dead {
 			continue
 		}
-		first, end, err := b.offsets(ctx, graveyard(origin))
+		first, end, err := b.awaitOffsets(ctx, graveyard(origin))
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +193,7 @@ func (b *Bus) scan(ctx context.Context, of destination, from int64, see func(Mes
 	if err := b.exists(ctx, of.topic); err != nil {
 		return err
 	}
-	first, end, err := b.offsets(ctx, of)
+	first, end, err := b.awaitOffsets(ctx, of)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (b *Bus) replayProgress(ctx context.Context, topic string) (*replayed, erro
 	if err := b.exists(ctx, of.topic); err != nil {
 		return nil, err
 	}
-	first, _, err := b.offsets(ctx, of)
+	first, _, err := b.awaitOffsets(ctx, of)
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"douyin.dev/services/platform/bus"
 )
@@ -75,5 +78,38 @@ shop.v1.Sold  0       0/0     counter  shop-1  1h30m0s  yes       no such shop
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A partition that is between two leaders has one a moment later.
+func TestLettersAreCountedWhileALeaderMoves(t *testing.T) {
+	t.Parallel()
+	f := newBroker(t)
+	b := connect(t, start(t, f))
+	topic := ensure(t, b, "moving")
+	var refused atomic.Int32
+	f.cluster.ControlKey(kmsg.ListOffsets.Int16(), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+		if refused.Add(1) > 3 {
+			return nil, nil, false
+		}
+		f.cluster.KeepControl()
+		answer := asked.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, topic := range asked.(*kmsg.ListOffsetsRequest).Topics {
+			out := kmsg.NewListOffsetsResponseTopic()
+			out.Topic = topic.Topic
+			for _, p := range topic.Partitions {
+				moving := kmsg.NewListOffsetsResponseTopicPartition()
+				moving.Partition, moving.ErrorCode = p.Partition, int16(kafka.NotLeaderForPartition)
+				out.Partitions = append(out.Partitions, moving)
+			}
+			answer.Topics = append(answer.Topics, out)
+		}
+		return answer, nil, true
+	})
+	if letters, err := b.Letters(t.Context(), topic); err != nil || letters != (bus.Letters{}) {
+		t.Errorf("%+v, %v", letters, err)
+	}
+	if refused.Load() < 3 {
+		t.Errorf("%d answers from a partition without a leader", refused.Load())
 	}
 }

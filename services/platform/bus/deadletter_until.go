@@ -19,7 +19,7 @@ func (b *Bus) Letters(ctx context.Context, topic string) (Letters, error) {
 	if err != nil {
 		return Letters{}, err
 	}
-	first, end, err := b.offsets(ctx, graveyard(topic))
+	first, end, err := b.awaitOffsets(ctx, graveyard(topic))
 	if err != nil {
 		return Letters{}, err
 	}

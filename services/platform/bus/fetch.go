@@ -100,3 +100,17 @@ func (b *Bus) offsets(ctx context.Context, of destination) (first, end int64, er
 	}
 	return 0, 0, fmt.Errorf("list offsets: %w", kafka.UnknownTopicOrPartition)
 }
+
+// awaitOffsets is offsets for those who do not come back: it tries for a while,
+// since a partition between two leaders has one a moment later.
+func (b *Bus) awaitOffsets(ctx context.Context, of destination) (first, end int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	retry := backoff{min: 50 * time.Millisecond, max: 500 * time.Millisecond}
+	for {
+		first, end, err = b.offsets(ctx, of)
+		if err == nil || permanent(err) || b.running.Err() != nil || !retry.wait(ctx) {
+			return first, end, err
+		}
+	}
+}
