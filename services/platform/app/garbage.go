@@ -20,9 +20,40 @@ const (
 	// lateGC is how much may be allocated before a collection while that is far, in
 	// percent of what is in use; goGC is Go's own.
 	lateGC, goGC = 300, 100
-	// gcEvery is how often what is in use is looked at.
-	gcEvery = 5 * time.Second
+	// gcEvery is how often memory is looked at.
+	gcEvery = time.Second
 )
+
+// memory is what a process has, in bytes.
+type memory struct {
+	// inUse is what the last collection found in use.
+	inUse int64
+	// besides is what the runtime has that is no heap: the stacks of goroutines, mostly.
+	besides int64
+}
+
+// newSamples returns the metrics that measure reads. The runtime's limit is on the
+// total less what was released.
+func newSamples() []metrics.Sample {
+	return []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+	}
+}
+
+// measure reads memory by samples, which are written over.
+func measure(samples []metrics.Sample) memory {
+	metrics.Read(samples)
+	m := memory{inUse: int64(samples[0].Value.Uint64()), besides: int64(samples[1].Value.Uint64())}
+	for _, heap := range samples[2:] {
+		m.besides -= int64(heap.Value.Uint64())
+	}
+	return m
+}
 
 // spender decides how often garbage is collected.
 type spender struct {
@@ -39,8 +70,8 @@ func spendMemory(ctx context.Context, aim int64) error {
 	}
 	s := spender{aim: aim, limit: debug.SetMemoryLimit(-1)}
 	defer set(goGC, s.limit)
-	set(s.allow(0))
-	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	set(s.allow(memory{}))
+	samples := newSamples()
 	tick := time.NewTicker(gcEvery)
 	defer tick.Stop()
 	for {
@@ -48,8 +79,7 @@ func spendMemory(ctx context.Context, aim int64) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			metrics.Read(inUse)
-			set(s.allow(int64(inUse[0].Value.Uint64())))
+			set(s.allow(measure(samples)))
 		}
 	}
 }
@@ -60,10 +90,11 @@ func set(percent int, limit int64) {
 }
 
 // allow is how much may be allocated before a collection, and the memory that is
-// the limit all the same, while so many bytes are in use: more than two fifths
-// of the aim leave too little room below it.
-func (s spender) allow(inUse int64) (percent int, limit int64) {
-	if inUse > s.aim*2/5 {
+// the limit all the same. Where the aim leaves less room for garbage than Go
+// would take, Go's own settings hold: close to a limit the runtime does little
+// but collect.
+func (s spender) allow(m memory) (percent int, limit int64) {
+	if room := s.aim - m.besides - m.inUse; room < m.inUse {
 		return goGC, s.limit
 	}
 	return lateGC, min(s.aim, s.limit)

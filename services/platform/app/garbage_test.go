@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"math"
+	"runtime"
 	"runtime/debug"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,21 +16,49 @@ const mib = 1 << 20
 func TestGarbageIsCollectedAsGoWouldWhenMuchIsInUse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		inUse, limit int64
-		percent      int
-		want         int64
+		has     memory
+		limit   int64
+		percent int
+		want    int64
 	}{
-		{0, math.MaxInt64, lateGC, 100 * mib},
-		{40 * mib, math.MaxInt64, lateGC, 100 * mib},
-		{41 * mib, math.MaxInt64, goGC, math.MaxInt64},
-		{4000 * mib, math.MaxInt64, goGC, math.MaxInt64},
-		{10 * mib, 50 * mib, lateGC, 50 * mib}, // a small container
-		{41 * mib, 50 * mib, goGC, 50 * mib},
+		{memory{}, math.MaxInt64, lateGC, 100 * mib},
+		{memory{inUse: 50 * mib}, math.MaxInt64, lateGC, 100 * mib},
+		{memory{inUse: 51 * mib}, math.MaxInt64, goGC, math.MaxInt64},
+		{memory{inUse: 4000 * mib}, math.MaxInt64, goGC, math.MaxInt64},
+		{memory{inUse: 20 * mib, besides: 60 * mib}, math.MaxInt64, lateGC, 100 * mib}, // many goroutines
+		{memory{inUse: 20 * mib, besides: 61 * mib}, math.MaxInt64, goGC, math.MaxInt64},
+		{memory{inUse: 10 * mib}, 50 * mib, lateGC, 50 * mib}, // a small container
+		{memory{inUse: 51 * mib}, 50 * mib, goGC, 50 * mib},
 	} {
 		s := spender{aim: 100 * mib, limit: c.limit}
-		if percent, limit := s.allow(c.inUse); percent != c.percent || limit != c.want {
-			t.Errorf("%d bytes in use, limit %d: %d %%, limit %d, want %d %%, %d", c.inUse, c.limit, percent, limit, c.percent, c.want)
+		if percent, limit := s.allow(c.has); percent != c.percent || limit != c.want {
+			t.Errorf("%+v, limit %d: %d %%, limit %d, want %d %%, %d", c.has, c.limit, percent, limit, c.percent, c.want)
 		}
+	}
+}
+
+// Stacks are memory that no garbage collection frees.
+func TestStacksCountBesidesTheHeap(t *testing.T) {
+	samples := newSamples()
+	before := measure(samples).besides
+	const goroutines = 1000
+	done := make(chan struct{})
+	var deep, end sync.WaitGroup
+	for range goroutines {
+		deep.Add(1)
+		end.Go(func() {
+			var frame [24 << 10]byte
+			deep.Done()
+			<-done
+			runtime.KeepAlive(&frame)
+		})
+	}
+	deep.Wait()
+	grown := measure(samples).besides - before
+	close(done)
+	end.Wait()
+	if grown < goroutines*24<<10 || grown > goroutines*100<<10 {
+		t.Errorf("%d stacks of 32 kiB: %d bytes more besides the heap", goroutines, grown)
 	}
 }
 
