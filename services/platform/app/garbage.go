@@ -20,8 +20,8 @@ const (
 	// lateGC is how much may be allocated before a collection while that is far, in
 	// percent of what is in use; goGC is Go's own.
 	lateGC, goGC = 300, 100
-	// gcEvery is how often memory is looked at.
-	gcEvery = time.Second
+	// gcEvery is how often memory is looked at: a crowd fills it in less than a second.
+	gcEvery = 200 * time.Millisecond
 )
 
 // memory is what a process has, in bytes.
@@ -69,8 +69,9 @@ func spendMemory(ctx context.Context, aim int64) error {
 		return nil
 	}
 	s := spender{aim: aim, limit: debug.SetMemoryLimit(-1)}
-	defer set(goGC, s.limit)
-	set(s.allow(memory{}))
+	defer set(settings{goGC, s.limit})
+	now := s.allow(memory{})
+	set(now)
 	samples := newSamples()
 	tick := time.NewTicker(gcEvery)
 	defer tick.Stop()
@@ -79,23 +80,32 @@ func spendMemory(ctx context.Context, aim int64) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			set(s.allow(measure(samples)))
+			before := now
+			if now = s.allow(measure(samples)); now != before {
+				set(now) // stops the world, so not in vain
+			}
 		}
 	}
 }
 
-func set(percent int, limit int64) {
-	debug.SetGCPercent(percent)
-	debug.SetMemoryLimit(limit)
+// settings are the runtime's: how much may be allocated before a collection, in
+// percent of what is in use, and the memory that is the limit all the same, in bytes.
+type settings struct {
+	percent int
+	limit   int64
 }
 
-// allow is how much may be allocated before a collection, and the memory that is
-// the limit all the same. Where the aim leaves less room for garbage than Go
-// would take, Go's own settings hold: close to a limit the runtime does little
-// but collect.
-func (s spender) allow(m memory) (percent int, limit int64) {
+func set(to settings) {
+	debug.SetGCPercent(to.percent)
+	debug.SetMemoryLimit(to.limit)
+}
+
+// allow returns the settings for a process that has so much. Where the aim leaves
+// less room for garbage than Go would take, Go's own hold: close to a limit the
+// runtime does little but collect.
+func (s spender) allow(m memory) settings {
 	if room := s.aim - m.besides - m.inUse; room < m.inUse {
-		return goGC, s.limit
+		return settings{goGC, s.limit}
 	}
-	return lateGC, min(s.aim, s.limit)
+	return settings{lateGC, min(s.aim, s.limit)}
 }

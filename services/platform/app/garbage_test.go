@@ -16,23 +16,22 @@ const mib = 1 << 20
 func TestGarbageIsCollectedAsGoWouldWhenMuchIsInUse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		has     memory
-		limit   int64
-		percent int
-		want    int64
+		has   memory
+		limit int64
+		want  settings
 	}{
-		{memory{}, math.MaxInt64, lateGC, 100 * mib},
-		{memory{inUse: 50 * mib}, math.MaxInt64, lateGC, 100 * mib},
-		{memory{inUse: 51 * mib}, math.MaxInt64, goGC, math.MaxInt64},
-		{memory{inUse: 4000 * mib}, math.MaxInt64, goGC, math.MaxInt64},
-		{memory{inUse: 20 * mib, besides: 60 * mib}, math.MaxInt64, lateGC, 100 * mib}, // many goroutines
-		{memory{inUse: 20 * mib, besides: 61 * mib}, math.MaxInt64, goGC, math.MaxInt64},
-		{memory{inUse: 10 * mib}, 50 * mib, lateGC, 50 * mib}, // a small container
-		{memory{inUse: 51 * mib}, 50 * mib, goGC, 50 * mib},
+		{memory{}, math.MaxInt64, settings{lateGC, 100 * mib}},
+		{memory{inUse: 50 * mib}, math.MaxInt64, settings{lateGC, 100 * mib}},
+		{memory{inUse: 51 * mib}, math.MaxInt64, settings{goGC, math.MaxInt64}},
+		{memory{inUse: 4000 * mib}, math.MaxInt64, settings{goGC, math.MaxInt64}},
+		{memory{inUse: 20 * mib, besides: 60 * mib}, math.MaxInt64, settings{lateGC, 100 * mib}}, // many goroutines
+		{memory{inUse: 20 * mib, besides: 61 * mib}, math.MaxInt64, settings{goGC, math.MaxInt64}},
+		{memory{inUse: 10 * mib}, 50 * mib, settings{lateGC, 50 * mib}}, // a small container
+		{memory{inUse: 51 * mib}, 50 * mib, settings{goGC, 50 * mib}},
 	} {
 		s := spender{aim: 100 * mib, limit: c.limit}
-		if percent, limit := s.allow(c.has); percent != c.percent || limit != c.want {
-			t.Errorf("%+v, limit %d: %d %%, limit %d, want %d %%, %d", c.has, c.limit, percent, limit, c.percent, c.want)
+		if got := s.allow(c.has); got != c.want {
+			t.Errorf("%+v, limit %d: %+v, want %+v", c.has, c.limit, got, c.want)
 		}
 	}
 }
