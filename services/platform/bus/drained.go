@@ -52,7 +52,7 @@ func (b *Bus) ends(ctx context.Context, topics []string) (map[destination]int64,
 		}
 		for p := range counts[topic] {
 			of := destination{topic, p}
-			first, end, err := b.offsets(ctx, of)
+			first, end, err := offsets(ctx, client, of)
 			if err != nil {
 				return nil, err
 			}

@@ -85,9 +85,13 @@ func readAll(b kafka.Bytes) ([]byte, error) {
 
 // offsets returns the first offset kept and the end of a partition.
 func (b *Bus) offsets(ctx context.Context, of destination) (first, end int64, err error) {
+	return offsets(ctx, b.client, of)
+}
+
+func offsets(ctx context.Context, client *kafka.Client, of destination) (first, end int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	res, err := b.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
+	res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
 		of.topic: {kafka.FirstOffsetOf(of.partition), kafka.LastOffsetOf(of.partition)},
 	}})
 	if err != nil {
