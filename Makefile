@@ -63,6 +63,7 @@ test-operator: ## The operator against a real API server; KUBEBUILDER_ASSETS has
 fuzz: ## Each fuzz target for 30 s.
 	@set -e; for t in platform/page:FuzzParse platform/auth:FuzzVerify platform/auth:FuzzParseJWKS counter:FuzzFold video:FuzzProbe; do \
 	  go test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 30s ./services/$${t%%:*}; done
+	go test -run '^$$' -fuzz '^FuzzForwarded$$' -fuzztime 30s ./services/platform/client
 	@set -e; for t in Parameters JSONBody Multipart UploadForm; do go test -run '^$$' -fuzz "^Fuzz$$t$$" -fuzztime 30s ./gateway; done
 	go test -run '^$$' -fuzz '^FuzzMarshal$$' -fuzztime 30s ./gateway/numjson
 

@@ -3,8 +3,11 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+
+	"douyin.dev/services/platform/client"
 )
 
 // call is what the gateway knows of a request, carried in its context in one
@@ -49,8 +52,10 @@ func procedureFrom(ctx context.Context) string {
 
 // origin is how a client reached the platform.
 type origin struct {
-	base    base
-	address string // of the client, with its port
+	base base
+	// addr is the client's address, and client what it is counted by.
+	addr   netip.Addr
+	client client.Key
 }
 
 // base is what links in answers begin with: what operators set, or else the
@@ -65,26 +70,33 @@ func (b base) url() string {
 	return b.scheme + "://" + b.host
 }
 
-// originOf reads the origin of a request; public is what operators set, or "".
-func originOf(r *http.Request, public string) origin {
-	if public != "" {
-		return origin{base: base{public: strings.TrimSuffix(public, "/")}, address: r.RemoteAddr}
+// origins reads the origin of requests. The zero value trusts no proxy.
+type origins struct {
+	// public is the base URL that operators set, or "".
+	public  string
+	proxies client.Proxies
+}
+
+func (o origins) of(r *http.Request) origin {
+	reached := o.proxies.Origin(r)
+	from := origin{addr: reached.Addr, client: reached.Key()}
+	if o.public != "" {
+		from.base = base{public: strings.TrimSuffix(o.public, "/")}
+	} else {
+		from.base = base{scheme: reached.Scheme, host: reached.Host}
 	}
-	scheme := "http"
-	if r.TLS != nil || first(r.Header, "X-Forwarded-Proto") == "https" {
-		scheme = "https"
-	}
-	return origin{base: base{scheme: scheme, host: r.Host}, address: r.RemoteAddr}
+	return from
 }
 
 // baseURL returns what links in the call's answer begin with.
 func baseURL(ctx context.Context) string { return callFrom(ctx).origin.base.url() }
 
-// noteCaller notes where a call of the Connect and gRPC face comes from, and
-// the token in its headers: it has no parameters to look into.
-func (g *Gateway) noteCaller(next http.Handler) http.Handler {
+// withOrigin is the middleware of what has no parameters to look into, Connect,
+// gRPC and media: it adds the client and the token in its headers to the context.
+func (g *Gateway) withOrigin(next http.Handler) http.Handler {
+	from := g.origins()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{origin: originOf(r, g.Settings.PublicURL), token: headerToken(r.Header)}
+		c := &call{origin: from.of(r), token: headerToken(r.Header)}
 		next.ServeHTTP(w, r.WithContext(withCall(r.Context(), c)))
 	})
 }

@@ -253,7 +253,7 @@ func TestHeaderTokenServesTheRPCFace(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{"Authorization": "Bearer t", "Access-Token": "t", "Token": "t"} {
 		var got string
-		h := (&Gateway{}).noteCaller(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = TokenFrom(r.Context()) }))
+		h := (&Gateway{}).withOrigin(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = TokenFrom(r.Context()) }))
 		r := httptest.NewRequest(http.MethodPost, "/douyin.api.v1.FeedService/GetFeed", nil)
 		r.Header.Set(name, value)
 		h.ServeHTTP(httptest.NewRecorder(), r)

@@ -48,9 +48,9 @@ var (
 // path.
 func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := f.at(r.URL.Path)
-	x := &exchange{ResponseWriter: w, began: time.Now(), call: call{face: f, origin: originOf(r, f.publicURL)}}
+	x := &exchange{ResponseWriter: w, began: time.Now(), call: call{face: f, origin: f.origins.of(r)}}
 	x.hurry(x.began, f.deadlines.answer)
-	ctx, span := f.observer.start(r, at.seen)
+	ctx, span := f.observer.start(r, x.call.origin, at.seen)
 	defer span.End()
 	defer func() { f.observer.done(ctx, span, r, at.seen, x) }()
 	f.guarded(withCall(ctx, &x.call), x, x.withBody(r), at)

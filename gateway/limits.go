@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"math"
-	"net"
 	"strconv"
 	"strings"
 
@@ -36,12 +35,8 @@ func (g *Gateway) allow(ctx context.Context, procedure string) error {
 // allowLogin counts an attempt against the account's and the address's budget.
 func (g *Gateway) allowLogin(ctx context.Context, username string) error {
 	burst, rate := g.Settings.LoginBurst, g.Settings.LoginRate
-	address := callFrom(ctx).origin.address
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	if err := g.spend(ctx, "login-address", host, burst*addressFactor, rate*addressFactor); err != nil {
+	address := callFrom(ctx).origin.client.String()
+	if err := g.spend(ctx, "login-address", address, burst*addressFactor, rate*addressFactor); err != nil {
 		return err
 	}
 	return g.spend(ctx, "login-account", strings.ToLower(username), burst, rate)

@@ -87,10 +87,10 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	around := CORS(g.Settings.CORSOrigins)
 	rt.OnDrain(g.endStreams)
 	rt.Handle("/", around(rest))
-	rt.Handle("GET "+mediaPrefix+"{key...}", unhurried(around(admission.admitDownload(http.HandlerFunc(g.media)))))
+	rt.Handle("GET "+mediaPrefix+"{key...}", unhurried(around(g.withOrigin(admission.admitDownload(http.HandlerFunc(g.media))))))
 	rt.Handle("GET "+defaultAvatarPath, unhurried(static("image/svg+xml", avatarSVG)))
 	rt.Handle("GET "+defaultBackgroundPath, unhurried(static("image/svg+xml", backgroundSVG)))
-	return g.mountRPC(rt, func(h http.Handler) http.Handler { return unhurried(around(admission.admitRPC(g.noteCaller(h)))) })
+	return g.mountRPC(rt, func(h http.Handler) http.Handler { return unhurried(around(g.withOrigin(admission.admitRPC(h)))) })
 }
 
 // rest returns the REST face of this gateway.
@@ -100,7 +100,7 @@ func (g *Gateway) rest(admission *admission, encoder *numjson.Encoder, s Signals
 		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
 	}, RESTOptions{
 		Session:   func(next Handler) Handler { return admission.admitREST(g.restSession(g.shared(next))) },
-		PublicURL: g.Settings.PublicURL, Signals: s, Logger: g.Log, Now: g.Now,
+		PublicURL: g.Settings.PublicURL, TrustedProxies: g.Settings.TrustedProxies, Signals: s, Logger: g.Log, Now: g.Now,
 	})
 }
 

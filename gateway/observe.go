@@ -121,14 +121,14 @@ func newObserved(route string) *observed {
 }
 
 // start begins a call's span.
-func (o *observer) start(r *http.Request, seen *observed) (context.Context, trace.Span) {
+func (o *observer) start(r *http.Request, from origin, seen *observed) (context.Context, trace.Span) {
 	options := o.kind
 	if link := o.link(r); link.SpanContext.IsValid() {
 		options = append([]trace.SpanStartOption{trace.WithNewRoot(), trace.WithLinks(link)}, o.kind...)
 	}
 	ctx, span := o.tracer.Start(r.Context(), seen.spanName(r.Method), options...)
 	if span.IsRecording() {
-		span.SetAttributes(requestAttributes(r, seen.route)...)
+		span.SetAttributes(requestAttributes(r, from, seen.route)...)
 	}
 	return ctx, span
 }
@@ -209,7 +209,7 @@ func (s *observed) options(p point) []metric.RecordOption {
 }
 
 // requestAttributes are what a span tells of a request.
-func requestAttributes(r *http.Request, route string) []attribute.KeyValue {
+func requestAttributes(r *http.Request, from origin, route string) []attribute.KeyValue {
 	all := make([]attribute.KeyValue, 0, 12)
 	host, port := splitAddress(r.Host)
 	all = append(all, attribute.String("server.address", host),
@@ -220,18 +220,14 @@ func requestAttributes(r *http.Request, route string) []attribute.KeyValue {
 	if known := knownMethod(r.Method); known == otherMethod {
 		all = append(all, attribute.String("http.request.method_original", r.Method))
 	}
-	client, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
 	if peer, port := splitAddress(r.RemoteAddr); peer != "" {
 		all = append(all, attribute.String("network.peer.address", peer))
 		if port > 0 {
 			all = append(all, attribute.Int("network.peer.port", port))
 		}
-		if client == "" {
-			client = peer
-		}
 	}
-	if client != "" {
-		all = append(all, attribute.String("client.address", client))
+	if from.addr.IsValid() {
+		all = append(all, attribute.String("client.address", from.addr.String()))
 	}
 	if agent := r.UserAgent(); agent != "" {
 		all = append(all, attribute.String("user_agent.original", agent))

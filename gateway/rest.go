@@ -11,6 +11,7 @@ import (
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 
 	"douyin.dev/gateway/openapi"
+	"douyin.dev/services/platform/client"
 )
 
 // Servers are what the REST face calls: the public API as it is, and the two
@@ -41,6 +42,8 @@ type RESTOptions struct {
 	// PublicURL is what links in answers begin with. Empty follows each
 	// request's scheme and Host.
 	PublicURL string
+	// TrustedProxies say who a client is and how it reached them.
+	TrustedProxies client.Proxies
 	// Signals are where telemetry goes.
 	Signals Signals
 	// Logger gets the causes of internal errors. Nil discards them.
@@ -52,7 +55,7 @@ type RESTOptions struct {
 // face is the REST face, compiled: its paths and what answers are written with.
 type face struct {
 	*surface
-	publicURL string
+	origins   origins
 	logger    *slog.Logger
 	observer  *observer
 	deadlines deadlines
@@ -86,7 +89,7 @@ func NewREST(s Servers, opts RESTOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("document the surface: %w", err)
 	}
-	f := &face{surface: compiled, publicURL: opts.PublicURL, logger: opts.logger(), deadlines: defaultDeadlines, places: map[string]*place{}}
+	f := &face{surface: compiled, origins: origins{opts.PublicURL, opts.TrustedProxies}, logger: opts.logger(), deadlines: defaultDeadlines, places: map[string]*place{}}
 	if f.observer, err = newObserver(opts.Signals); err != nil {
 		return nil, err
 	}

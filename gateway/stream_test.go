@@ -93,7 +93,7 @@ func subscribe(t *testing.T, g *Gateway) *connect.ServerStreamForClient[apiv1.Su
 		t.Fatal(err)
 	}
 	path, h := apiv1connect.NewMessageStreamServiceHandler(g, append(edge, connect.WithInterceptors(rpcSession{g}))...)
-	mux.Handle(path, g.noteCaller(h))
+	mux.Handle(path, g.withOrigin(h))
 	client := apiv1connect.NewMessageStreamServiceClient(serveMesh(t, mux), "http://gateway", connect.WithInterceptors(bearer("t")))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
