@@ -1,12 +1,17 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
+	"time"
 
 	"douyin.dev/services/platform/blob"
 )
@@ -34,7 +39,21 @@ var mediaTypes = map[string]string{
 	"m3u8": "application/vnd.apple.mpegurl", "ts": "video/mp2t", "m4s": "video/iso.segment",
 }
 
-// media serves videos and covers from the object store, with Range.
+// emptySuffix asks for the last 0 bytes, which http.ServeContent answers with a
+// part that ends before it begins.
+var emptySuffix = regexp.MustCompile(`^bytes=-0+$`)
+
+// servesRange reports whether a Range is answered as a part (206) or refused
+// (416). Any other, one for several parts included, is answered with the whole
+// object, as RFC 9110 section 14.2 allows.
+func servesRange(asked string) bool {
+	return blob.SingleRange(asked) && !emptySuffix.MatchString(asked)
+}
+
+// media serves videos and covers from the object store. http.ServeContent
+// decides what of an object is sent: ranges, conditions and HEAD. A request
+// costs one call to the store; a second one only when a condition did not hold
+// or a range lies outside of the object.
 func (g *Gateway) media(w http.ResponseWriter, r *http.Request) {
 	key := r.PathValue("key")
 	match := publicObject.FindStringSubmatch(key)
@@ -42,47 +61,176 @@ func (g *Gateway) media(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	object, err := g.Media.Get(r.Context(), key, r.Header.Get("Range"))
-	switch {
-	case errors.Is(err, blob.ErrNotFound):
-		http.NotFound(w, r)
-		return
-	case errors.Is(err, blob.ErrRange):
-		http.Error(w, "no such range", http.StatusRequestedRangeNotSatisfiable)
-		return
-	case err != nil:
-		g.Log.WarnContext(r.Context(), "media not readable now", "key", key, "error", err)
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "temporarily unavailable", http.StatusServiceUnavailable)
+	if asked := r.Header.Get("Range"); asked != "" && (r.Method == http.MethodHead || !servesRange(asked)) {
+		r = withoutRange(r)
+	}
+	o := &objectReader{ctx: r.Context(), store: g.Media, key: key}
+	defer o.Close()
+	if err := o.open(r); err != nil {
+		g.mediaFailed(w, r, key, err)
 		return
 	}
-	defer object.Body.Close()
 	h := w.Header()
 	h.Set("Content-Type", mediaTypes[match[1]])
-	h.Set("Content-Length", strconv.FormatInt(object.ContentLength, 10))
-	h.Set("Accept-Ranges", "bytes")
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if object.ETag != "" {
-		h.Set("ETag", object.ETag)
+	if o.etag != "" {
+		h.Set("ETag", o.etag)
 	}
-	if object.ContentRange != "" {
-		h.Set("Content-Range", object.ContentRange)
-	}
-	w.WriteHeader(object.Status)
-	if r.Method == http.MethodHead {
-		return
-	}
-	if _, err := io.Copy(w, object.Body); err != nil && r.Context().Err() == nil {
-		g.Log.WarnContext(r.Context(), "media ended early", "key", key, "error", err)
+	http.ServeContent(w, r, "", o.modified, o)
+	if o.failed != nil && r.Context().Err() == nil {
+		g.Log.WarnContext(r.Context(), "media ended early", "key", key, "error", o.failed)
+		panic(http.ErrAbortHandler) // the client must not take what it got for the whole
 	}
 }
 
+// mediaFailed answers for an object that could not be opened.
+func (g *Gateway) mediaFailed(w http.ResponseWriter, r *http.Request, key string, err error) {
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrKey) {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Context().Err() == nil { // otherwise the client left
+		g.Log.WarnContext(r.Context(), "media not readable now", "key", key, "error", err)
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "temporarily unavailable", http.StatusServiceUnavailable)
+}
+
+func withoutRange(r *http.Request) *http.Request {
+	out := *r
+	out.Header = r.Header.Clone()
+	out.Header.Del("Range")
+	return &out
+}
+
+// objectReader is an object of the store as http.ServeContent reads it. It is
+// for one goroutine.
+type objectReader struct {
+	ctx   context.Context // of the request, for Read takes none
+	store *blob.Store
+	key   string
+
+	size     int64
+	etag     string
+	modified time.Time
+
+	body   io.ReadCloser // nil until bytes are needed
+	bodyAt int64         // where in the object body is
+	at     int64         // where the next Read begins
+	failed error         // what the store could not read
+}
+
+// open asks the store for the object: for the bytes that r wants, or only for
+// the header when the answer may have no bytes.
+func (o *objectReader) open(r *http.Request) error {
+	if r.Method == http.MethodHead || conditional(r.Header) {
+		return o.head()
+	}
+	err := o.get(r.Header.Get("Range"))
+	if errors.Is(err, blob.ErrRange) {
+		return o.head() // for the size, which the answer names
+	}
+	return err
+}
+
+// conditional reports whether a request may be answered without bytes. One with
+// If-Range is not.
+func conditional(h http.Header) bool {
+	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"} {
+		if first(h, name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *objectReader) head() error {
+	found, err := o.store.Head(o.ctx, o.key)
+	if err != nil {
+		return err
+	}
+	o.describe(found)
+	return nil
+}
+
+func (o *objectReader) get(asked string) error {
+	found, err := o.store.Get(o.ctx, o.key, asked)
+	if err != nil {
+		return err
+	}
+	o.describe(found)
+	o.body, o.bodyAt = found.Body, found.Offset
+	return nil
+}
+
+func (o *objectReader) describe(found *blob.Object) {
+	o.size, o.etag, o.modified = found.Size, found.ETag, found.LastModified
+}
+
+// Read reads on from where Seek went. It asks the store again when its bytes
+// begin elsewhere.
+func (o *objectReader) Read(p []byte) (int, error) {
+	if o.body == nil || o.bodyAt != o.at {
+		if err := o.reopen(); err != nil {
+			o.failed = err
+			return 0, err
+		}
+	}
+	n, err := o.body.Read(p)
+	o.at += int64(n)
+	o.bodyAt = o.at
+	if err != nil && !errors.Is(err, io.EOF) {
+		o.failed = err
+	}
+	return n, err
+}
+
+func (o *objectReader) reopen() error {
+	size, etag := o.size, o.etag
+	o.Close()
+	if err := o.get(fmt.Sprintf("bytes=%d-", o.at)); err != nil {
+		return err
+	}
+	if o.size != size || o.etag != etag {
+		return errors.New("the object was replaced while it was read")
+	}
+	return nil
+}
+
+// Seek implements io.Seeker. It asks nobody.
+func (o *objectReader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += o.at
+	case io.SeekEnd:
+		offset += o.size
+	}
+	if offset < 0 {
+		return 0, errors.New("seek before the beginning of an object")
+	}
+	o.at = offset
+	return offset, nil
+}
+
+// Close ends the reading. What is left of the body is not read.
+func (o *objectReader) Close() {
+	if o.body != nil {
+		_ = o.body.Close()
+		o.body = nil
+	}
+}
+
+// static serves a file that is part of the program.
 func static(contentType string, body []byte) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Cache-Control", "public, max-age=86400")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(body)
+	sum := sha256.Sum256(body)
+	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", contentType)
+		h.Set("Cache-Control", "public, max-age=86400")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("ETag", etag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	}
 }

@@ -150,7 +150,7 @@ func TestRanges(t *testing.T) {
 			continue
 		}
 		if got := string(read(t, o)); got != tc.body || o.Status != tc.status || o.ContentRange != tc.place ||
-			o.Size != 10 || o.ContentLength != int64(len(tc.body)) {
+			o.Size != 10 || o.ContentLength != int64(len(tc.body)) || !strings.HasPrefix(body[o.Offset:], tc.body) {
 			t.Errorf("%q: %q %+v", tc.header, got, o)
 		}
 	}
@@ -161,6 +161,25 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+func TestHeadDescribesTheWhole(t *testing.T) {
+	t.Parallel()
+	store := open(t, shared)
+	put(t, store, "head/1.mp4", []byte("0123456789"), "video/mp4")
+	whole, err := store.Get(t.Context(), "head/1.mp4", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, whole)
+	whole.Body = nil
+	got, err := store.Head(t.Context(), "head/1.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(whole, got); diff != "" {
+		t.Errorf("(-get +head):\n%s", diff)
+	}
+}
+
 func TestAMissingObjectIsToldApart(t *testing.T) {
 	t.Parallel()
 	store := open(t, shared)
@@ -168,6 +187,9 @@ func TestAMissingObjectIsToldApart(t *testing.T) {
 		if _, err := store.Get(t.Context(), "missing/1.mp4", header); !errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrRange) {
 			t.Errorf("%q: %v, want ErrNotFound", header, err)
 		}
+	}
+	if _, err := store.Head(t.Context(), "missing/1.mp4"); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("head: %v, want ErrNotFound", err)
 	}
 	cfg := shared
 	cfg.Bucket = "no-such-bucket"
@@ -188,6 +210,9 @@ func TestMalformedKeysAreRefused(t *testing.T) {
 		}
 		if _, err := store.Get(t.Context(), key, ""); !errors.Is(err, blob.ErrKey) {
 			t.Errorf("get %q: %v", key, err)
+		}
+		if _, err := store.Head(t.Context(), key); !errors.Is(err, blob.ErrKey) {
+			t.Errorf("head %q: %v", key, err)
 		}
 		if err := store.Delete(t.Context(), "a/ok", key); !errors.Is(err, blob.ErrKey) {
 			t.Errorf("delete %q: %v", key, err)

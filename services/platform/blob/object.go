@@ -27,6 +27,8 @@ type Object struct {
 	ContentType   string
 	// ContentRange is set when Body is a part, for example "bytes 0-99/1234".
 	ContentRange string
+	// Offset is where in the object Body begins.
+	Offset int64
 	// ETag with its quotes, as a header wants it.
 	ETag         string
 	LastModified time.Time
@@ -85,7 +87,7 @@ func (s *Store) Get(ctx context.Context, key, rangeHeader string) (*Object, erro
 		return nil, err
 	}
 	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}
-	if oneRange(rangeHeader) {
+	if SingleRange(rangeHeader) {
 		in.Range = &rangeHeader
 	}
 	out, err := s.client.GetObject(ctx, in)
@@ -107,17 +109,33 @@ func (s *Store) Get(ctx context.Context, key, rangeHeader string) (*Object, erro
 		return o, nil
 	}
 	o.Status = http.StatusPartialContent
-	if o.Size, err = sizeIn(o.ContentRange); err != nil {
+	if o.Offset, o.Size, err = readContentRange(o.ContentRange); err != nil {
 		return nil, errors.Join(fmt.Errorf("get %s: %w", key, err), out.Body.Close())
 	}
 	return o, nil
 }
 
+// Head returns what Get returns for the whole object, without a Body.
+func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return nil, fmt.Errorf("head %s: %w", key, known(err))
+	}
+	return &Object{
+		Size: aws.ToInt64(out.ContentLength), ContentLength: aws.ToInt64(out.ContentLength),
+		ContentType: aws.ToString(out.ContentType), ETag: aws.ToString(out.ETag),
+		LastModified: aws.ToTime(out.LastModified), Status: http.StatusOK,
+	}, nil
+}
+
 var single = regexp.MustCompile(`^bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})$`)
 
-// oneRange reports whether a header asks for one part. A part that ends before
-// it begins is malformed.
-func oneRange(header string) bool {
+// SingleRange reports whether the value of a Range header asks for one part, so
+// that Get heeds it. A part that ends before it begins is malformed.
+func SingleRange(header string) bool {
 	m := single.FindStringSubmatch(header)
 	if m == nil {
 		return false
@@ -130,14 +148,19 @@ func oneRange(header string) bool {
 	return err != nil || first <= last
 }
 
-// sizeIn reads the total of "bytes 0-99/1234".
-func sizeIn(contentRange string) (int64, error) {
-	_, total, _ := strings.Cut(contentRange, "/")
-	n, err := strconv.ParseInt(total, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("the store answered the range %q", contentRange)
+// readContentRange reads "bytes 100-199/1234": where the part begins, and the
+// size of the whole.
+func readContentRange(contentRange string) (offset, size int64, err error) {
+	part, total, _ := strings.Cut(strings.TrimPrefix(contentRange, "bytes "), "/")
+	begin, _, _ := strings.Cut(part, "-")
+	offset, err = strconv.ParseInt(begin, 10, 64)
+	if err == nil {
+		size, err = strconv.ParseInt(total, 10, 64)
 	}
-	return n, nil
+	if err != nil {
+		return 0, 0, fmt.Errorf("the store answered the range %q", contentRange)
+	}
+	return offset, size, nil
 }
 
 // known puts the package's name on an error a caller tells apart.
