@@ -107,8 +107,10 @@ func asksGzip(r *http.Request) bool {
 // token what its holder could do anyway, and credentials are never allowed.
 func CORS(origins []string) func(http.Handler) http.Handler {
 	headers := strings.Join(append(connectcors.AllowedHeaders(),
-		"Authorization", "Access-Token", "Token", "Idempotency-Key", "Last-Event-ID"), ", ")
-	exposed := []string{strings.Join(append(connectcors.ExposedHeaders(), "Retry-After"), ", ")}
+		"Authorization", "Access-Token", "Token", "Idempotency-Key", "Last-Event-ID",
+		"Range", "If-Range", "If-None-Match"), ", ")
+	exposed := []string{strings.Join(append(connectcors.ExposedHeaders(),
+		"Retry-After", "Content-Range", "Accept-Ranges", "ETag", "Content-Length"), ", ")}
 	anyOrigin := slices.Contains(origins, "*")
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +128,7 @@ func CORS(origins []string) func(http.Handler) http.Handler {
 				return
 			}
 			if allowed {
-				h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+				h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
 				h.Set("Access-Control-Allow-Headers", headers)
 				h.Set("Access-Control-Max-Age", "7200")
 			}

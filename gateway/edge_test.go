@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,35 @@ func TestCORS(t *testing.T) {
 		}
 		if headers := got.Header.Get("Access-Control-Allow-Headers"); tt.preflight && (tt.want != "") != strings.Contains(headers, "Idempotency-Key") {
 			t.Errorf("%s: allowed headers %q", tt.name, headers)
+		}
+	}
+}
+
+// A player in a page seeks and resumes, and must see where it is.
+func TestCORSLetsPagesSeek(t *testing.T) {
+	t.Parallel()
+	b := &bundle{t: t, client: serve(t, CORS([]string{"*"})(http.NotFoundHandler()))}
+	r := request(http.MethodOptions, "/media/videos/1/original.mp4", nil)
+	r.Header.Set("Origin", "https://app.test")
+	r.Header.Set("Access-Control-Request-Method", http.MethodHead)
+	r.Header.Set("Access-Control-Request-Headers", "range,if-range,if-none-match")
+	preflight := b.do(r)
+	for header, names := range map[string][]string{
+		"Access-Control-Allow-Headers": {"Range", "If-Range", "If-None-Match"},
+		"Access-Control-Allow-Methods": {"GET", "HEAD", "POST"},
+	} {
+		for _, name := range names {
+			if !slices.Contains(strings.Split(preflight.Header.Get(header), ", "), name) {
+				t.Errorf("%s: %q lacks %s", header, preflight.Header.Get(header), name)
+			}
+		}
+	}
+	r = request(http.MethodGet, "/media/videos/1/original.mp4", nil)
+	r.Header.Set("Origin", "https://app.test")
+	exposed := strings.Split(b.do(r).Header.Get("Access-Control-Expose-Headers"), ", ")
+	for _, name := range []string{"Content-Range", "Accept-Ranges", "ETag", "Content-Length", "Retry-After"} {
+		if !slices.Contains(exposed, name) {
+			t.Errorf("%q lacks %s", exposed, name)
 		}
 	}
 }
