@@ -78,9 +78,9 @@ func gather(w http.ResponseWriter, r *http.Request, p *path, room params) (param
 	return g.found, err
 }
 
-// methodFits lets POST in where GET is meant: some clients post lists.
+// methodFits lets POST and HEAD in where GET is meant: some clients post lists.
 func methodFits(p *path, method string) bool {
-	return method == p.method || method == http.MethodPost
+	return method == p.method || method == http.MethodPost || (method == http.MethodHead && p.method == http.MethodGet)
 }
 
 // tokenOf returns the token: as a parameter, or else from the headers.

@@ -183,7 +183,10 @@ func translated(ctx context.Context, c *call, r *http.Request) *http.Request {
 	out.RequestURI = ""
 	if c.params != nil {
 		out.Form, out.PostForm = c.params, url.Values{}
-		out.Method, out.Body, out.ContentLength = c.endpoint.method, http.NoBody, 0
+		out.Body, out.ContentLength = http.NoBody, 0
+		if r.Method != http.MethodHead {
+			out.Method = c.endpoint.method
+		}
 	}
 	return out
 }

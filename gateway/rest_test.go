@@ -392,8 +392,8 @@ func TestWrongMethodsAreJSON405(t *testing.T) {
 	for _, tt := range []struct{ method, target, allow string }{
 		{http.MethodGet, "/douyin/user/register/", "POST, OPTIONS"},
 		{http.MethodGet, "/douyin/publish/action/", "POST, OPTIONS"},
-		{http.MethodDelete, "/douyin/feed", "GET, POST, OPTIONS"},
-		{http.MethodPut, "/ping", "GET, POST, OPTIONS"},
+		{http.MethodDelete, "/douyin/feed", "GET, HEAD, POST, OPTIONS"},
+		{http.MethodPut, "/ping", "GET, HEAD, POST, OPTIONS"},
 	} {
 		r := request(tt.method, tt.target, nil)
 		r.Header.Set("X-Http-Method-Override", "POST") // must not help
@@ -407,7 +407,7 @@ func TestWrongMethodsAreJSON405(t *testing.T) {
 func TestOptionsIsAnsweredWithoutCORSToo(t *testing.T) {
 	t.Parallel()
 	got := setup(t).do(request(http.MethodOptions, "/douyin/feed/", nil))
-	if got.StatusCode != http.StatusNoContent || got.Header.Get("Allow") != "GET, POST, OPTIONS" {
+	if got.StatusCode != http.StatusNoContent || got.Header.Get("Allow") != "GET, HEAD, POST, OPTIONS" {
 		t.Errorf("HTTP %d, Allow %q", got.StatusCode, got.Header.Get("Allow"))
 	}
 }
@@ -419,6 +419,37 @@ func TestPing(t *testing.T) {
 		if got := b.get(target); got.StatusCode != http.StatusOK || b.object(got)["status_code"] != json.Number("0") {
 			t.Errorf("%s: HTTP %d %s", target, got.StatusCode, got.body)
 		}
+	}
+}
+
+// TestHeadIsAnsweredWhereGetIs compares the headers of both and expects no body.
+func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
+	t.Parallel()
+	stream := (&Gateway{}).messageStream(nil)
+	b := setup(t, func(s *Servers, _ *RESTOptions) { s.Stream = stream })
+	targets := []string{"/ping", "/ping/", "/openapi.json", "/docs", "/docs/docs.css", "/douyin/comment/list/?video_id=x"}
+	for call := range contractPaths() {
+		if path, isGet := strings.CutPrefix(call, "GET "); isGet && path != streamPath {
+			targets = append(targets, path, path+"/?user_id=1&video_id=1&to_user_id=1")
+		}
+	}
+	for _, target := range targets {
+		got, head := b.get(target), b.do(request(http.MethodHead, target, nil))
+		if head.StatusCode != got.StatusCode || len(head.body) > 0 || head.ContentLength != got.ContentLength {
+			t.Errorf("%s: HTTP %d, %d bytes; GET: HTTP %d, %d bytes", target, head.StatusCode, head.ContentLength, got.StatusCode, got.ContentLength)
+		}
+		got.Header.Del("Date")
+		head.Header.Del("Date")
+		if diff := cmp.Diff(got.Header, head.Header); diff != "" {
+			t.Errorf("%s (-GET +HEAD)\n%s", target, diff)
+		}
+	}
+	head := b.do(request(http.MethodHead, streamPath, nil)) // ends at once
+	if head.StatusCode != http.StatusOK || head.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("stream: HTTP %d %v", head.StatusCode, head.Header)
+	}
+	if got := b.do(request(http.MethodHead, "/douyin/user/register/", nil)); got.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("HEAD where POST is: HTTP %d", got.StatusCode)
 	}
 }
 

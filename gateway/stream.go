@@ -125,6 +125,9 @@ func (g *Gateway) messageStream(encoder *numjson.Encoder) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no")
+		if r.Method == http.MethodHead {
+			return
+		}
 		fmt.Fprint(w, "retry: 1000\n\n")
 		_ = flusher.Flush()
 		_ = g.follow(r.Context(), after, func(m *apiv1.Message, cursor int64) error {

@@ -77,10 +77,10 @@ func (p *path) shape() *endpoint {
 	return p.actions["1"]
 }
 
-// allowed are the methods of the path; one that reads answers POST as well.
+// allowed are the methods of the path; one that reads answers HEAD and POST as well.
 func (p *path) allowed() string {
 	if p.method == http.MethodGet {
-		return "GET, POST, OPTIONS"
+		return "GET, HEAD, POST, OPTIONS"
 	}
 	return "POST, OPTIONS"
 }
