@@ -19,9 +19,10 @@ import (
 // Client speaks the /douyin dialect. It follows no redirects and asks for no
 // compression by itself. Safe for concurrent use.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
+	base   string
+	token  string
+	header http.Header
+	http   *http.Client
 }
 
 // NewClient returns an anonymous client of the server at base.
@@ -36,9 +37,25 @@ func NewClient(base string) *Client {
 	}}
 }
 
+// NewClientFrom is NewClient for a client at another loopback address, such as
+// 127.0.0.66: for the server it is another client. fresh opens a connection for
+// each call, as clients that have just come do.
+func NewClientFrom(base, address string, fresh bool) *Client {
+	c := NewClient(base)
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport, _ := c.http.Transport.(*http.Transport)
+	transport.DialContext, transport.DisableKeepAlives = dialer.DialContext, fresh
+	return c
+}
+
 // WithToken returns a client that sends a token in the query, as apps do. It shares the connections of c.
 func (c *Client) WithToken(token string) *Client {
-	return &Client{base: c.base, token: token, http: c.http}
+	return &Client{base: c.base, token: token, header: c.header, http: c.http}
+}
+
+// WithHeader returns a client that sends these fields with each call. It shares the connections of c.
+func (c *Client) WithHeader(header http.Header) *Client {
+	return &Client{base: c.base, token: c.token, header: header, http: c.http}
 }
 
 // Base is the server's base URL.
@@ -147,8 +164,14 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
+	for name, values := range c.header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
 	for name, values := range call.Header {
 		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host // the one of the header is not sent
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)

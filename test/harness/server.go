@@ -121,6 +121,16 @@ func (s *Server) PrivateURL() string { return s.probe }
 // External reports whether DOUYIN_URL named the server: then Kill, Stop and Restart answer ErrExternal.
 func (s *Server) External() bool { return s.external }
 
+// PID is the process that was started, 0 while it is down or external.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return 0
+	}
+	return s.process.cmd.Process.Pid
+}
+
 // Kill ends the platform at once with SIGKILL: the process of a standalone,
 // all processes of a mesh. Its data stay.
 func (s *Server) Kill() error {

@@ -1,0 +1,197 @@
+package hostile_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"douyin.dev/test/harness"
+	"douyin.dev/test/hostile"
+)
+
+// Bars that hold for every attack.
+const (
+	maxP99 = 500 * time.Millisecond
+	// maxHeld is how much memory the platform has after an attack, as a multiple of
+	// what it has with the same honest clients and no attack.
+	maxHeld = 1.5
+	// maxBack is how much it holds backWithin later, as a multiple of what it held idle.
+	maxBack    = 1.1
+	backWithin = 10 * time.Second
+)
+
+const (
+	// lasts bounds an attack, and livesFor is how long honest clients act beside it at least.
+	lasts, livesFor = 10 * time.Second, 5 * time.Second
+	// settlesWithin bounds the wait for an idle platform.
+	settlesWithin = 30 * time.Second
+)
+
+func TestHonestClientsNoticeNothingOf(t *testing.T) {
+	if testing.Short() {
+		t.Skip("attacks a platform for minutes")
+	}
+	if os.Getenv("DOUYIN_URL") != "" {
+		t.Skip("attacks only a platform that it started")
+	}
+	platforms := map[hostile.Setup]*platform{}
+	for i, attack := range hostile.Attacks() {
+		t.Run(attack.Name, func(t *testing.T) {
+			p := platforms[attack.Setup]
+			if p == nil {
+				p = start(t, attack.Setup)
+			}
+			p.endure(t, attack, fmt.Sprintf("127.1.%d", i+1))
+			if t.Failed() { // what an attack broke is not left to the next one
+				t.Logf("end of the log:\n%s", p.server.LogTail())
+				p.close(t)
+				p = nil
+			}
+			platforms[attack.Setup] = p
+		})
+	}
+	for _, p := range platforms {
+		if p != nil {
+			p.close(t)
+		}
+	}
+}
+
+// platform is a standalone with honest clients.
+type platform struct {
+	server *harness.Server
+	world  *hostile.World
+	dir    string
+	// busy is the most memory it has while honest clients act, and idle what it holds
+	// when they were there.
+	busy int64
+	idle hostile.Holding
+}
+
+// start starts a platform as its users get it, and warms it up.
+func start(t *testing.T, setup hostile.Setup) *platform {
+	t.Helper()
+	t.Setenv("GOGC", "100") // garbage that the platform leaves for later on a machine with room would hide what is held
+	if setup == hostile.Proxied {
+		t.Setenv("DOUYIN_GATEWAY_TRUSTED_PROXIES", hostile.ProxyAddress+"/32")
+	}
+	dir, err := os.MkdirTemp("", "douyin-hostile-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &platform{dir: dir}
+	p.server, err = harness.Start(t.Context(), harness.Options{Mode: harness.Standalone, Dir: dir})
+	if err == nil {
+		p.world, err = hostile.Populate(t.Context(), p.server, setup)
+	}
+	if err != nil {
+		if p.server != nil {
+			p.close(t)
+		}
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	defer cancel()
+	most := hostile.Watch(ctx, p.server)
+	t.Logf("without an attack: %s", p.world.Live(ctx))
+	p.busy = most().Resident
+	p.settle(t)
+	return p
+}
+
+// settle waits until the platform lets go of nothing more, and takes what it holds.
+func (p *platform) settle(t *testing.T) {
+	t.Helper()
+	last := p.holding(t)
+	harness.Eventually(t, settlesWithin, func() error {
+		time.Sleep(time.Second) // between two looks, not for something to happen
+		now := p.holding(t)
+		fell := now.Goroutines < last.Goroutines || now.Descriptors < last.Descriptors || now.Resident < last.Resident*99/100
+		last = now
+		if fell {
+			return fmt.Errorf("still falling: %s", now)
+		}
+		return nil
+	})
+	p.idle = last
+	t.Logf("idle: %s; %d MiB with honest clients", p.idle, p.busy>>20)
+}
+
+func (p *platform) holding(t *testing.T) hostile.Holding {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), settlesWithin)
+	defer cancel()
+	h, err := hostile.Hold(ctx, p.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (p *platform) close(t *testing.T) {
+	t.Helper()
+	if err := p.server.Close(); err != nil {
+		t.Errorf("close platform: %v", err)
+	}
+	if !t.Failed() {
+		_ = os.RemoveAll(p.dir)
+	}
+}
+
+// endure runs an attack beside honest clients and holds the platform to the bars.
+func (p *platform) endure(t *testing.T, attack hostile.Attack, network string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(attack.Lasts, lasts))
+	defer cancel()
+	living, stop := context.WithCancel(t.Context())
+	defer stop()
+	enough := time.After(livesFor)
+	attacked := make(chan error)
+	go func() { // ends with the attack
+		began := time.Now()
+		err := attack.Run(ctx, &hostile.Attacker{World: p.world, Network: network})
+		t.Logf("attacked for %s", time.Since(began).Round(time.Millisecond))
+		<-enough
+		stop()
+		attacked <- err
+	}()
+	most := hostile.Watch(living, p.server)
+	met := p.world.Live(living)
+	if err := <-attacked; err != nil {
+		t.Errorf("promise: %v", err)
+	}
+	p.judge(t, met, most())
+}
+
+// judge compares what honest clients met with, and what the platform holds, with the bars.
+func (p *platform) judge(t *testing.T, met hostile.Experience, most hostile.Holding) {
+	t.Helper()
+	after := p.holding(t)
+	t.Logf("honest clients: %s", met)
+	t.Logf("after: %s; at most %d MiB, and %d MiB of spool", after, most.Resident>>20, most.Spool>>20)
+	const shown = 5
+	for _, refusal := range met.Refused[:min(shown, len(met.Refused))] {
+		t.Errorf("refused: %s", refusal)
+	}
+	if p99 := met.P99(); p99 > maxP99 {
+		t.Errorf("p99 is %s, want at most %s", p99, maxP99)
+	}
+	if held := float64(after.Resident) / float64(p.busy); held > maxHeld {
+		t.Errorf("memory after the attack is %.1f times that without one, want at most %.1f", held, maxHeld)
+	}
+	began := time.Now()
+	for now := after; ; now = p.holding(t) {
+		err := now.Excess(maxBack, p.idle)
+		if err == nil {
+			t.Logf("back after %s: %s", time.Since(began).Round(100*time.Millisecond), now)
+			return
+		}
+		if time.Since(began) > backWithin {
+			t.Errorf("not back after %s: %v (%s)", backWithin, err, now)
+			return
+		}
+	}
+}
