@@ -8,6 +8,7 @@ CONTROLLER_GEN := $(CURDIR)/bin/controller-gen
 IMAGES := $(CURDIR)/bin/images
 CHART_TOOLS := $(addprefix bin/,helm helm-unittest kubeconform kustomize promtool)
 KAFKA ?= 9092
+HOSTILE_FOR ?= 30m
 TAG ?= dev
 VERSION ?= dev
 
@@ -35,6 +36,12 @@ test-race: build ## Unit tests with the race detector, but for the operator (Kub
 
 test-durable: build ## Kill the standalone while clients act, then check that nothing acknowledged is lost.
 	go test -count=1 -timeout 20m ./test/durability/...
+
+test-hostile: build ## Attack the standalone, and stop a process of the mesh, beside honest clients. Ten minutes.
+	go test -count=1 -timeout 30m -v ./test/hostile/...
+
+test-hostile-long: build ## All attacks at once for HOSTILE_FOR beside honest clients: nothing acknowledged is lost.
+	DOUYIN_HOSTILE_FOR=$(HOSTILE_FOR) go test -count=1 -timeout 3h -v -run AllAttacksAtOnce ./test/hostile/...
 
 test-mesh: build ## The contract suite against the mesh.
 	DOUYIN_MODE=mesh go test -count=1 ./test/contract/...
@@ -139,5 +146,5 @@ $(CHART_TOOLS): bin/%: tools/%/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
-.PHONY: help up mesh build test test-race test-durable test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
+.PHONY: help up mesh build test test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
 	images images-dev images-sizes chart-test cluster-test kafka generate lint fresh breaking clean

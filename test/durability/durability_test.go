@@ -102,21 +102,12 @@ func logged(t *testing.T, server *harness.Server) []durability.Violation {
 	return found
 }
 
-// settled reads the state until the workers have caught up, and returns what is
-// broken for good, and the state. Only counters and feeds may lag: whatever else
-// is wrong stays wrong, but is read again with them.
+// settled is AtRest for a test.
 func settled(t *testing.T, world *durability.World, history durability.History) ([]durability.Violation, durability.State) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
-		state, err := world.Read(t.Context(), history)
-		if err != nil {
-			t.Fatal(err)
-		}
-		violations := durability.Check(history, state)
-		lagging := slices.ContainsFunc(violations, func(v durability.Violation) bool { return v.Rule == "C1" || v.Rule == "T1" })
-		if !lagging || time.Now().After(deadline) {
-			return violations, state
-		}
+	violations, state, err := world.AtRest(t.Context(), history)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return violations, state
 }

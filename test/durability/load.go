@@ -26,6 +26,31 @@ type Load struct {
 	Kills int
 	// Seed makes the choices of each client repeatable.
 	Seed uint64
+	// Rate bounds the operations of all clients in a second; 0 for no bound.
+	Rate int
+	// Addresses are the loopback addresses that clients come from, one after the
+	// other; the usual one when empty.
+	Addresses []string
+}
+
+// clients returns a client without a session for each address.
+func (l Load) clients(url string) []*harness.Client {
+	if len(l.Addresses) == 0 {
+		return []*harness.Client{harness.NewClient(url)}
+	}
+	var all []*harness.Client
+	for _, address := range l.Addresses {
+		all = append(all, harness.NewClientFrom(url, address, false))
+	}
+	return all
+}
+
+// due is when the n-th operation may begin.
+func (l Load) due(began time.Time, n int64) time.Time {
+	if l.Rate <= 0 {
+		return began
+	}
+	return began.Add(time.Duration(n) * time.Second / time.Duration(l.Rate))
 }
 
 // Platform is what is killed and restarted.
@@ -77,7 +102,7 @@ const videosPerClients = 8
 
 // Populate registers the users of a load, and lets every eighth publish a video.
 func Populate(ctx context.Context, url string, load Load) (*World, error) {
-	anonymous := harness.NewClient(url)
+	clients := load.clients(url)
 	file, err := media.Draw()
 	if err != nil {
 		return nil, fmt.Errorf("populate: %w", err)
@@ -88,17 +113,17 @@ func Populate(ctx context.Context, url string, load Load) (*World, error) {
 	run := harness.Name("run")
 	for i := range w.actors {
 		group.Go(func() (err error) {
-			w.actors[i], err = w.newActor(ctx, anonymous, fmt.Sprintf("%s-%d", run, i), i%videosPerClients == 0)
+			w.actors[i], err = w.newActor(ctx, clients[i%len(clients)], fmt.Sprintf("%s-%d", run, i), i%videosPerClients == 0)
 			return err
 		})
 	}
 	group.Go(func() (err error) {
-		w.hot.author, err = w.newActor(ctx, anonymous, run+"-hot", true)
+		w.hot.author, err = w.newActor(ctx, clients[0], run+"-hot", true)
 		return err
 	})
 	for i := range w.hot.users {
 		group.Go(func() (err error) {
-			w.hot.users[i], err = w.newActor(ctx, anonymous, fmt.Sprintf("%s-hot%d", run, i), false)
+			w.hot.users[i], err = w.newActor(ctx, clients[i%len(clients)], fmt.Sprintf("%s-hot%d", run, i), false)
 			return err
 		})
 	}
@@ -167,6 +192,7 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 				if n > int64(load.Operations) {
 					return
 				}
+				time.Sleep(time.Until(load.due(began, n)))
 				w.hot.turn(n, load.Operations)
 				for range due[n] {
 					kills <- struct{}{}

@@ -128,25 +128,14 @@ func Fetch(ctx context.Context, url string) ([]byte, error) {
 	return text, nil
 }
 
-// descriptors counts the open files of the platform's processes: those of our
-// process group whose binary lies beside the one we started.
+// descriptors counts the open files of the platform's processes.
 func (s *Server) descriptors() (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process == nil {
-		return 0, fmt.Errorf("the platform is down")
-	}
-	group, ours := s.process.cmd.Process.Pid, filepath.Dir(s.binary)
-	processes, err := filepath.Glob("/proc/[0-9]*")
+	processes, err := s.processes()
 	if err != nil {
 		return 0, err
 	}
 	total := 0
-	for _, dir := range processes {
-		binary, err := os.Readlink(dir + "/exe")
-		if err != nil || filepath.Dir(strings.TrimSuffix(binary, " (deleted)")) != ours || groupOf(dir) != group {
-			continue // gone meanwhile, another user's, or not ours
-		}
+	for dir := range processes {
 		open, err := os.ReadDir(dir + "/fd")
 		if err != nil {
 			return 0, err
@@ -154,6 +143,46 @@ func (s *Server) descriptors() (int, error) {
 		total += len(open)
 	}
 	return total, nil
+}
+
+// Process is the process of a mesh that runs a binary of this name.
+func (s *Server) Process(name string) (pid int, err error) {
+	processes, err := s.processes()
+	if err != nil {
+		return 0, err
+	}
+	for dir, binary := range processes {
+		if binary == name {
+			return strconv.Atoi(filepath.Base(dir))
+		}
+	}
+	return 0, fmt.Errorf("the platform runs no %s", name)
+}
+
+// processes are the directories in /proc of the platform's processes and the
+// names of their binaries: those of our process group whose binary lies beside
+// the one we started.
+func (s *Server) processes() (map[string]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return nil, fmt.Errorf("the platform is down")
+	}
+	group, ours := s.process.cmd.Process.Pid, filepath.Dir(s.binary)
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for _, dir := range all {
+		binary, err := os.Readlink(dir + "/exe")
+		binary = strings.TrimSuffix(binary, " (deleted)")
+		if err != nil || filepath.Dir(binary) != ours || groupOf(dir) != group {
+			continue // gone meanwhile, another user's, or not ours
+		}
+		found[dir] = filepath.Base(binary)
+	}
+	return found, nil
 }
 
 // groupOf is the process group of a process, the fifth field of its stat; 0 when it is gone.

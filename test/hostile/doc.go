@@ -14,6 +14,6 @@
 //
 // The platform runs with its defaults: limits are what is tested.
 //
-//	DOUYIN_BIN          the binary that is attacked, bin/standalone by default
+//	DOUYIN_BIN          the binary that is attacked, bin/standalone by default, and bin/mesh where a part of it hangs
 //	DOUYIN_HOSTILE_FOR  how long TestAllAttacksAtOnce lasts; without it that test is skipped
 package hostile
