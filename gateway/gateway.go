@@ -39,19 +39,21 @@ type Deps struct {
 
 // Settings are what operators set.
 type Settings struct {
-	TrustedProxies client.Proxies `help:"Networks of the proxies in front, CIDRs: what X-Forwarded-For, Forwarded, X-Forwarded-Proto and X-Forwarded-Host of these say is used, and of nobody else. Empty where clients connect directly."`
-	PublicURL      string         `help:"Base URL of play_url and cover_url; empty follows each request's Host."`
-	CORSOrigins    []string       `help:"Origins browsers may call from; * for all." default:"*"`
-	TimeZone       string         `help:"Zone of a comment's create_date." default:"Asia/Shanghai"`
-	MaxUploadBytes int64          `help:"Largest upload." default:"268435456"`
-	ActionBurst    int            `help:"Actions of one kind a user may do at once; 0 for no limit." default:"100"`
-	ActionRate     float64        `help:"Actions of one kind a user may do per second after the burst." default:"20"`
-	LoginBurst     int            `help:"Login attempts per account, and ten times as many per address, at once; 0 for no limit." default:"20"`
-	LoginRate      float64        `help:"Login attempts per account and second after the burst, and ten times as many per address." default:"0.2"`
-	MaxCalls       int            `help:"Calls under way at once; more are refused with 503 at once, the less important ones from seven tenths of it. 0 for no limit." default:"1024"`
-	MaxUploads     int            `help:"Uploads under way at once; 0 for no limit." default:"128"`
-	MaxStreams     int            `help:"Push streams and downloads under way at once; 0 for no limit." default:"10000"`
-	SessionRecheck time.Duration  `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
+	TrustedProxies    client.Proxies `help:"Networks of the proxies in front, CIDRs: what X-Forwarded-For, Forwarded, X-Forwarded-Proto, X-Forwarded-Host and a PROXY protocol header of these say is used, and of nobody else. Empty where clients connect directly."`
+	PublicURL         string         `help:"Base URL of play_url and cover_url; empty follows each request's Host."`
+	CORSOrigins       []string       `help:"Origins browsers may call from; * for all." default:"*"`
+	TimeZone          string         `help:"Zone of a comment's create_date." default:"Asia/Shanghai"`
+	MaxUploadBytes    int64          `help:"Largest upload." default:"268435456"`
+	ActionBurst       int            `help:"Actions of one kind a user may do at once; 0 for no limit." default:"100"`
+	ActionRate        float64        `help:"Actions of one kind a user may do per second after the burst." default:"20"`
+	LoginBurst        int            `help:"Login attempts per account, and ten times as many per address, at once; 0 for no limit." default:"20"`
+	LoginRate         float64        `help:"Login attempts per account and second after the burst, and ten times as many per address." default:"0.2"`
+	MaxConnections    int            `help:"Connections of all clients at once; more are closed. 0 for no limit." default:"10000"`
+	ClientConnections int            `help:"Connections of one client at once, an IPv4 address or an IPv6 /64; more are closed. Those of trusted proxies count only for a client in a PROXY protocol header. 0 for no limit." default:"512"`
+	MaxCalls          int            `help:"Calls under way at once; more are refused with 503 at once, the less important ones from seven tenths of it. 0 for no limit." default:"1024"`
+	MaxUploads        int            `help:"Uploads under way at once; 0 for no limit." default:"128"`
+	MaxStreams        int            `help:"Push streams and downloads under way at once; 0 for no limit." default:"10000"`
+	SessionRecheck    time.Duration  `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
 }
 
 // Gateway implements the public API by asking the domain services.

@@ -22,6 +22,7 @@ import (
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/limit"
 	"douyin.dev/services/platform/rpc"
 )
@@ -84,6 +85,10 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	rt.ServeClients(client.ListenOptions{
+		Proxies: g.Settings.TrustedProxies, MaxConns: g.Settings.MaxConnections, MaxConnsPerClient: g.Settings.ClientConnections,
+		Meters: otel.GetMeterProvider(),
+	})
 	around := CORS(g.Settings.CORSOrigins)
 	rt.OnDrain(g.endStreams)
 	rt.Handle("/", around(rest))

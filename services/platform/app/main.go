@@ -13,6 +13,7 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
+	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/platform/telemetry"
 )
@@ -74,6 +75,12 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 		return fmt.Errorf("mount %s: %w", name, err)
 	}
 	server := p.server(p.farewell(asSent(rt.mux)))
+	if p.forClients != nil {
+		server = rpc.ForClients(server)
+		if public, err = client.Listen(public, *p.forClients); err != nil {
+			return err
+		}
+	}
 	server.BaseContext = func(net.Listener) context.Context { return p.loops.ctx }
 	rt.Go("public", Serve(server, public))
 	ready.Store(true)

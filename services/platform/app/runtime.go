@@ -16,6 +16,7 @@ import (
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/id"
 	"douyin.dev/services/platform/pg"
 	"douyin.dev/services/platform/rpc"
@@ -53,6 +54,9 @@ type Peers struct {
 // process is what the Runtimes of a process share.
 type process struct {
 	leaving atomic.Bool // draining
+
+	// forClients is set where clients connect to the public port.
+	forClients *client.ListenOptions
 
 	config      *Config
 	log         *slog.Logger
@@ -96,6 +100,11 @@ func (rt *Runtime) Mux() *http.ServeMux { return rt.mux }
 
 // Handle registers a handler on the process's public port.
 func (rt *Runtime) Handle(pattern string, h http.Handler) { rt.mux.Handle(pattern, h) }
+
+// ServeClients makes the process's public port one that clients connect to, and
+// not only services of the mesh: it counts their connections, and each of these
+// carries fewer streams.
+func (rt *Runtime) ServeClients(o client.ListenOptions) { rt.process.forClients = &o }
 
 // Clock returns what tells the time.
 func (rt *Runtime) Clock() func() time.Time { return time.Now }

@@ -38,6 +38,23 @@ func NewServer(h http.Handler) *http.Server {
 	}
 }
 
+const (
+	// maxClientStreams bounds the calls under way over one connection of a client:
+	// what RFC 9113 calls enough for any.
+	maxClientStreams = 128
+	// writeTimeout bounds how long a connection of a client may take nothing of
+	// what is sent over it, whatever its streams wait for.
+	writeTimeout = 5 * time.Second
+)
+
+// ForClients makes a server one that clients connect to: other than services of
+// the mesh they may stop reading, or open streams and do nothing with them.
+func ForClients(s *http.Server) *http.Server {
+	s.HTTP2.MaxConcurrentStreams = maxClientStreams
+	s.HTTP2.WriteByteTimeout = writeTimeout
+	return s
+}
+
 // maxUnaryConns bounds the connections for unary calls to one address; more
 // calls than that wait for one.
 const maxUnaryConns = 512
