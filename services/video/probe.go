@@ -2,10 +2,13 @@ package video
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
+	"runtime"
 	"slices"
 	"time"
 
@@ -21,38 +24,74 @@ const (
 	maxFrameRate = 120  // frames a second, on average
 	// maxSamples is what the longest video has at the highest rate.
 	maxSamples = int(maxDuration/time.Second) * maxFrameRate
+	// maxTracks of a file, of all kinds.
+	maxTracks = 64
 )
+
+// probeTimeout bounds how long one file is read.
+const probeTimeout = 5 * time.Second
+
+var errProbeTime = fmt.Errorf("not read within %v", probeTimeout)
 
 // media is what a playable file says about itself.
 type media struct {
 	durationMS int64
-	// width and height as shown, after rotation, in pixels.
+	// width and height as shown, in pixels: after rotation, and of square pixels.
 	width, height int32
 }
+
+// playable is a file that passed the probe, and what a decoder is told about it.
+type playable struct {
+	media
+	// track is the id of the track that is shown.
+	track uint32
+	// transfer function of the picture.
+	transfer transfer
+}
+
+// prober reads files, no more at a time than there are cores: it only computes.
+type prober struct{ slots chan struct{} }
+
+func newProber() *prober { return &prober{slots: make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
 // probe decides whether a file is an mp4 or mov that can be played: a video
 // track of a codec players know, within the limits, all of whose samples lie in
 // the file. It reads the bytes and nothing else. The answer for others is
-// NOT_PLAYABLE; an error of another kind is ours.
-func probe(r io.ReaderAt, size int64) (m media, err error) {
+// NOT_PLAYABLE; an error of another kind is ours or the caller's.
+func (p *prober) probe(ctx context.Context, r io.ReaderAt, size int64) (playable, error) {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return playable{}, fmt.Errorf("wait for a probe: %w", ctx.Err())
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, probeTimeout, errProbeTime)
+	defer cancel()
+	return readFile(&budget{ctx: ctx}, r, size)
+}
+
+func readFile(b *budget, r io.ReaderAt, size int64) (m playable, err error) {
 	// A library's panic over hostile bytes says that they are no video.
 	defer func() {
 		if p := recover(); p != nil {
-			m, err = media{}, notPlayable("is not a playable video", fmt.Errorf("probe panicked: %v", p))
+			m, err = playable{}, notPlayable("is not a playable video", fmt.Errorf("probe panicked: %v", p))
 		}
 	}()
-	t, err := videoTrack(r, size)
-	if err == nil {
-		err = firstSampleFits(r, t)
-	}
+	t, err := videoTrack(b, r, size)
 	var ours *fs.PathError
 	switch {
 	case errors.As(err, &ours):
-		return media{}, fault.Unavailable(err)
+		return playable{}, fault.Unavailable(err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return playable{}, fmt.Errorf("probe: %w", err)
+	case errors.Is(err, errTooManyTracks):
+		return playable{}, notPlayable(fmt.Sprintf("must have at most %d tracks", maxTracks), err)
+	case errors.Is(err, errTooManyBoxes):
+		return playable{}, notPlayable(fmt.Sprintf("must have at most %d boxes", maxBoxes), err)
 	case err != nil:
-		return media{}, notPlayable("is not a playable video", err)
+		return playable{}, notPlayable("is not a playable video", err)
 	}
-	return t.media, withinLimits(t)
+	return t.playable(), withinLimits(t)
 }
 
 func notPlayable(description string, cause error) error {
@@ -63,13 +102,27 @@ func withinLimits(t *track) error {
 	switch {
 	case time.Duration(t.durationMS)*time.Millisecond > maxDuration:
 		return notPlayable("must be at most 10 minutes long", nil)
-	case t.width > maxSide || t.height > maxSide:
+	case t.width > maxSide || t.height > maxSide || t.largest > maxSide:
 		return notPlayable("must have at most 4096 pixels a side", nil)
 	// One frame has no rate. Half a frame is left for rounded durations.
 	case t.samples > 1 && 2*int64(t.samples)*1000 > (2*maxFrameRate+1)*t.durationMS:
 		return notPlayable("must have at most 120 frames a second", nil)
 	}
 	return nil
+}
+
+// shown returns the size of a picture as players show it, from its size in
+// samples and the shape of a sample: never larger than the limit allows.
+func shown(width, height int32, pixel ratio) (int32, int32) {
+	w, h := float64(width), float64(height)
+	if pixel.wide > 0 && pixel.high > 0 {
+		w *= float64(pixel.wide) / float64(pixel.high)
+	}
+	// The other way around, a picture of 1 by 4096 would get a million pixels.
+	if long := max(w, h); pixel.wide != pixel.high && long > maxSide {
+		w, h = w*maxSide/long, h*maxSide/long
+	}
+	return int32(max(math.Round(w), 1)), int32(max(math.Round(h), 1))
 }
 
 // layout is where the parts of a file are.
@@ -79,55 +132,72 @@ type layout struct {
 	mdats []box
 }
 
+var errTooManyTracks = errors.New("too many tracks")
+
 // videoTrack finds the first track that can be played.
-func videoTrack(r io.ReaderAt, size int64) (*track, error) {
-	l, err := layoutOf(r, size)
+func videoTrack(b *budget, r io.ReaderAt, size int64) (*track, error) {
+	l, err := b.layout(r, size)
 	if err != nil {
 		return nil, err
 	}
-	moov, err := load(r, l.moov, maxMoov)
+	moov, err := b.load(r, l.moov, maxMoov, nil)
 	if err != nil {
 		return nil, err
 	}
-	root, err := moov.root()
+	tracks, err := readTracks(l, moov)
 	if err != nil {
 		return nil, err
 	}
-	traks, err := moov.children(root, "trak")
-	if err != nil {
+	if err := tracks.locateFragments(r, l, moov); err != nil {
 		return nil, err
 	}
 	reason := errors.New("no track")
-	for _, trak := range traks {
-		t, err := readTrack(moov, root, trak)
-		if err == nil {
-			err = t.locate(r, l, moov)
-		}
+	for _, t := range tracks {
+		err := t.finish(b, r)
 		if err == nil {
 			return t, nil
+		}
+		if fatal(err) {
+			return nil, err
 		}
 		reason = err
 	}
 	return nil, reason
 }
 
-// layoutOf reads the top level of a file and thereby what it is. A file cut
-// short has a last box that reaches beyond its end.
-func layoutOf(r io.ReaderAt, size int64) (layout, error) {
-	boxes, err := boxesOf(r, 0, size)
-	if err != nil {
-		return layout{}, err
-	}
+// fatal reports whether an error is not about one track but about the file's
+// budget, the caller or the disk.
+func fatal(err error) bool {
+	var ours *fs.PathError
+	return errors.Is(err, errTooManyBoxes) || errors.Is(err, errProbeTime) || errors.As(err, &ours) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// layout reads the top level of a file and thereby what it is. A file cut short
+// has a last box that reaches beyond its end; other bytes that are no box end
+// the level, as they do for players.
+func (b *budget) layout(r io.ReaderAt, size int64) (layout, error) {
 	var l layout
-	for _, b := range boxes {
-		switch b.kind {
-		case "moov":
-			l.moov = b
-		case "moof":
-			l.moofs = append(l.moofs, b)
-		case "mdat":
-			l.mdats = append(l.mdats, b)
+	for at := int64(0); size-at >= 8; {
+		found, err := b.header(r, at, size)
+		needed := found.kind == "moov" || found.kind == "moof" || found.kind == "mdat"
+		if errors.Is(err, errBoxes) && !needed {
+			break
 		}
+		if err != nil {
+			return layout{}, err
+		}
+		switch found.kind {
+		case "moov":
+			if l.moov.end == 0 { // players take the first
+				l.moov = found
+			}
+		case "moof":
+			l.moofs = append(l.moofs, found)
+		case "mdat":
+			l.mdats = append(l.mdats, found)
+		}
+		at = found.end
 	}
 	if l.moov.end == 0 || len(l.mdats) == 0 {
 		return layout{}, errors.New("no moov or no mdat")

@@ -3,6 +3,7 @@ package video
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +28,15 @@ func TestVideosAreAccepted(t *testing.T) {
 		"quicktime":      h264(t, "-f", "mov"),
 		"mpeg4":          clip(t, "testsrc=size=320x240:rate=25:duration=1", "-c:v", "mpeg4"),
 		"with audio":     clip(t, "testsrc=size=320x240:rate=25:duration=1[out0];sine=duration=1[out1]", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"),
+		"hevc":           h265(t),
+		"hev1":           h265(t, "-tag:v", "hev1"),
+		"dolby vision":   renamed(h265(t, "-f", "mov"), "hvc1", "dvh1"),
+		"dvhe":           renamed(h265(t, "-tag:v", "hev1"), "hev1", "dvhe"),
+		"dvav":           renamed(h264(t), "avc1", "dvav"),
+		"dva1":           renamed(h264(t), "avc1", "dva1"),
+		"avc3":           renamed(h264(t), "avc1", "avc3"),
+		"av1":            clip(t, testPicture, av1Options...),
+		"vp9":            clip(t, testPicture, vp9Options...),
 		"with audio pcm": clip(t, "testsrc=size=320x240:rate=25:duration=1[out0];sine=duration=1[out1]", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "pcm_s16le", "-f", "mov"),
 	} {
 		got, err := probeBytes(file)
@@ -55,6 +65,10 @@ func TestWhatIsNoVideoIsRefused(t *testing.T) {
 		"without moov":      bytes.ReplaceAll(good, []byte("moov"), []byte("free")),
 		"sound":             clip(t, "sine=duration=1", "-c:a", "aac"),
 		"matroska":          h264(t, "-f", "matroska"),
+		"fragments cut":     cut(h264(t, "-movflags", "frag_keyframe+empty_moov", "-g", "5"), 5000),
+		"index cut":         cut(h264(t), 10),
+		"pictures as video": clip(t, testPicture, "-c:v", "mjpeg", "-f", "mp4"),
+		"mpeg2":             clip(t, testPicture, "-c:v", "mpeg2video"),
 		"pictures":          clip(t, "testsrc=size=320x240:rate=25:duration=1", "-c:v", "mjpeg", "-f", "mov"),
 	} {
 		if _, err := probeBytes(file); !refusedAsNotPlayable(err) {
@@ -87,6 +101,34 @@ func TestLimitsOfAVideo(t *testing.T) {
 	}
 }
 
+func TestLimitsAreExact(t *testing.T) {
+	t.Parallel()
+	within := func(durationMS int64, width, height, coded int32) error {
+		return withinLimits(&track{media: media{durationMS, width, height}, largest: coded, samples: 2})
+	}
+	for _, c := range []struct {
+		name string
+		err  error
+		ok   bool
+	}{
+		{"10 minutes less 1 ms", within(599_999, 1, 1, 1), true},
+		{"10 minutes", within(600_000, 1, 1, 1), true},
+		{"10 minutes and 1 ms", within(600_001, 1, 1, 1), false},
+		{"4095 wide", within(1000, 4095, 1, 1), true},
+		{"4096 wide", within(1000, 4096, 1, 1), true},
+		{"4097 wide", within(1000, 4097, 1, 1), false},
+		{"4095 high", within(1000, 1, 4095, 1), true},
+		{"4096 high", within(1000, 1, 4096, 1), true},
+		{"4097 high", within(1000, 1, 4097, 1), false},
+		{"4096 coded", within(1000, 1, 1, 4096), true},
+		{"4097 coded", within(1000, 1, 1, 4097), false},
+	} {
+		if c.ok && c.err != nil || !c.ok && !refusedAsNotPlayable(c.err) {
+			t.Errorf("%s: %v", c.name, c.err)
+		}
+	}
+}
+
 func TestFrameRateLimitIsExact(t *testing.T) {
 	t.Parallel()
 	for frames, ok := range map[int]bool{119 * 60: true, 120 * 60: true, 121 * 60: false} {
@@ -99,10 +141,7 @@ func TestFrameRateLimitIsExact(t *testing.T) {
 
 func TestPhoneVideoHasItsShownShape(t *testing.T) {
 	t.Parallel()
-	upright := h264(t)
-	// ffmpeg 5 writes no matrix on request: turn the track header by hand.
-	at := bytes.Index(upright, []byte("tkhd")) + 4 + 40
-	copy(upright[at:], []byte{0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0})
+	upright := turnedByAQuarter(h264(t))
 	got, err := probeBytes(upright)
 	if err != nil || got.width != 240 || got.height != 320 {
 		t.Errorf("a turned video: %+v, %v", got, err)
@@ -111,13 +150,18 @@ func TestPhoneVideoHasItsShownShape(t *testing.T) {
 
 // FuzzProbe: whatever the bytes, probe answers a playable video or NOT_PLAYABLE.
 func FuzzProbe(f *testing.F) {
-	for _, name := range []string{"testdata/tiny.mp4", "testdata/fragmented.mp4"} {
+	names, err := filepath.Glob("testdata/*.m*")
+	if err != nil || len(names) < 8 {
+		f.Fatalf("seeds %v, %v", names, err)
+	}
+	for _, name := range names {
 		seed, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(seed)
 	}
+	f.Add(manyTracks(3, 3))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		m, err := probeBytes(file)
 		if err != nil && !refusedAsNotPlayable(err) {

@@ -50,7 +50,7 @@ func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream
 }
 
 func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.PublishVideoResponse, error) {
-	m, err := probe(u.file, u.size)
+	m, err := s.prober.probe(ctx, u.file, u.size)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 		MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
 		DurationMs: m.durationMS, Width: m.width, Height: m.height, Version: 1,
 	}
-	if err := s.putFiles(ctx, video, u, s.covers.picture(ctx, u.file, m)); err != nil {
+	if err := s.putFiles(ctx, video, u, s.covers.picture(ctx, u.file, m.media)); err != nil {
 		s.removeFiles(ctx, video)
 		return nil, fault.Unavailable(err)
 	}

@@ -10,11 +10,7 @@ import (
 // locateTable walks the sample tables of moov: sizes (stsz), chunks (stsc,
 // stco or co64) and durations (stts). A fragmented file has them empty.
 func (t *track) locateTable(l layout, moov tree) error {
-	stszBox, err := moov.find(t.stbl, "stsz")
-	if err != nil {
-		return err
-	}
-	stsz, err := decode[*mp4.StszBox](moov, stszBox)
+	stsz, err := leaf[*mp4.StszBox](moov, t.stbl, "stsz")
 	if err != nil {
 		return err
 	}
@@ -39,11 +35,7 @@ func (t *track) locateTable(l layout, moov tree) error {
 
 // addChunks places the samples in their chunks.
 func (t *track) addChunks(l layout, moov tree, sizes []int64) error {
-	stscBox, err := moov.find(t.stbl, "stsc")
-	if err != nil {
-		return err
-	}
-	stsc, err := decode[*mp4.StscBox](moov, stscBox)
+	stsc, err := leaf[*mp4.StscBox](moov, t.stbl, "stsc")
 	if err != nil {
 		return err
 	}
@@ -76,18 +68,14 @@ func (t *track) addChunks(l layout, moov tree, sizes []int64) error {
 }
 
 func (t *track) chunkOffsets(moov tree) ([]int64, error) {
-	if b, err := moov.find(t.stbl, "co64"); err == nil {
+	if b, err := t.stbl.first("co64"); err == nil {
 		co64, err := decode[*mp4.Co64Box](moov, b)
 		if err != nil {
 			return nil, err
 		}
 		return widen(co64.ChunkOffset), nil
 	}
-	b, err := moov.find(t.stbl, "stco")
-	if err != nil {
-		return nil, err
-	}
-	stco, err := decode[*mp4.StcoBox](moov, b)
+	stco, err := leaf[*mp4.StcoBox](moov, t.stbl, "stco")
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +92,7 @@ func widen[N uint32 | uint64](in []N) []int64 {
 }
 
 func (t *track) addDurations(moov tree, count int) error {
-	b, err := moov.find(t.stbl, "stts")
-	if err != nil {
-		return err
-	}
-	stts, err := decode[*mp4.SttsBox](moov, b)
+	stts, err := leaf[*mp4.SttsBox](moov, t.stbl, "stts")
 	if err != nil {
 		return err
 	}
@@ -125,79 +109,99 @@ func (t *track) addDurations(moov tree, count int) error {
 }
 
 // locateFragments walks the fragments (moof) of a file that was written while
-// it was recorded.
-func (t *track) locateFragments(r io.ReaderAt, l layout, moov tree) error {
-	defaults, err := t.fragmentDefaults(moov)
-	if err != nil {
-		return err
+// it was recorded. Each is read once, for all tracks.
+func (ts tracks) locateFragments(r io.ReaderAt, l layout, moov tree) error {
+	byID := fragmented{}
+	for _, t := range ts {
+		if t.failed == nil && byID[t.id] == nil {
+			byID[t.id] = t
+		}
 	}
+	var buffer []byte
 	for _, b := range l.moofs {
-		moof, err := load(r, b, maxMoof)
+		if len(byID) == 0 {
+			return nil
+		}
+		moof, err := moov.budget.load(r, b, maxMoof, buffer)
 		if err != nil {
 			return err
 		}
-		root, err := moof.root()
-		if err != nil {
+		buffer = moof.bytes
+		if err := byID.add(l, moof, b.start); err != nil {
 			return err
-		}
-		trafs, err := moof.children(root, "traf")
-		if err != nil {
-			return err
-		}
-		for _, traf := range trafs {
-			if err := t.addFragment(l, moof, traf, b.start, defaults); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-func (t *track) fragmentDefaults(moov tree) (*mp4.TrexBox, error) {
-	root, err := moov.root()
+// readDefaults reads what fragments of each track do not say themselves (trex).
+func readDefaults(moov tree, root boxes) (map[uint32]*mp4.TrexBox, error) {
+	defaults := map[uint32]*mp4.TrexBox{}
+	if _, err := root.first("mvex"); err != nil {
+		return defaults, nil
+	}
+	level, err := moov.descend(root, "mvex")
 	if err != nil {
 		return nil, err
 	}
-	mvex, err := moov.find(root, "mvex")
-	if err != nil {
-		return nil, err
-	}
-	trexs, err := moov.children(mvex, "trex")
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range trexs {
-		trex, err := decode[*mp4.TrexBox](moov, b)
-		if err != nil {
-			return nil, err
+	for _, b := range level {
+		if b.kind != "trex" {
+			continue
 		}
-		if trex.TrackID == t.id {
-			return trex, nil
+		if trex, err := decode[*mp4.TrexBox](moov, b); err == nil {
+			defaults[trex.TrackID] = trex
 		}
 	}
-	return nil, errors.New("no trex")
+	return defaults, nil
 }
 
-// addFragment adds the runs of a fragment of this track.
-func (t *track) addFragment(l layout, moof tree, traf box, start int64, trex *mp4.TrexBox) error {
-	tfhdBox, err := moof.find(traf, "tfhd")
+// fragmented are the tracks whose fragments are read, by id.
+type fragmented map[uint32]*track
+
+// add adds the runs of one fragment to its tracks. A track whose run is wrong is
+// not looked at any further.
+func (f fragmented) add(l layout, moof tree, start int64) error {
+	root, err := moof.root()
 	if err != nil {
 		return err
 	}
-	tfhd, err := decode[*mp4.TfhdBox](moof, tfhdBox)
-	if err != nil || tfhd.TrackID != t.id {
-		return err
+	for _, b := range root {
+		if b.kind != "traf" {
+			continue
+		}
+		level, err := moof.children(b.body, b.end)
+		if err != nil {
+			return err
+		}
+		tfhd, err := leaf[*mp4.TfhdBox](moof, level, "tfhd")
+		if err != nil {
+			return err
+		}
+		t := f[tfhd.TrackID]
+		if t == nil {
+			continue
+		}
+		if t.failed = t.addRuns(l, moof, level, start, tfhd); t.failed != nil {
+			delete(f, t.id)
+		}
+	}
+	return nil
+}
+
+// addRuns adds the runs of a fragment of this track.
+func (t *track) addRuns(l layout, moof tree, traf boxes, start int64, tfhd *mp4.TfhdBox) error {
+	if t.trex == nil {
+		return errors.New("no trex")
 	}
 	base := start
 	if tfhd.HasBaseDataOffset() {
 		base = int64(tfhd.BaseDataOffset)
 	}
-	runs, err := moof.children(traf, "trun")
-	if err != nil {
-		return err
-	}
 	at := base
-	for _, b := range runs {
+	for _, b := range traf {
+		if b.kind != "trun" {
+			continue
+		}
 		run, err := decode[*mp4.TrunBox](moof, b)
 		if err != nil {
 			return err
@@ -205,7 +209,7 @@ func (t *track) addFragment(l layout, moof tree, traf box, start int64, trex *mp
 		if run.HasDataOffset() {
 			at = base + int64(run.DataOffset)
 		}
-		t.ticks += int64(run.AddSampleDefaultValues(tfhd, trex))
+		t.ticks += int64(run.AddSampleDefaultValues(tfhd, t.trex))
 		sizes := make([]int64, len(run.Samples))
 		for i, s := range run.Samples {
 			sizes[i] = int64(s.Size)

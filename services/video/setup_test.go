@@ -188,7 +188,10 @@ func h264(t *testing.T, options ...string) []byte {
 	return clip(t, "testsrc=size=320x240:rate=25:duration=1", append([]string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}, options...)...)
 }
 
-func probeBytes(file []byte) (media, error) { return probe(bytes.NewReader(file), int64(len(file))) }
+func probeBytes(file []byte) (media, error) {
+	m, err := newProber().probe(context.Background(), bytes.NewReader(file), int64(len(file)))
+	return m.media, err
+}
 
 // source describes a test picture to ffmpeg.
 func source(w, h, rate, seconds int) string {

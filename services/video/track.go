@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/Eyevinn/mp4ff/mp4"
 )
@@ -13,10 +14,16 @@ import (
 type track struct {
 	media
 	id        uint32
-	codec     string
 	timescale int64
-	stbl      box
-	nalLength int // bytes before each NAL unit; 0 for codecs without
+	rotated   bool // by a quarter, as phones that are held upright record
+	entry     entry
+	stbl      boxes
+	trex      *mp4.TrexBox // defaults of its fragments; nil for none
+	transfer  transfer
+	largest   int32 // the longest side of a picture that the first sample or its description announces
+
+	// failed is why the track cannot be played, once that is known.
+	failed error
 
 	samples   int
 	ticks     int64 // of all samples, in the track's timescale
@@ -24,50 +31,84 @@ type track struct {
 	firstSize int64
 }
 
-// readTrack reads what a track is. It answers an error for a track that is no
-// video, or none that players know.
-func readTrack(moov tree, root, trak box) (*track, error) {
-	hdlr, err := moov.find(trak, "mdia", "hdlr")
+// tracks are the video tracks of a file, in its order.
+type tracks []*track
+
+// readTracks reads the tracks that moov describes, and the samples it lists.
+func readTracks(l layout, moov tree) (tracks, error) {
+	root, err := moov.root()
 	if err != nil {
 		return nil, err
 	}
-	if p := moov.payload(hdlr); len(p) < 12 || string(p[8:12]) != "vide" {
-		return nil, errors.New("no video track")
-	}
-	t := &track{}
-	rotated, err := t.readHeader(moov, trak)
+	trexs, err := readDefaults(moov, root)
 	if err != nil {
 		return nil, err
 	}
-	mdhdBox, err := moov.find(trak, "mdia", "mdhd")
-	if err != nil {
-		return nil, err
+	var found tracks
+	traks := 0
+	for _, b := range root {
+		if b.kind != "trak" {
+			continue
+		}
+		if traks++; traks > maxTracks {
+			return nil, errTooManyTracks
+		}
+		t := &track{}
+		if t.failed = t.read(l, moov, b); fatal(t.failed) {
+			return nil, t.failed
+		}
+		t.trex = trexs[t.id]
+		found = append(found, t)
 	}
-	mdhd, err := decode[*mp4.MdhdBox](moov, mdhdBox)
-	if err != nil {
-		return nil, err
-	}
-	if t.timescale = int64(mdhd.Timescale); t.timescale == 0 {
-		return nil, errors.New("no timescale")
-	}
-	if t.stbl, err = moov.find(trak, "mdia", "minf", "stbl"); err != nil {
-		return nil, err
-	}
-	if err := t.readEntry(moov); err != nil {
-		return nil, err
-	}
-	if rotated {
-		t.width, t.height = t.height, t.width
-	}
-	return t, nil
+	return found, nil
 }
 
-// readHeader reads tkhd: the id, and whether the picture is turned by a
-// quarter, as phones that are held upright record it.
-func (t *track) readHeader(moov tree, trak box) (rotated bool, err error) {
-	tkhd, err := moov.find(trak, "tkhd")
+func (t *track) playable() playable {
+	return playable{media: t.media, track: t.id, transfer: t.transfer}
+}
+
+// read reads what a track is. It answers an error for a track that is no video,
+// or none that players know.
+func (t *track) read(l layout, moov tree, trak box) error {
+	level, err := moov.children(trak.body, trak.end)
 	if err != nil {
-		return false, err
+		return err
+	}
+	mdia, err := moov.descend(level, "mdia")
+	if err != nil {
+		return err
+	}
+	hdlr, err := mdia.first("hdlr")
+	if err != nil {
+		return err
+	}
+	if p := moov.payload(hdlr); len(p) < 12 || string(p[8:12]) != "vide" {
+		return errors.New("no video track")
+	}
+	if err := t.readHeader(moov, level); err != nil {
+		return err
+	}
+	mdhd, err := leaf[*mp4.MdhdBox](moov, mdia, "mdhd")
+	if err != nil {
+		return err
+	}
+	if t.timescale = int64(mdhd.Timescale); t.timescale == 0 {
+		return errors.New("no timescale")
+	}
+	if t.stbl, err = moov.descend(mdia, "minf", "stbl"); err != nil {
+		return err
+	}
+	if t.entry, err = readEntry(moov, t.stbl); err != nil {
+		return err
+	}
+	return t.locateTable(l, moov)
+}
+
+// readHeader reads tkhd: the id and the rotation.
+func (t *track) readHeader(moov tree, level boxes) error {
+	tkhd, err := level.first("tkhd")
+	if err != nil {
+		return err
 	}
 	p := moov.payload(tkhd)
 	id, matrix := 12, 40
@@ -75,96 +116,111 @@ func (t *track) readHeader(moov tree, trak box) (rotated bool, err error) {
 		id, matrix = 20, 52
 	}
 	if len(p) < matrix+36 {
-		return false, errBoxes
+		return errBoxes
 	}
 	t.id = binary.BigEndian.Uint32(p[id:])
 	a, d := binary.BigEndian.Uint32(p[matrix:]), binary.BigEndian.Uint32(p[matrix+16:])
-	return a == 0 && d == 0, nil
+	t.rotated = a == 0 && d == 0
+	return nil
 }
+
+// entry is a sample description: what a decoder is told.
+type entry struct {
+	codec codec
+	// configuration is the payload of the codec's box; empty where there is none.
+	configuration []byte
+	// pixel is the shape of a sample, zero where nothing says it.
+	pixel    ratio
+	transfer transfer
+}
+
+// ratio of width to height; zero when unknown.
+type ratio struct{ wide, high uint }
 
 // entryHeader is the size of a visual sample entry before its boxes
 // (ISO/IEC 14496-12 section 12.1.3), with the box header.
 const entryHeader = 86
 
-// readEntry reads the sample description: the codec and the size of the picture.
-func (t *track) readEntry(moov tree) error {
-	stsd, err := moov.find(t.stbl, "stsd")
+// readEntry reads the first sample description. The size of the picture that
+// stands there is not read: the decoder does not use it either.
+func readEntry(moov tree, stbl boxes) (entry, error) {
+	stsd, err := stbl.first("stsd")
 	if err != nil {
-		return err
+		return entry{}, err
 	}
-	entry, err := header(moov, stsd.body+8, stsd.end) // after version, flags and count
+	b, err := moov.budget.header(moov, stsd.body+8, stsd.end) // after version, flags and count
 	if err != nil {
-		return err
+		return entry{}, err
 	}
-	if entry.end-entry.start < entryHeader || entry.body-entry.start != 8 {
-		return errBoxes
+	if b.end-b.start < entryHeader || b.body-b.start != 8 {
+		return entry{}, errBoxes
 	}
-	t.codec = entry.kind
-	p := moov[entry.start:entry.end]
-	t.width, t.height = int32(binary.BigEndian.Uint16(p[32:])), int32(binary.BigEndian.Uint16(p[34:]))
-	if t.width == 0 || t.height == 0 {
-		return errors.New("no picture size")
+	e := entry{}
+	var known bool
+	if e.codec, known = codecs[b.kind]; !known { // pictures, encrypted tracks, formats no player knows
+		return entry{}, fmt.Errorf("codec %q", b.kind)
 	}
-	return t.readConfiguration(moov, entry)
+	level, err := moov.children(b.start+entryHeader, b.end)
+	if err != nil {
+		return entry{}, err
+	}
+	if c, err := level.first(e.codec.configuration); err == nil {
+		e.configuration = moov.payload(c)
+	}
+	if pasp, err := leaf[*mp4.PaspBox](moov, level, "pasp"); err == nil {
+		e.pixel = ratio{uint(pasp.HSpacing), uint(pasp.VSpacing)}
+	}
+	if colr, err := leaf[*mp4.ColrBox](moov, level, "colr"); err == nil {
+		e.transfer = transferOf(uint(colr.TransferCharacteristics))
+	}
+	return e, nil
 }
 
-// readConfiguration checks that the decoder is told what it needs.
-func (t *track) readConfiguration(moov tree, entry box) error {
-	switch t.codec {
-	case "avc1", "avc3":
-		c, err := configuration[*mp4.AvcCBox](moov, entry, "avcC")
-		if err != nil {
-			return err
-		}
-		if t.codec == "avc1" && (len(c.SPSnalus) == 0 || len(c.PPSnalus) == 0) {
-			return errors.New("no parameter sets")
-		}
-		t.nalLength = 4 // mp4ff refuses any other
-	case "hvc1", "hev1":
-		c, err := configuration[*mp4.HvcCBox](moov, entry, "hvcC")
-		if err != nil {
-			return err
-		}
-		t.nalLength = int(c.LengthSizeMinusOne) + 1
-	case "av01", "vp08", "vp09", "mp4v":
-	default: // pictures, encrypted tracks, formats no player knows
-		return fmt.Errorf("codec %q", t.codec)
-	}
-	return nil
-}
-
-func configuration[B mp4.Box](moov tree, entry box, kind string) (B, error) {
-	var none B
-	// QuickTime ends some entries with four zero bytes: look no further than needed.
-	for at := entry.start + entryHeader; at < entry.end; {
-		b, err := header(moov, at, entry.end)
-		if err != nil {
-			return none, err
-		}
-		if b.kind == kind {
-			return decode[B](moov, b)
-		}
-		at = b.end
-	}
-	return none, fmt.Errorf("no %s", kind)
-}
-
-// locate finds the samples and checks that they are in the file.
-func (t *track) locate(r io.ReaderAt, l layout, moov tree) error {
-	if err := t.locateTable(l, moov); err != nil {
-		return err
-	}
-	if len(l.moofs) > 0 {
-		if err := t.locateFragments(r, l, moov); err != nil {
-			return err
-		}
+// finish checks that a track has samples, and reads the first one's picture.
+func (t *track) finish(b *budget, r io.ReaderAt) error {
+	if t.failed != nil {
+		return t.failed
 	}
 	if t.samples == 0 || t.firstSize == 0 {
 		return errors.New("no samples")
 	}
 	t.durationMS = t.ticks * 1000 / t.timescale
+	if t.samples == 1 { // cameras give a single frame no duration
+		t.durationMS = max(t.durationMS, 1)
+	}
 	if t.durationMS == 0 {
 		return errors.New("no duration")
+	}
+	pictures, err := t.entry.codec.pictures(t.entry.configuration, sample{r: r, at: t.firstAt, size: t.firstSize, budget: b})
+	if err != nil {
+		return err
+	}
+	return t.show(pictures)
+}
+
+// show takes the size from the last of the pictures: a decoder follows the first
+// sample where it differs from its description.
+func (t *track) show(pictures []picture) error {
+	if len(pictures) == 0 {
+		return errors.New("no picture size")
+	}
+	for _, p := range pictures {
+		if p.width == 0 || p.height == 0 || p.width > math.MaxInt32 || p.height > math.MaxInt32 {
+			return errors.New("no picture size")
+		}
+		t.largest = max(t.largest, int32(p.width), int32(p.height))
+	}
+	p := pictures[len(pictures)-1]
+	pixel := t.entry.pixel
+	if pixel.wide == 0 || pixel.high == 0 {
+		pixel = p.pixel
+	}
+	if t.transfer = p.transfer; t.transfer == "" {
+		t.transfer = t.entry.transfer
+	}
+	t.width, t.height = shown(int32(p.width), int32(p.height), pixel)
+	if t.rotated {
+		t.width, t.height = t.height, t.width
 	}
 	return nil
 }
@@ -175,7 +231,7 @@ func (t *track) add(l layout, at int64, sizes []int64) error {
 	for _, s := range sizes {
 		total += s
 	}
-	if !l.holds(at, total) {
+	if total > 0 && !l.holds(at, total) {
 		return errors.New("samples outside of the file")
 	}
 	if t.samples += len(sizes); t.samples > maxSamples {
@@ -189,31 +245,3 @@ func (t *track) add(l layout, at int64, sizes []int64) error {
 	}
 	return nil
 }
-
-// firstSampleFits checks that the first sample is made of whole NAL units: an
-// mdat of arbitrary bytes is not.
-func firstSampleFits(r io.ReaderAt, t *track) error {
-	if t.nalLength == 0 {
-		return nil
-	}
-	var length [4]byte
-	at, end := t.firstAt, t.firstAt+t.firstSize
-	for units := 0; at < end; units++ {
-		if units == maxUnits || end-at < int64(t.nalLength) {
-			return errors.New("first sample is no sequence of NAL units")
-		}
-		clear(length[:])
-		if _, err := r.ReadAt(length[4-t.nalLength:], at); err != nil {
-			return fmt.Errorf("read sample: %w", err)
-		}
-		size := int64(binary.BigEndian.Uint32(length[:]))
-		at += int64(t.nalLength) + size
-		if size == 0 || at > end {
-			return errors.New("first sample is no sequence of NAL units")
-		}
-	}
-	return nil
-}
-
-// maxUnits bounds the NAL units of one sample.
-const maxUnits = 4096

@@ -76,6 +76,7 @@ type Service struct {
 	wake    func()
 	log     *slog.Logger
 	spooler *spooler
+	prober  *prober
 	covers  *covers
 	copies  *copies
 
@@ -103,6 +104,7 @@ func New(d Deps) (*Service, error) {
 	s := &Service{
 		db: d.DB, objects: d.Objects, nextID: d.NextID, now: d.Now, wake: d.Wake, log: d.Log,
 		spooler: newSpooler(d.WorkDir, d.Limits),
+		prober:  newProber(),
 		covers:  newCovers(d.Cover, d.Log),
 	}
 	var err error
