@@ -3,7 +3,6 @@ package video
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -16,14 +15,13 @@ import (
 // lets it, has no network.
 func confine(cmd *exec.Cmd, offline bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if !offline {
-		return
+	if offline {
+		// A network namespace without anything in it. Only the owner of a user
+		// namespace may make one, so it gets that too. Nobody is mapped into it:
+		// it needs no name, and this process may not write the map when it is
+		// hidden (hideProcess).
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC
 	}
-	// A network namespace without anything in it. Only the owner of a user
-	// namespace may make one, so it gets that too, as who it is outside.
-	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET
-	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}}
-	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}}
 }
 
 // refusesNamespaces reports whether a program was not started because this
@@ -66,9 +64,60 @@ func ration(pid int, cpuSeconds uint64) error {
 	return nil
 }
 
-// holdThread keeps the thread that starts a program: the kernel ends the
-// program with it. Call what it returns when the program has ended.
-func holdThread() (release func()) {
-	runtime.LockOSThread()
-	return runtime.UnlockOSThread
+// onOwnThread runs f on a thread that ends with it: what restricts the thread
+// restricts what f starts and nothing else of this process. The kernel ends
+// what f starts with the thread, so f waits for it.
+func onOwnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Never unlocked, so the runtime ends the thread with the goroutine.
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread cannot end. It is held while another is found.
+			onOwnThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+// restrictThread puts a layer on this thread and all that it starts.
+func restrictThread(l layer, file fder, program string) error {
+	// Both layers ask for this: nothing started from here gains rights by its file.
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no new privileges: %w", err)
+	}
+	if l == landlock {
+		return restrictFiles(file, program)
+	}
+	return restrictCalls()
+}
+
+// fder is a file.
+type fder interface{ Fd() uintptr }
+
+// dropCapabilities takes all capabilities from this thread, and with that from
+// what it starts: as root in a container there are some.
+func dropCapabilities() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no new privileges: %w", err)
+	}
+	if err := unix.Capset(&header, &none[0]); err != nil {
+		return fmt.Errorf("drop capabilities: %w", err)
+	}
+	return nil
+}
+
+// hideProcess keeps other processes of the same user, and what this one starts,
+// from reading its memory and environment. Core dumps and debuggers go with it.
+func hideProcess() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("hide the process: %w", err)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@
 package video
 
 import (
+	"errors"
 	"os/exec"
 	"syscall"
 )
@@ -14,4 +15,12 @@ func refusesNamespaces(error) bool { return true }
 
 func ration(int, uint64) error { return nil }
 
-func holdThread() (release func()) { return func() {} }
+func onOwnThread(f func()) { f() }
+
+func restrictThread(layer, fder, string) error { return errors.ErrUnsupported }
+
+type fder interface{ Fd() uintptr }
+
+func dropCapabilities() error { return nil }
+
+func hideProcess() error { return nil }

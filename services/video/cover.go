@@ -39,6 +39,17 @@ func newCovers(o CoverOptions, log *slog.Logger) *covers {
 	return &covers{options: o, slots: make(chan struct{}, max(o.AtOnce, 1)), sandbox: &sandbox{log: log}, log: log}
 }
 
+// check finds out how ffmpeg can be confined here, and logs it.
+func (c *covers) check(ctx context.Context) {
+	if c.options.FFmpeg == "" {
+		return
+	}
+	if err := c.sandbox.check(ctx, c.options.FFmpeg, "-version"); err != nil {
+		c.log.WarnContext(ctx, "ffmpeg does not run in its sandbox, covers are drawn instead of taken from the video", "error", err)
+		c.options.FFmpeg = ""
+	}
+}
+
 // picture returns a JPEG: the first frame, or a drawn one where that fails. A
 // video is never refused for its cover.
 func (c *covers) picture(ctx context.Context, file *os.File, m media) []byte {
@@ -60,14 +71,14 @@ func (c *covers) firstFrame(ctx context.Context, file *os.File) ([]byte, error) 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	picture, err := c.sandbox.run(ctx, c.options.Timeout, maxCover, file, c.options.FFmpeg, c.arguments()...)
-	if err != nil {
+	var picture bytes.Buffer
+	if err := c.sandbox.run(ctx, c.options.Timeout, maxCover, &picture, file, c.options.FFmpeg, c.arguments()...); err != nil {
 		return nil, fmt.Errorf("ffmpeg: %w", err)
 	}
-	if _, err := jpeg.DecodeConfig(bytes.NewReader(picture)); err != nil {
+	if _, err := jpeg.DecodeConfig(bytes.NewReader(picture.Bytes())); err != nil {
 		return nil, fmt.Errorf("ffmpeg: picture: %w", err)
 	}
-	return picture, nil
+	return picture.Bytes(), nil
 }
 
 // arguments read nothing but local files, as nothing but mp4: a playlist that

@@ -1,6 +1,7 @@
 package video
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -16,9 +17,21 @@ import (
 // runs a shell script in a sandbox.
 func inSandbox(t *testing.T, timeout time.Duration, body string) (string, error) {
 	t.Helper()
+	return outputOf(t.Context(), t, openSandbox(), timeout, 1<<20, script(t, body))
+}
+
+// openSandbox leaves programs the files: what is tested reads /proc.
+func openSandbox() *sandbox {
 	s := &sandbox{log: quiet()}
-	out, err := s.run(t.Context(), timeout, 1<<20, tempFile(t), script(t, body))
-	return string(out), err
+	s.off.Store(uint32(landlock))
+	return s
+}
+
+func outputOf(ctx context.Context, t *testing.T, s *sandbox, timeout time.Duration, limit int64, program string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := s.run(ctx, timeout, limit, &out, tempFile(t), program, args...)
+	return out.String(), err
 }
 
 func pidIn(t *testing.T, file string) int {
@@ -81,9 +94,8 @@ func TestNothingOutlivesASandbox(t *testing.T) {
 					cancel()
 				}
 			}()
-			s := &sandbox{log: quiet()}
 			started := time.Now()
-			_, err := s.run(ctx, c.timeout, 1<<20, tempFile(t), script(t, fmt.Sprintf(c.body, pid)))
+			_, err := outputOf(ctx, t, openSandbox(), c.timeout, 1<<20, script(t, fmt.Sprintf(c.body, pid)))
 			if failed := err != nil; failed != (name != "leaves child") {
 				t.Errorf("ended with %v", err)
 			}
@@ -146,13 +158,13 @@ func TestSandboxHasNoNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	s := &sandbox{log: quiet()}
-	out, err := s.run(t.Context(), time.Minute, 1<<20, tempFile(t), script(t, "grep -c : /proc/self/net/dev; cat /proc/self/net/route | wc -l"))
+	s := openSandbox()
+	out, err := outputOf(t.Context(), t, s, time.Minute, 1<<20, script(t, "grep -c : /proc/self/net/dev; cat /proc/self/net/route | wc -l"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	interfaces := strings.Fields(string(out))
-	if s.online.Load() {
+	interfaces := strings.Fields(out)
+	if !s.uses(namespaces) {
 		if interfaces[0] == "1" {
 			t.Errorf("no network although it could not be taken away: %q", out)
 		}
@@ -167,23 +179,22 @@ func TestSandboxHasNoNetwork(t *testing.T) {
 func TestSandboxRunsWithoutNamespaces(t *testing.T) {
 	t.Parallel()
 	s := &sandbox{log: quiet()}
-	s.online.Store(true)
-	out, err := s.run(t.Context(), time.Minute, 1<<20, tempFile(t), script(t, "echo done"))
-	if err != nil || string(out) != "done\n" {
+	s.off.Store(uint32(namespaces))
+	out, err := outputOf(t.Context(), t, s, time.Minute, 1<<20, script(t, "echo done"))
+	if err != nil || out != "done\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 	if !refusesNamespaces(&os.PathError{Op: "fork/exec", Path: "ffmpeg", Err: syscall.EPERM}) {
 		t.Error("a refusal is taken for something else")
 	}
-	if _, err := s.run(t.Context(), time.Minute, 1<<20, tempFile(t), "/no/such/program"); err == nil {
+	if _, err := outputOf(t.Context(), t, s, time.Minute, 1<<20, "/no/such/program"); err == nil {
 		t.Error("a program that is not there ran")
 	}
 }
 
 func TestSandboxCutsLongOutput(t *testing.T) {
 	t.Parallel()
-	s := &sandbox{log: quiet()}
-	if _, err := s.run(t.Context(), time.Minute, 1000, tempFile(t), script(t, "head -c 100000 /dev/zero")); err == nil {
+	if _, err := outputOf(t.Context(), t, openSandbox(), time.Minute, 1000, script(t, "head -c 100000 /dev/zero")); err == nil {
 		t.Error("100 kB of output were taken where 1000 bytes are allowed")
 	}
 }
