@@ -1,18 +1,24 @@
 package video
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"image/jpeg"
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// maxCover in bytes; a picture of 720 pixels has some 100 KiB.
-const maxCover = 4 << 20
+const (
+	// coverWidth and coverHeight bound a cover, in pixels.
+	coverWidth, coverHeight = 720, 1280
+	// coverSpan is how far into the video a cover is looked for, in seconds.
+	coverSpan = 10
+	// coverStep is the least time between two frames that are looked at, in seconds.
+	coverStep = 0.2
+)
 
 // CoverOptions say how covers are made.
 type CoverOptions struct {
@@ -50,46 +56,112 @@ func (c *covers) check(ctx context.Context) {
 	}
 }
 
-// picture returns a JPEG: the first frame, or a drawn one where that fails. A
-// video is never refused for its cover.
-func (c *covers) picture(ctx context.Context, file *os.File, m media) []byte {
+// errNoFrame says that ffmpeg read the whole beginning of a video, and that
+// there was no picture in it.
+var errNoFrame = errors.New("no frame can be decoded")
+
+// picture returns a JPEG: a frame of the video, or a drawn one where ffmpeg is
+// missing, fails or takes too long. NOT_PLAYABLE is the answer for a video of
+// which ffmpeg decodes nothing.
+func (c *covers) picture(ctx context.Context, file *os.File, m playable) ([]byte, error) {
 	if c.options.FFmpeg == "" {
-		return placeholder(m)
+		return placeholder(m.media), nil
 	}
-	frame, err := c.firstFrame(ctx, file)
-	if err != nil {
+	frame, err := c.frame(ctx, file, m)
+	switch {
+	case errors.Is(err, errNoFrame):
+		return nil, notPlayable("is not a playable video", err)
+	case err != nil:
 		c.log.WarnContext(ctx, "no cover from the video, a drawn one is used", "error", err)
-		return placeholder(m)
+		return placeholder(m.media), nil
 	}
-	return frame
+	return frame, nil
 }
 
-func (c *covers) firstFrame(ctx context.Context, file *os.File) ([]byte, error) {
+func (c *covers) frame(ctx context.Context, file *os.File, m playable) ([]byte, error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	var picture bytes.Buffer
-	if err := c.sandbox.run(ctx, c.options.Timeout, maxCover, &picture, file, c.options.FFmpeg, c.arguments()...); err != nil {
-		return nil, fmt.Errorf("ffmpeg: %w", err)
+	picture, err := c.decode(ctx, file, m)
+	if err != nil && m.transfer != "" && strings.Contains(err.Error(), "No such filter") {
+		c.log.WarnContext(ctx, "ffmpeg has no zscale or tonemap, covers of HDR videos are pale", "error", err)
+		m.transfer = ""
+		picture, err = c.decode(ctx, file, m)
 	}
-	if _, err := jpeg.DecodeConfig(bytes.NewReader(picture.Bytes())); err != nil {
-		return nil, fmt.Errorf("ffmpeg: picture: %w", err)
-	}
-	return picture.Bytes(), nil
+	return picture, err
 }
 
-// arguments read nothing but local files, as nothing but mp4: a playlist that
-// pretends to be a video makes ffmpeg read other files and fetch URLs.
-func (c *covers) arguments() []string {
-	return []string{
-		"-nostdin", "-hide_banner", "-loglevel", "error",
-		"-threads", "1", "-max_streams", "32", "-max_pixels", strconv.Itoa(maxSide * maxSide),
-		"-protocol_whitelist", "file", "-f", "mov", "-t", "5", "-i", "/dev/fd/3",
-		"-map", "0:v:0", "-map_metadata", "-1", "-frames:v", "1", "-threads", "1",
-		"-vf", "scale=w='min(720,iw)':h=-2", "-pix_fmt", "yuvj420p",
-		"-c:v", "mjpeg", "-q:v", "4", "-f", "mjpeg", "pipe:1",
+// decode has ffmpeg show frames until one makes a good cover.
+func (c *covers) decode(ctx context.Context, file *os.File, m playable) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	width, height := coverSize(m.media)
+	found := newChooser(width, height, cancel)
+	err := c.sandbox.run(ctx, c.options.Timeout, found.most(), found, file, c.options.FFmpeg, coverArguments(m, width, height)...)
+	if picture := found.jpeg(); picture != nil {
+		return picture, nil // also when ffmpeg was stopped by then
 	}
+	if decodedNothing(err) {
+		return nil, fmt.Errorf("%w: %w", errNoFrame, err)
+	}
+	return nil, fmt.Errorf("ffmpeg: %w", err)
+}
+
+// coverSize fits a video into the largest cover; it is never enlarged.
+func coverSize(m media) (width, height int) {
+	w, h := int(m.width), int(m.height)
+	if w > coverWidth {
+		w, h = coverWidth, h*coverWidth/w
+	}
+	if h > coverHeight {
+		w, h = w*coverHeight/h, coverHeight
+	}
+	return max(w, 1), max(h, 1)
+}
+
+// coverArguments read nothing but local files, as nothing but mp4: a playlist that
+// pretends to be a video makes ffmpeg read other files and fetch URLs.
+func coverArguments(m playable, width, height int) []string {
+	return []string{
+		"-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:2",
+		"-threads", "1", "-max_streams", strconv.Itoa(2 * maxTracks), "-max_pixels", strconv.Itoa(maxSide * maxSide),
+		"-protocol_whitelist", "file", "-f", "mov", "-t", strconv.Itoa(coverSpan), "-i", "/dev/fd/3",
+		"-map", fmt.Sprintf("0:i:%d", m.track), "-map_metadata", "-1", "-vsync", "passthrough", "-threads", "1",
+		"-vf", coverFilter(m.transfer, width, height), "-f", "rawvideo", "pipe:1",
+	}
+}
+
+// coverFilter turns frames into pictures as JPEG has them: full range, BT.601,
+// of square pixels.
+func coverFilter(t transfer, width, height int) string {
+	frames := fmt.Sprintf(`select=isnan(prev_selected_t)+gte(t-prev_selected_t\,%g),`, coverStep)
+	if t == "" {
+		return frames + fmt.Sprintf("scale=w=%d:h=%d:out_color_matrix=bt601:out_range=full,format=yuvj420p", width, height)
+	}
+	// npl is the white of SDR in cd/m² (ITU-R BT.2408 table 1); what is brighter is compressed.
+	return frames + fmt.Sprintf("zscale=w=%d:h=%d:tin=%s:pin=bt2020:min=bt2020nc:t=linear:npl=203,format=gbrpf32le,"+
+		"zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=170m:r=full,format=yuvj420p", width, height, t)
+}
+
+// decodedNothing reports whether ffmpeg's own words say that there is no frame.
+// Whatever else goes wrong is not the video's fault.
+func decodedNothing(err error) bool {
+	if err == nil {
+		return true // it came to the end
+	}
+	var failed *programError
+	if !errors.As(err, &failed) || !failed.exited || strings.Contains(failed.complaint, "Cannot allocate memory") {
+		return false
+	}
+	for _, verdict := range []string{
+		"Cannot determine format of input stream", "Invalid data found when processing input", "matches no streams", "(codec none)",
+	} {
+		if strings.Contains(failed.complaint, verdict) {
+			return true
+		}
+	}
+	return false
 }

@@ -54,6 +54,10 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 	if err != nil {
 		return nil, err
 	}
+	cover, err := s.covers.picture(ctx, u.file, m)
+	if err != nil {
+		return nil, err
+	}
 	id, err := s.nextID()
 	if err != nil {
 		return nil, fault.Unavailable(err)
@@ -63,7 +67,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 		MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
 		DurationMs: m.durationMS, Width: m.width, Height: m.height, Version: 1,
 	}
-	if err := s.putFiles(ctx, video, u, s.covers.picture(ctx, u.file, m.media)); err != nil {
+	if err := s.putFiles(ctx, video, u, cover); err != nil {
 		s.removeFiles(ctx, video)
 		return nil, fault.Unavailable(err)
 	}

@@ -184,7 +184,7 @@ func TestHangingFFmpegIsKilled(t *testing.T) {
 	c := newCovers(CoverOptions{FFmpeg: script(t, "sleep 60 & wait"), Timeout: 100 * time.Millisecond}, quiet())
 	file := tempFile(t)
 	started := time.Now()
-	if _, err := c.firstFrame(context.Background(), file); err == nil || time.Since(started) > 10*time.Second {
+	if _, err := c.frame(context.Background(), file, playable{media: media{width: 64, height: 64}}); err == nil || time.Since(started) > 10*time.Second {
 		t.Errorf("a program that hangs: %v after %v", err, time.Since(started))
 	}
 }

@@ -187,3 +187,21 @@ func TestSandboxLeavesThisProcessAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestFFmpegRunsWithEveryLayer(t *testing.T) {
+	t.Parallel()
+	c := realCovers(t)
+	for _, off := range []layer{0, namespaces, landlock, seccomp, everyLayer} {
+		c.sandbox.off.Store(uint32(off))
+		cover(t, c, h264(t))
+	}
+	c.sandbox.off.Store(0)
+	c.check(t.Context())
+	if c.options.FFmpeg == "" {
+		t.Error("ffmpeg was given up")
+	}
+	c = newCovers(CoverOptions{FFmpeg: "/bin/false"}, quiet())
+	if c.check(t.Context()); c.options.FFmpeg != "" {
+		t.Error("an ffmpeg that does not run is kept")
+	}
+}
