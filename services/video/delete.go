@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,7 +29,21 @@ func (s *Service) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (
 		return nil, fmt.Errorf("delete video: %w", err)
 	}
 	s.wake()
+	s.removeDeletedFiles(ctx, req.GetVideoId())
 	return &v1.DeleteVideoResponse{}, nil
+}
+
+// removalTimeout bounds how long a deletion waits for the object store.
+const removalTimeout = time.Second
+
+// removeDeletedFiles removes the files of a video whose deletion is committed.
+// What it cannot remove now, the janitor removes later.
+func (s *Service) removeDeletedFiles(ctx context.Context, id int64) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTimeout)
+	defer cancel()
+	if err := s.removeAll(ctx, id); err != nil {
+		s.log.WarnContext(ctx, "files of a deleted video are left to the janitor", "video_id", id, "error", err)
+	}
 }
 
 func deleteVideo(ctx context.Context, tx pgx.Tx, viewer, id int64) error {

@@ -2,6 +2,9 @@ package video
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -181,6 +184,49 @@ func TestOnlyTheAuthorDeletesAndOnce(t *testing.T) {
 	res, err := b.ListRecentVideos(t.Context(), &v1.ListRecentVideosRequest{})
 	if err != nil || len(res.GetVideos()) != 0 {
 		t.Errorf("a deleted video is listed: %v %v", res, err)
+	}
+}
+
+// failing is an object store that is down.
+type failing struct{ *blob.Store }
+
+func (failing) List(context.Context, string) iter.Seq2[blob.Item, error] {
+	return func(yield func(blob.Item, error) bool) { yield(blob.Item{}, errors.New("the store is down")) }
+}
+
+// The files of a deleted video are gone when the deletion is answered, all that
+// were made of it; a store that is down leaves them to the janitor.
+func TestFilesGoWithTheirVideo(t *testing.T) {
+	t.Parallel()
+	for _, down := range []bool{false, true} {
+		b := newBench(t, nil)
+		id, err := b.nextID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.add(t, id, author, 10)
+		for _, name := range []string{"original.mp4", "cover.jpg", "hls/0.ts"} {
+			if err := b.store.Put(t.Context(), prefix(id)+name, bytes.NewReader([]byte("x")), 1, "video/mp4"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left := 0
+		if down {
+			b.Service.objects, left = failing{b.store}, 3
+		}
+		if _, err := b.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: id}); err != nil {
+			t.Fatalf("store down %v: %v", down, err)
+		}
+		if keys := b.objects(t, id); len(keys) != left {
+			t.Errorf("store down %v: left are %v", down, keys)
+		}
+		b.Service.objects = b.store
+		if err := b.removeDeleted(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if keys := b.objects(t, id); len(keys) != 0 {
+			t.Errorf("after the janitor: left are %v", keys)
+		}
 	}
 }
 
