@@ -5,8 +5,10 @@ import (
 	"context"
 	"image/jpeg"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,6 +131,29 @@ func TestSlowUploadIsCut(t *testing.T) {
 	}
 	if _, err := stream.CloseAndReceive(); fault.CodeOf(err) != connect.CodeDeadlineExceeded {
 		t.Errorf("answer %v, want deadline exceeded", err)
+	}
+	b.nothingLeft(t)
+}
+
+// A full disk is not the client's fault.
+func TestFullDiskIsUnavailable(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	full := []*os.File{}
+	b.spooler.create = func(string) (*os.File, error) {
+		f, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+		full = append(full, f)
+		return f, err
+	}
+	if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
+		t.Errorf("no space for the bytes: %v", err)
+	}
+	if len(full) != 1 || full[0].Close() == nil {
+		t.Error("the file was left open")
+	}
+	b.spooler.create = func(string) (*os.File, error) { return nil, syscall.ENOSPC }
+	if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
+		t.Errorf("no space for a file: %v", err)
 	}
 	b.nothingLeft(t)
 }

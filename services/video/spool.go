@@ -44,10 +44,24 @@ type spooler struct {
 	dir    string
 	limits Limits
 	slots  chan struct{}
+	// create makes the file of an upload; it has no name.
+	create func(dir string) (*os.File, error)
 }
 
 func newSpooler(dir string, limits Limits) *spooler {
-	return &spooler{dir: dir, limits: limits, slots: make(chan struct{}, limits.Uploads)}
+	return &spooler{dir: dir, limits: limits, slots: make(chan struct{}, limits.Uploads), create: nameless}
+}
+
+// nameless makes a file without a name.
+func nameless(dir string) (*os.File, error) {
+	file, err := os.CreateTemp(dir, "upload-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // acquire takes one of the slots for uploads; the result gives it back.
@@ -138,12 +152,9 @@ func (s *spooler) begin(h *v1.PublishVideoHeader) (*upload, error) {
 	case strings.ContainsRune(title, 0): // Postgres keeps no such text
 		return nil, fault.Invalid("title", "must not contain a NUL character")
 	}
-	file, err := os.CreateTemp(s.dir, "upload-*")
+	file, err := s.create(s.dir)
 	if err != nil {
 		return nil, fault.Unavailable(fmt.Errorf("spool upload: %w", err))
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, fault.Unavailable(errors.Join(fmt.Errorf("spool upload: %w", err), file.Close()))
 	}
 	return &upload{header: h, file: file, sum: sha256.New()}, nil
 }
