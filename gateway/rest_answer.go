@@ -89,7 +89,7 @@ func (f *face) logFailure(ctx context.Context, s status, err error) {
 		return
 	case errors.Is(err, context.Canceled), left(ctx):
 		level = slog.LevelDebug // the client left
-	case s.code == statusUnavailable:
+	case s.code == statusUnavailable, s.code == statusOutcomeUnknown:
 		level = slog.LevelWarn
 	}
 	f.logger.LogAttrs(ctx, level, "call failed",

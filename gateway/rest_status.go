@@ -10,6 +10,7 @@ import (
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	messagev1 "douyin.dev/gen/douyin/message/v1"
+	platformv1 "douyin.dev/gen/douyin/platform/v1"
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
@@ -33,7 +34,8 @@ const (
 	statusNoPath           = 40001
 	statusBadParameter     = 40002
 	statusInternal         = 50001
-	statusUnavailable      = 50002
+	statusUnavailable      = 50002 // nothing happened
+	statusOutcomeUnknown   = 50003
 )
 
 // status is how an error is told to a client.
@@ -50,6 +52,7 @@ func statusOfReason(f *fault.Error) (int, bool) {
 		reason fault.Reason
 		code   int
 	}{
+		{platformv1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN, statusOutcomeUnknown},
 		{userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN, statusUsernameTaken},
 		{userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS, statusWrongCredentials},
 		{userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND, statusNoUser},

@@ -56,6 +56,9 @@ func TestStatusCodes(t *testing.T) {
 		{fmt.Errorf("like: %w", fault.LoginRequired()), status{10004, "login needed", 0}},
 		{fmt.Errorf("like: %w", context.DeadlineExceeded), status{50002, tellUnavailable, 0}},
 		{errors.New("SELECT broke"), status{50001, tellInternal, 0}},
+		{fmt.Errorf("like: %w", fault.OutcomeUnknown(errors.New("COMMIT at 10.0.0.3"))), status{50003, "the outcome is not known, repeat with the same Idempotency-Key", 0}},
+		{fault.OutcomeUnknown(context.DeadlineExceeded), status{50003, "the outcome is not known, repeat with the same Idempotency-Key", 0}},
+		{fault.Unavailable(fault.OutcomeUnknown(errors.New("of another call"))), status{50002, tellUnavailable, 0}},
 	} {
 		if got := statusOf(tt.err); got != tt.want {
 			t.Errorf("%v is told as %+v, want %+v", tt.err, got, tt.want)

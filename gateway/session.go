@@ -102,7 +102,7 @@ func (s *sessions) check(ctx context.Context, token string) (session, error) {
 	case fault.CodeOf(err) == connect.CodeUnauthenticated:
 		known.refused = fault.LoginRequired()
 	default:
-		return session{}, err
+		return session{}, fault.Unavailable(err) // whatever became of the check, nothing came of the call
 	}
 	s.seen.Set(strings.Clone(token), known) // it may be a piece of a whole request body
 	return known, nil

@@ -26,7 +26,7 @@ const overview = `Short videos, likes, comments, follows and messages.
 * 64-bit integers are JSON numbers. Ids are in (0, 2^53). Integer parameters may be written like 7, 7.0 or 7e0.
 * At most 64 parameters and 1 MiB of them per request.
 
-status_code: 0 success, 10001 username taken, 10002 wrong username or password, 10004 login needed, 10005 forbidden, 10006 content refused, 10009 too many requests (Retry-After says when to try again), 10013 no such user, 10014 file too large, 10015 not a playable video, 10016 no such video, 10017 no such comment, 10018 cannot follow or message yourself, 40001 no such path, 40002 bad parameter (status_msg names it), 50001 internal, 50002 a dependency is down, try again.`
+status_code: 0 success, 10001 username taken, 10002 wrong username or password, 10004 login needed, 10005 forbidden, 10006 content refused, 10009 too many requests (Retry-After says when to try again), 10013 no such user, 10014 file too large, 10015 not a playable video, 10016 no such video, 10017 no such comment, 10018 cannot follow or message yourself, 40001 no such path, 40002 bad parameter (status_msg names it), 50001 internal, 50002 a dependency is down and nothing happened, try again, 50003 the outcome of a change is not known, repeat with the same Idempotency-Key.`
 
 // builder is the document while it grows.
 type builder struct {

@@ -76,8 +76,8 @@ func New(d Deps) (*Service, error) {
 		store: newStore(d.DB), videos: videos, ids: d.IDs, now: d.Now, wake: d.Wake,
 		liked: pg.NewMembers(d.DB, "video_like", "user_id", "video_id"), written: written,
 	}
-	s.toggles = pg.NewBatcher(batchLimit, toggle.pair, announced(s, s.store.toggleLikes))
-	s.comments = pg.NewBatcher(batchLimit, nil, announced(s, s.store.addComments))
+	s.toggles = pg.NewWriteBatcher(batchLimit, toggle.pair, announced(s, s.store.toggleLikes))
+	s.comments = pg.NewWriteBatcher(batchLimit, nil, announced(s, s.store.addComments))
 	s.lists = pg.NewBatcher(listLimit, nil, s.store.listComments)
 	return s, nil
 }

@@ -47,8 +47,8 @@ func enter(batch *pgx.Batch, class int32, videoIDs []int64) {
 	batch.Queue(enterSQL, pgx.NamedArgs{"class": class, "stripes": slices.Compact(stripes)})
 }
 
-// batchSender is a pool or a transaction. A batch sent to a pool is one
-// transaction too: its statements are followed by a single Sync.
+// batchSender is a connection or a transaction. A batch sent to a connection is
+// one transaction too: its statements are followed by a single Sync.
 type batchSender interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/services/platform/fault"
@@ -47,8 +48,12 @@ const addCommentsSQL = `WITH input AS (
 SELECT video_id FROM refused`
 
 // addComments inserts comments and answers for each whether its video was still there.
-func (s *store) addComments(ctx context.Context, comments []comment) ([]bool, error) {
-	return writeComments(ctx, s.db.RW(), s.gateClass, comments)
+func (s *store) addComments(ctx context.Context, comments []comment) (exists []bool, err error) {
+	err = s.db.Write(ctx, func(conn *pgxpool.Conn) error {
+		exists, err = writeComments(ctx, conn, s.gateClass, comments)
+		return err
+	})
+	return exists, err
 }
 
 func writeComments(ctx context.Context, to batchSender, gateClass int32, comments []comment) ([]bool, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/services/platform/outbox"
@@ -72,7 +73,15 @@ SELECT video_id FROM refused`
 
 // toggleLikes sets and clears likes, and answers for each whether its video was
 // still there. No two may be of one pair.
-func (s *store) toggleLikes(ctx context.Context, toggles []toggle) ([]bool, error) {
+func (s *store) toggleLikes(ctx context.Context, toggles []toggle) (exists []bool, err error) {
+	err = s.db.Write(ctx, func(conn *pgxpool.Conn) error {
+		exists, err = writeLikes(ctx, conn, s.gateClass, toggles)
+		return err
+	})
+	return exists, err
+}
+
+func writeLikes(ctx context.Context, to batchSender, gateClass int32, toggles []toggle) ([]bool, error) {
 	n := len(toggles)
 	videos, users, authors, times := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	liked, events := make([]bool, n), make([]outbox.Event, n)
@@ -86,7 +95,7 @@ func (s *store) toggleLikes(ctx context.Context, toggles []toggle) ([]bool, erro
 	}
 	args := rows.Args()
 	args["video_ids"], args["user_ids"], args["author_ids"], args["liked"], args["times"] = videos, users, authors, liked, times
-	exists, err := write(ctx, s.db.RW(), s.gateClass, videos, toggleSQL, args)
+	exists, err := write(ctx, to, gateClass, videos, toggleSQL, args)
 	if err != nil {
 		return nil, fmt.Errorf("write likes: %w", err)
 	}

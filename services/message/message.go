@@ -83,7 +83,7 @@ func New(d Deps) (*Service, error) {
 		store: st, users: users, hub: newHub(st, d.Redis, d.Log), ids: d.IDs, now: d.Now, wake: d.Wake,
 		signOfLife: signOfLife, draining: make(chan struct{}),
 	}
-	s.sends = pg.NewBatcher(batchLimit, nil, s.sendAll)
+	s.sends = pg.NewWriteBatcher(batchLimit, nil, s.sendAll)
 	return s, nil
 }
 

@@ -61,6 +61,6 @@ func New(d Deps) (*Service, error) {
 		followed: pg.NewMembers(d.DB, "following", "follower_id", "followee_id"),
 	}
 	// Two changes of one pair never share a statement: the second must see the first.
-	s.writes = pg.NewBatcher(writeBatch, func(c change) any { return c.pair }, s.store.apply)
+	s.writes = pg.NewWriteBatcher(writeBatch, func(c change) any { return c.pair }, s.store.apply)
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	v1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/outbox"
@@ -69,7 +70,20 @@ SELECT follower_id, followee_id FROM changed`
 
 // apply makes the wishes true and answers for each whether that changed
 // anything. No two may be of one pair.
-func (s store) apply(ctx context.Context, wishes []change) ([]bool, error) {
+func (s store) apply(ctx context.Context, wishes []change) (changed []bool, err error) {
+	err = s.db.Write(ctx, func(conn *pgxpool.Conn) error {
+		changed, err = apply(ctx, conn, wishes)
+		return err
+	})
+	return changed, err
+}
+
+// querier is a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func apply(ctx context.Context, to querier, wishes []change) ([]bool, error) {
 	n := len(wishes)
 	followers, followees := make([]int64, n), make([]int64, n)
 	follows, times, events := make([]bool, n), make([]int64, n), make([]outbox.Event, n)
@@ -84,7 +98,7 @@ func (s store) apply(ctx context.Context, wishes []change) ([]bool, error) {
 	}
 	args := encoded.Args()
 	args["followers"], args["followees"], args["follows"], args["times"] = followers, followees, follows, times
-	rows, err := s.db.RW().Query(ctx, changeSQL, args)
+	rows, err := to.Query(ctx, changeSQL, args)
 	if err != nil {
 		return nil, fmt.Errorf("change follows: %w", err)
 	}

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
@@ -145,15 +143,5 @@ func changed(v *v1.Video, state v1.VideoState) outbox.Event {
 	}}
 }
 
-// transactionUnknown is what Postgres answers when it does not know either.
-const transactionUnknown = "08007"
-
 // refused reports whether err says for certain that nothing was committed.
-func refused(err error) bool {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return true
-	}
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && answer.Code != transactionUnknown
-}
+func refused(err error) bool { return !fault.IsOutcomeUnknown(err) }

@@ -57,9 +57,33 @@ func Forbidden(message string) *Error { return New(connect.CodePermissionDenied,
 // LoginRequired says that the call needs a viewer.
 func LoginRequired() *Error { return New(connect.CodeUnauthenticated, "login needed") }
 
-// Unavailable says that something this call needs is down; the cause is kept for the log.
+// Unavailable says that something this call needs is down and that the call had
+// no effect; the cause is kept for the log.
 func Unavailable(cause error) *Error {
 	return New(connect.CodeUnavailable, "temporarily unavailable, try again").Because(cause)
+}
+
+// The reason and its domain are the value OUTCOME_UNKNOWN of
+// douyin.platform.v1.ErrorReason; the platform imports no generated code.
+const (
+	outcomeUnknown = "OUTCOME_UNKNOWN"
+	platformDomain = "platform.douyin.dev"
+)
+
+// OutcomeUnknown says that a write may have happened, or may still happen:
+// only a repetition with the same idempotency key finds out. What certainly had
+// no effect is Unavailable instead. Its code is one that neither our clients nor
+// the usual retry policies repeat by themselves.
+func OutcomeUnknown(cause error) *Error {
+	e := New(connect.CodeUnknown, "the outcome is not known, repeat with the same Idempotency-Key").Because(cause)
+	e.reason, e.domain = outcomeUnknown, platformDomain
+	return e
+}
+
+// IsOutcomeUnknown reports whether err says that a write may have happened.
+func IsOutcomeUnknown(err error) bool {
+	e, ok := As(err)
+	return ok && e.reason == outcomeUnknown && e.domain == platformDomain
 }
 
 // TooMany says that the caller is over a limit and may try again after a number of seconds.

@@ -45,6 +45,25 @@ func TestAnErrorOfTheTransportTellsNoAddress(t *testing.T) {
 	}
 }
 
+func TestAnUnknownOutcomeStaysOneOverTheWire(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		fault.OutcomeUnknown(errors.New("commit")):                                       true,
+		fmt.Errorf("like: %w", fault.OutcomeUnknown(errors.New("commit"))):               true,
+		fault.Unavailable(fault.OutcomeUnknown(errors.New("of a call beside this one"))): false,
+		errors.New("else"): false,
+	} {
+		if fault.IsOutcomeUnknown(err) != want || fault.IsOutcomeUnknown(fault.ToWire(err)) != want {
+			t.Errorf("%v: want %t here and over the wire", err, want)
+		}
+	}
+	// What clients and proxies repeat by themselves.
+	switch code := fault.OutcomeUnknown(nil).Code(); code {
+	case connect.CodeUnavailable, connect.CodeDeadlineExceeded, connect.CodeAborted, connect.CodeResourceExhausted, connect.CodeCanceled, connect.CodeInternal:
+		t.Errorf("%v is repeated", code)
+	}
+}
+
 func TestViolationsNameTheirFields(t *testing.T) {
 	t.Parallel()
 	f := fault.Invalid("title", "is too long").And("data", "is empty")

@@ -2,7 +2,9 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,12 +24,14 @@ const batchTimeout = 10 * time.Second
 //
 // It is safe for concurrent use and owns no goroutine while idle.
 type Batcher[Q, A any] struct {
-	max int
-	key func(Q) any
-	run func(context.Context, []Q) ([]A, error)
+	max    int
+	key    func(Q) any
+	run    func(context.Context, []Q) ([]A, error)
+	writes bool
 
 	mu      sync.Mutex
 	waiting []*batchCall[Q, A]
+	left    int // calls in waiting whose callers have left
 	running bool
 }
 
@@ -37,17 +41,29 @@ type batchCall[Q, A any] struct {
 	answer A
 	err    error
 	done   chan struct{}
+
+	// Both belong to the batcher's mutex: a call begins, or its caller leaves before that.
+	begun, left bool
 }
 
-// NewBatcher returns a batcher. run gets 1 to limit queries and answers one
+// NewBatcher returns a batcher of reads. run gets 1 to limit queries and answers one
 // for each, in order. Queries with equal keys never share a run, so the second
 // sees the first one's effect; a nil key lets all share.
 func NewBatcher[Q, A any](limit int, key func(Q) any, run func(context.Context, []Q) ([]A, error)) *Batcher[Q, A] {
 	return &Batcher[Q, A]{max: limit, key: key, run: run}
 }
 
-// Do answers q from a run it shares with others. When ctx ends first the
-// outcome is unknown: the run goes on.
+// NewWriteBatcher returns a batcher like NewBatcher whose runs change something:
+// a call whose caller leaves during its run has an unknown outcome.
+func NewWriteBatcher[Q, A any](limit int, key func(Q) any, run func(context.Context, []Q) ([]A, error)) *Batcher[Q, A] {
+	b := NewBatcher(limit, key, run)
+	b.writes = true
+	return b
+}
+
+// Do answers q from a run it shares with others. When ctx ends before the run
+// began, q is taken out of it and had no effect. When ctx ends later, the run
+// goes on, and the outcome of a write is fault.OutcomeUnknown.
 func (b *Batcher[Q, A]) Do(ctx context.Context, q Q) (A, error) {
 	c := &batchCall[Q, A]{ctx: ctx, query: q, done: make(chan struct{})}
 	b.mu.Lock()
@@ -63,8 +79,28 @@ func (b *Batcher[Q, A]) Do(ctx context.Context, q Q) (A, error) {
 		return c.answer, c.err
 	case <-ctx.Done():
 		var zero A
-		return zero, fmt.Errorf("wait for a shared write: %w", ctx.Err())
+		return zero, b.leave(c)
 	}
+}
+
+// leave returns what a call's caller that gives up knows of it.
+func (b *Batcher[Q, A]) leave(c *batchCall[Q, A]) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ended := c.ctx.Err()
+	err := fmt.Errorf("wait for a shared run: %w", ended)
+	switch {
+	case c.begun && b.writes:
+		return fault.OutcomeUnknown(err)
+	case c.begun:
+		return err
+	}
+	c.left = true
+	b.left++
+	if errors.Is(ended, context.DeadlineExceeded) {
+		return fault.Unavailable(err)
+	}
+	return err
 }
 
 // drain runs batches until nobody waits.
@@ -82,6 +118,7 @@ func (b *Batcher[Q, A]) drain() {
 func (b *Batcher[Q, A]) next() []*batchCall[Q, A] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.dropLeft()
 	if len(b.waiting) == 0 {
 		b.running = false
 		return nil
@@ -89,7 +126,7 @@ func (b *Batcher[Q, A]) next() []*batchCall[Q, A] {
 	if b.key == nil && len(b.waiting) <= b.max {
 		batch := b.waiting
 		b.waiting = nil
-		return batch
+		return begin(batch)
 	}
 	var batch, later []*batchCall[Q, A]
 	seen := make(map[any]struct{}, len(b.waiting))
@@ -109,18 +146,35 @@ func (b *Batcher[Q, A]) next() []*batchCall[Q, A] {
 		batch = append(batch, c)
 	}
 	b.waiting = later
+	return begin(batch)
+}
+
+// dropLeft removes the calls whose callers have left.
+func (b *Batcher[Q, A]) dropLeft() {
+	if b.left == 0 {
+		return
+	}
+	b.waiting = slices.DeleteFunc(b.waiting, func(c *batchCall[Q, A]) bool { return c.left })
+	b.left = 0
+}
+
+func begin[Q, A any](batch []*batchCall[Q, A]) []*batchCall[Q, A] {
+	for _, c := range batch {
+		c.begun = true
+	}
 	return batch
 }
 
 // do runs a batch. When a batch of several fails for a reason of its own, each
 // is run alone, so that one bad query fails only itself. That Postgres is
 // unavailable is no such reason, but that the run took too long is: the same
-// calls may come again together, and would for ever take too long.
+// calls may come again together, and would for ever take too long. What may have
+// happened is not done again.
 func (b *Batcher[Q, A]) do(batch []*batchCall[Q, A]) {
 	late, err := b.attempt(batch)
 	switch {
 	case err == nil:
-	case len(batch) == 1, !late && fault.CodeOf(Fault(err)) == connect.CodeUnavailable:
+	case len(batch) == 1, fault.IsOutcomeUnknown(err), !late && fault.CodeOf(Fault(err)) == connect.CodeUnavailable:
 		fail(batch, err)
 	default:
 		b.doEach(batch, late, err)

@@ -21,10 +21,11 @@ const (
 
 // InTx runs fn in a transaction and commits it. A serialization failure or a
 // deadlock runs it again, at most five times in all: fn must have no effect
-// outside of tx.
+// outside of tx. When it is not known whether it was committed, the error is
+// fault.OutcomeUnknown; every other error says that it was not.
 func (db *DB) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, db.rw, fn)
+		err := db.inTx(ctx, fn)
 		if err == nil || attempt == txAttempts || !retryable(err) {
 			return err
 		}
@@ -37,13 +38,27 @@ func (db *DB) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	}
 }
 
+func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	tx, err := db.rw.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	// Also after a panic. A connection on which it fails is closed, which rolls back too.
+	defer func() { _ = tx.Rollback(ctx) }()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return commit(ctx, tx)
+}
+
 func retryable(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
 }
 
 // Fault turns an error that says Postgres cannot be used now into
-// fault.Unavailable and leaves every other error as it is.
+// fault.Unavailable and leaves every other error as it is, above all
+// fault.OutcomeUnknown.
 func Fault(err error) error {
 	if err == nil || !unavailable(err) {
 		return err

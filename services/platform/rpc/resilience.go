@@ -39,7 +39,10 @@ const (
 )
 
 // resilience is the one place where calls between services are repeated or not
-// made at all. Streams pass: whoever opened one resumes it from where it was.
+// made at all. Streams are neither: their callers resume them from where they were.
+//
+// Here is also where a call becomes one of unknown outcome on its way: when it may
+// have arrived at a service that changes something, and no answer came back.
 //
 // A call is repeated when nothing of it was sent, or when it only reads (its
 // idempotency level says so) and its service was not available. It is not made
@@ -47,7 +50,6 @@ const (
 // reached, whatever it answers: one whose database is down still has what it
 // remembers.
 type resilience struct {
-	passStreams
 	retries metric.Int64Counter
 	refused metric.Int64Counter
 
@@ -81,12 +83,15 @@ func (r *resilience) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		d := r.dependency(req.Spec().Procedure)
 		d.budget.earn()
 		for try := 1; ; try++ {
+			if err := ctx.Err(); err != nil {
+				return nil, tooLate(err)
+			}
 			res, err := r.once(ctx, d, req, next)
 			if err == nil || try == maxTries || !repeatable(req.Spec(), err) {
-				return res, err
+				return res, outcomeOf(req.Spec(), err)
 			}
 			if !worthAPause(ctx, try) || !d.budget.spend() {
-				return res, err
+				return res, outcomeOf(req.Spec(), err)
 			}
 			r.retries.Add(ctx, 1, d.label)
 		}
@@ -110,6 +115,14 @@ func (r *resilience) once(ctx context.Context, d *dependency, req connect.AnyReq
 		d.breaker.RecordFailure()
 	}
 	return res, err
+}
+
+// tooLate is the error of a call that is not made because its caller's time is over.
+func tooLate(ended error) error {
+	if errors.Is(ended, context.DeadlineExceeded) {
+		return connect.NewError(connect.CodeDeadlineExceeded, ended)
+	}
+	return connect.NewError(connect.CodeCanceled, ended)
 }
 
 // errNotReached is the answer while a breaker is open.
