@@ -3,12 +3,14 @@ package user
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"connectrpc.com/connect"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/username"
 )
 
 func usernameTaken() error {
@@ -33,14 +35,14 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 	if err := s.config.checkPassword("password", req.GetPassword()); err != nil {
 		return nil, err
 	}
-	// The insert decides. Looking first only spares the hash of a hopeless try.
-	key := nameKey(name)
-	if owner, err := s.store.userByName(ctx, key); err != nil {
+	// The insert decides. Looking first spares the hash of a hopeless try, and finds
+	// accounts under what names were compared by before: no more of those are made.
+	if owner, err := s.ownerOf(ctx, name); err != nil {
 		return nil, err
 	} else if owner != 0 {
 		return nil, usernameTaken()
 	}
-	hash, err := s.passwords.Hash(ctx, req.GetPassword())
+	hash, err := s.passwords.Hash(ctx, auth.ForRegistration, req.GetPassword())
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +51,7 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 		return nil, fault.Unavailable(fmt.Errorf("id of a new account: %w", err))
 	}
 	opened := s.newSession(userID)
-	created, err := s.store.insertAccount(ctx, newAccount{ID: userID, Name: name, NameKey: key, PasswordHash: hash}, opened)
+	created, err := s.store.insertAccount(ctx, newAccount{ID: userID, Name: name, NameKey: username.Key(name), PasswordHash: hash}, opened)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 
 // Login opens a session.
 func (s *Service) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginResponse, error) {
-	if nameKey(req.GetUsername()) == "" {
+	if strings.TrimSpace(req.GetUsername()) == "" {
 		return nil, fault.Invalid("username", "must not be empty")
 	}
 	if req.GetPassword() == "" {
@@ -98,19 +100,24 @@ func (s *Service) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginRes
 
 // credentials asks both tables also for a name nobody has: the time it takes
 // must not tell. UserID is then 0.
-func (s *Service) credentials(ctx context.Context, username string) (credentials, error) {
-	var userID int64
-	var err error
-	if storable(username) {
-		if userID, err = s.store.userByName(ctx, nameKey(username)); err != nil {
-			return credentials{}, err
-		}
+func (s *Service) credentials(ctx context.Context, name string) (credentials, error) {
+	userID, err := s.ownerOf(ctx, name)
+	if err != nil {
+		return credentials{}, err
 	}
 	return s.store.credentialsOf(ctx, userID)
 }
 
-// verify refuses a wrong password, and hashes a right one anew when the
-// parameters have risen since.
+// ownerOf returns whose name it is, by both of its keys; 0 for nobody's.
+func (s *Service) ownerOf(ctx context.Context, name string) (int64, error) {
+	if name = strings.TrimSpace(name); len(name) > username.MaxBytes || !storable(name) {
+		return 0, nil
+	}
+	return s.store.userByName(ctx, username.Folded(name), username.Key(name))
+}
+
+// verify refuses a wrong password, and hashes a right one anew when its hash is
+// out of date: later, when too much hashing waits now.
 func (s *Service) verify(ctx context.Context, c credentials, password string) error {
 	if c.UserID == 0 {
 		if err := s.passwords.VerifyNobody(ctx, password); err != nil {
@@ -118,17 +125,20 @@ func (s *Service) verify(ctx context.Context, c credentials, password string) er
 		}
 		return wrongCredentials()
 	}
-	ok, weak, err := s.passwords.Verify(ctx, password, c.PasswordHash)
+	ok, outdated, err := s.passwords.Verify(ctx, password, c.PasswordHash)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return wrongCredentials()
 	}
-	if !weak {
+	if !outdated {
 		return nil
 	}
-	hash, err := s.passwords.Hash(ctx, password)
+	hash, err := s.passwords.Hash(ctx, auth.ForAccount, password)
+	if fault.CodeOf(err) == connect.CodeResourceExhausted {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -151,7 +161,7 @@ func (s *Service) ChangePassword(ctx context.Context, req *v1.ChangePasswordRequ
 	if err := s.verify(ctx, found, req.GetOldPassword()); err != nil {
 		return nil, err
 	}
-	hash, err := s.passwords.Hash(ctx, req.GetNewPassword())
+	hash, err := s.passwords.Hash(ctx, auth.ForAccount, req.GetNewPassword())
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/username"
 )
 
 func TestRegisterThenLogin(t *testing.T) {
@@ -81,7 +82,7 @@ func TestStoreGivesTakenNameNothing(t *testing.T) {
 	b := setup(t)
 	b.register(t, "taken", "p")
 	// As after the look and before the insert of a race that was lost.
-	created, err := b.store.insertAccount(t.Context(), newAccount{ID: 7, Name: "Taken", NameKey: nameKey("Taken"), PasswordHash: "x"}, b.newSession(7))
+	created, err := b.store.insertAccount(t.Context(), newAccount{ID: 7, Name: "Taken", NameKey: username.Key("Taken"), PasswordHash: "x"}, b.newSession(7))
 	if err != nil || created {
 		t.Fatalf("got %v, %v", created, err)
 	}

@@ -26,12 +26,16 @@ type credentials struct {
 	PasswordVersion int64
 }
 
-const userByNameSQL = `SELECT user_id FROM username WHERE name_key = @name_key`
+// A spelling may name two accounts, one stored under what names were compared by
+// before: that one's owner has always used it.
+const userByNameSQL = `SELECT user_id FROM username WHERE name_key = ANY(ARRAY[@folded, @name_key]::text[])
+ORDER BY name_key = @folded DESC LIMIT 1`
 
-// userByName returns whose name it is; 0 for nobody's.
-func (s store) userByName(ctx context.Context, key string) (int64, error) {
+// userByName returns whose name it is, by what names were compared by before and
+// by what they are now; 0 for nobody's.
+func (s store) userByName(ctx context.Context, folded, key string) (int64, error) {
 	var userID int64
-	err := s.db.RW().QueryRow(ctx, userByNameSQL, pgx.NamedArgs{"name_key": key}).Scan(&userID)
+	err := s.db.RW().QueryRow(ctx, userByNameSQL, pgx.NamedArgs{"folded": folded, "name_key": key}).Scan(&userID)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("read username: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
@@ -14,6 +15,7 @@ import (
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/cache"
 	"douyin.dev/services/platform/pg"
+	"douyin.dev/services/platform/username"
 )
 
 // Config is what operators may set.
@@ -29,8 +31,8 @@ type Config struct {
 // check refuses settings under which nobody could register or stay logged in.
 func (c Config) check() error {
 	switch {
-	case c.UsernameMax < 1:
-		return errors.New("username-max must be at least 1")
+	case c.UsernameMax < 1 || c.UsernameMax > username.MaxBytes/utf8.UTFMax:
+		return fmt.Errorf("username-max must be 1 to %d", username.MaxBytes/utf8.UTFMax)
 	case c.PasswordMin < 1 || c.PasswordMax < c.PasswordMin:
 		return errors.New("password-min must be at least 1 and at most password-max")
 	case c.SessionTTL < time.Minute:

@@ -19,10 +19,10 @@ func TestHashingRestsInACrowd(t *testing.T) {
 		}
 		hash = time.Since(began)
 		began = time.Now()
-		if err := p.slots.Acquire(t.Context(), 1); err != nil {
+		if err := p.queue.enter(t.Context(), ForAccount); err != nil {
 			t.Fatal(err)
 		}
-		p.slots.Release(1)
+		p.queue.leave(hash)
 		return hash, time.Since(began)
 	}
 	if hash, wait := waited(true); wait < hash {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
 )
 
 // passwordParams are OWASP's for argon2id: 19 MiB, two passes, one lane. About
@@ -24,9 +24,13 @@ const (
 
 // Passwords hashes and checks passwords, a few at a time: each takes 19 MiB and
 // a core, and a wave of logins must not take all of both. While others wait for
-// a core, hashing uses a part of the cores at most. Safe for concurrent use.
+// a core, hashing uses a part of the cores at most. When more than two seconds of
+// hashing wait, callers are refused with fault.TooMany.
+//
+// A password is hashed in Unicode's NFC: keyboards differ in whether they compose
+// an accented letter. Safe for concurrent use.
 type Passwords struct {
-	slots  *semaphore.Weighted
+	queue  *hashQueue
 	nobody string
 	// crowded reports whether others wait for a core.
 	crowded func() bool
@@ -44,7 +48,7 @@ func NewPasswords(concurrent int, share float64) *Passwords {
 		concurrent = max(cores/2, 1)
 	}
 	return &Passwords{
-		slots: semaphore.NewWeighted(int64(concurrent)), nobody: nobodysHash(), crowded: new(crowd).waits,
+		queue: newHashQueue(concurrent), nobody: nobodysHash(), crowded: new(crowd).waits,
 		restPerHash: restPerHash(concurrent, cores, share),
 	}
 }
@@ -57,12 +61,12 @@ func restPerHash(concurrent, cores int, share float64) float64 {
 }
 
 // Hash returns the PHC string of a password, with a new salt each time.
-func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
-	if err := p.enter(ctx); err != nil {
+func (p *Passwords) Hash(ctx context.Context, priority Priority, password string) (string, error) {
+	if err := p.queue.enter(ctx, priority); err != nil {
 		return "", err
 	}
 	defer p.leave(time.Now())
-	hash, err := argon2id.CreateHash(password, &passwordParams)
+	hash, err := argon2id.CreateHash(norm.NFC.String(password), &passwordParams)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
@@ -70,20 +74,26 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // Verify reports whether hash was made from password and, if it was, whether it
-// should be made anew because the parameters have risen since.
+// should be made anew: because the parameters have risen since, or because it was
+// made from the password as it came, before passwords were put into NFC.
 func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, needsRehash bool, err error) {
 	if err := checkParams(hash); err != nil {
 		return false, false, err
 	}
-	if err := p.enter(ctx); err != nil {
+	if err := p.queue.enter(ctx, ForAccount); err != nil {
 		return false, false, err
 	}
 	defer p.leave(time.Now())
-	ok, params, err := argon2id.CheckHash(password, hash)
+	composed := norm.NFC.String(password)
+	ok, params, err := argon2id.CheckHash(composed, hash)
+	asItCame := err == nil && !ok && composed != password
+	if asItCame {
+		ok, params, err = argon2id.CheckHash(password, hash)
+	}
 	if err != nil {
 		return false, false, fmt.Errorf("check password: %w", err)
 	}
-	return ok, ok && weaker(params, &passwordParams), nil
+	return ok, ok && (asItCame || weaker(params, &passwordParams)), nil
 }
 
 // VerifyNobody costs as much as Verify and answers nothing: call it when no
@@ -93,20 +103,13 @@ func (p *Passwords) VerifyNobody(ctx context.Context, password string) error {
 	return err
 }
 
-func (p *Passwords) enter(ctx context.Context) error {
-	if err := p.slots.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("wait to hash a password: %w", err)
-	}
-	return nil
-}
-
 // leave gives a slot back; in a crowd after a rest, which its caller does not wait for.
 func (p *Passwords) leave(began time.Time) {
 	if p.restPerHash == 0 || !p.crowded() {
-		p.slots.Release(1)
+		p.queue.leave(time.Since(began))
 		return
 	}
-	time.AfterFunc(time.Duration(float64(time.Since(began))*p.restPerHash), func() { p.slots.Release(1) })
+	time.AfterFunc(time.Duration(float64(time.Since(began))*p.restPerHash), func() { p.queue.leave(time.Since(began)) })
 }
 
 // checkParams refuses hashes that argon2 would panic on or that ask for too much.

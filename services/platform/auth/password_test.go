@@ -15,7 +15,7 @@ import (
 func TestPasswordIsKnownAgain(t *testing.T) {
 	t.Parallel()
 	p := auth.NewPasswords(0, 1)
-	hash, err := p.Hash(t.Context(), "正确的马")
+	hash, err := p.Hash(t.Context(), auth.ForRegistration, "正确的马")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestPasswordIsKnownAgain(t *testing.T) {
 			t.Errorf("%q: got %v, rehash %v, %v; want %v", password, ok, rehash, err, want)
 		}
 	}
-	if again, _ := p.Hash(t.Context(), "正确的马"); again == hash {
+	if again, _ := p.Hash(t.Context(), auth.ForRegistration, "正确的马"); again == hash {
 		t.Error("two hashes share a salt")
 	}
 }
@@ -71,20 +71,20 @@ func TestWaitForASlotEndsWithTheCaller(t *testing.T) {
 	p := auth.NewPasswords(1, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Hash(ctx, "x"); !errors.Is(err, context.Canceled) {
+	if _, err := p.Hash(ctx, auth.ForRegistration, "x"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
 	}
 	// The slot was not lost.
 	ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if _, err := p.Hash(ctx, "x"); err != nil {
+	if _, err := p.Hash(ctx, auth.ForRegistration, "x"); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestUnknownUserCostsAsMuch(t *testing.T) {
 	p := auth.NewPasswords(1, 1) // not parallel: it measures
-	hash, err := p.Hash(t.Context(), "password")
+	hash, err := p.Hash(t.Context(), auth.ForRegistration, "password")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,5 +104,38 @@ func TestUnknownUserCostsAsMuch(t *testing.T) {
 	// One hash each. The bound is wide: it tells a hash from none, on any machine.
 	if nobody*10 < somebody || somebody*10 < nobody {
 		t.Errorf("nobody takes %v, somebody %v", nobody, somebody)
+	}
+}
+
+func TestPasswordIsOneHoweverItsLettersAreComposed(t *testing.T) {
+	t.Parallel()
+	p := auth.NewPasswords(0, 1)
+	const composed, decomposed = "caf\u00e9", "cafe\u0301"
+	for _, made := range []string{composed, decomposed} {
+		hash, err := p.Hash(t.Context(), auth.ForRegistration, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for password, want := range map[string]bool{composed: true, decomposed: true, "cafe": false} {
+			if ok, rehash, err := p.Verify(t.Context(), password, hash); ok != want || rehash || err != nil {
+				t.Errorf("%+q against %+q: %v, rehash %v, %v; want %v", password, made, ok, rehash, err, want)
+			}
+		}
+	}
+}
+
+func TestHashOfAPasswordAsItCameStillOpensAndIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	p := auth.NewPasswords(0, 1)
+	const decomposed = "cafe\u0301"
+	old, err := argon2id.CreateHash(decomposed, &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, rehash, err := p.Verify(t.Context(), decomposed, old); !ok || !rehash || err != nil {
+		t.Errorf("as it came: %v, rehash %v, %v", ok, rehash, err)
+	}
+	if ok, rehash, err := p.Verify(t.Context(), "cafe\u0300", old); ok || rehash || err != nil {
+		t.Errorf("another: %v, rehash %v, %v", ok, rehash, err)
 	}
 }
