@@ -58,10 +58,22 @@ func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileReq
 	return &apiv1.UpdateProfileResponse{User: user}, nil
 }
 
-// ChangePassword replaces the caller's password and every session.
+// ChangePassword replaces the caller's password and every session. It opens the
+// account to whoever knows the old password, so it spends the login's budget.
 func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordRequest) (*apiv1.ChangePasswordResponse, error) {
 	if req.GetOldPassword() == "" {
 		return nil, fault.Invalid("old_password", "is required")
+	}
+	caller, err := callerID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := g.reads.users.load(ctx, []int64{caller})
+	if err != nil {
+		return nil, err
+	}
+	if err := g.allowLogin(ctx, known[caller].GetName()); err != nil {
+		return nil, err
 	}
 	res, err := g.User.ChangePassword(ctx, &userv1.ChangePasswordRequest{OldPassword: req.GetOldPassword(), NewPassword: req.GetNewPassword()})
 	if err != nil {

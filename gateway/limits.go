@@ -4,11 +4,11 @@ import (
 	"context"
 	"math"
 	"strconv"
-	"strings"
 
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/limit"
+	"douyin.dev/services/platform/username"
 )
 
 // limited are the actions counted per user; everything else reads.
@@ -33,13 +33,13 @@ func (g *Gateway) allow(ctx context.Context, procedure string) error {
 }
 
 // allowLogin counts an attempt against the account's and the address's budget.
-func (g *Gateway) allowLogin(ctx context.Context, username string) error {
+func (g *Gateway) allowLogin(ctx context.Context, name string) error {
 	burst, rate := g.Settings.LoginBurst, g.Settings.LoginRate
 	address := callFrom(ctx).origin.client.String()
 	if err := g.spend(ctx, "login-address", address, burst*addressFactor, rate*addressFactor); err != nil {
 		return err
 	}
-	return g.spend(ctx, "login-account", strings.ToLower(username), burst, rate)
+	return g.spend(ctx, "login-account", username.Key(name), burst, rate)
 }
 
 func (g *Gateway) spend(ctx context.Context, bucket, key string, burst int, rate float64) error {

@@ -115,6 +115,39 @@ func TestUsernameIsUniqueWithoutCase(t *testing.T) {
 	accepted(t, login(t, strings.ToUpper(name), "secret"))
 }
 
+// Blanks around it, compatibility forms and composed letters make no other name.
+func TestSpellingsOfAUsernameAreOneAccount(t *testing.T) {
+	t.Parallel()
+	name := harness.Name("s") // ASCII, so that every letter has a full-width form
+	wide := strings.Map(func(r rune) rune {
+		if r > ' ' && r < 0x7f {
+			return r + 0xfee0
+		}
+		return r
+	}, name)
+	accepted(t, register(t, name+"e\u0301", "cafe\u0301"))
+	for _, same := range []string{" " + name + "\u00e9", name + "E\u0301\u00a0", "\u3000" + wide + "é"} {
+		refused(t, register(t, same, "other"), 10001)
+		accepted(t, login(t, same, "caf\u00e9"))
+	}
+}
+
+func TestUsernameHasOnlyWhatEverybodySees(t *testing.T) {
+	t.Parallel()
+	name := harness.Name("u")
+	for _, unseen := range []string{"\u200b", "\u202e", "\ufe0f", "\u115f", "\u1160", "\u2800", "\u3164", "\uffa0", "\u2028", "\x00"} {
+		for _, spelled := range []string{unseen, name + unseen + "x"} {
+			answer := register(t, spelled, "secret")
+			refused(t, answer, 40002)
+			if !strings.Contains(answer.Message(), "username") {
+				t.Errorf("%+q: the message does not name username: %s", spelled, answer)
+			}
+		}
+	}
+	refused(t, register(t, "\u3000", "secret"), 40002)
+	refused(t, register(t, "\u0301", "secret"), 40002)
+}
+
 func TestOneOfManyRegistrationsOfANameWins(t *testing.T) {
 	t.Parallel()
 	name := harness.Name("race")
