@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 	"douyin.dev/services/infra"
 	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/telemetry"
 )
 
 // Command is the configuration of a mesh. What it is given, every process of
@@ -37,6 +39,8 @@ var behind = []string{"user", "video", "relation", "interaction", "counter", "me
 const (
 	startLimit = time.Minute
 	stopLimit  = 25 * time.Second
+	// brokenStopLimit is stopLimit after one of the processes ended by itself.
+	brokenStopLimit = 2 * time.Second
 )
 
 // Main runs a mesh until it is told to stop or one of its processes ends.
@@ -82,7 +86,7 @@ func split(args []string) (own []string, passed map[string][]string) {
 }
 
 func run(ctx context.Context, c *Command, passed map[string][]string) (err error) {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	log := slog.New(telemetry.NewLogHandler(os.Stderr, c.LogLevel)).With("service", "mesh")
 	report := func(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) }
 	running, err := infra.Start(ctx, c.Settings, &c.Config, log, report)
 	if err != nil {
@@ -91,7 +95,7 @@ func run(ctx context.Context, c *Command, passed map[string][]string) (err error
 	defer func() { err = errors.Join(err, running.Stop(context.WithoutCancel(ctx))) }()
 
 	m := &mesh{command: c, passed: passed, ended: make(chan error, len(behind)+1)}
-	defer m.stop()
+	defer func() { m.stop(stopLimitAfter(err)) }()
 	peers := make([]string, len(behind))
 	free, err := freeAddresses(ctx, 2*len(behind))
 	if err != nil {
@@ -124,8 +128,19 @@ func run(ctx context.Context, c *Command, passed map[string][]string) (err error
 	case <-ctx.Done():
 		return nil
 	case err := <-m.ended:
+		// Now and not only at the end: the others are still to be stopped.
+		log.ErrorContext(ctx, "a process of the mesh ended, stopping the others", "error", err)
 		return err
 	}
+}
+
+// stopLimitAfter is how long the processes have to stop. Those of a mesh that is
+// not whole any more have little to finish.
+func stopLimitAfter(err error) time.Duration {
+	if err != nil {
+		return brokenStopLimit
+	}
+	return stopLimit
 }
 
 // mesh is the started processes.
@@ -133,11 +148,12 @@ type mesh struct {
 	command   *Command
 	passed    map[string][]string
 	processes []*exec.Cmd
-	ended     chan error
+	running   sync.WaitGroup
+	ended     chan error // of each process, once
 }
 
-// errEnded is why a process that left with success is missed all the same.
-var errEnded = errors.New("nobody told it to")
+// errEnded is the reason of a process that ended with success before it was stopped.
+var errEnded = errors.New("exit status 0")
 
 // start runs the binary beside this one.
 func (m *mesh) start(ctx context.Context, name, listen, private, peers string) error {
@@ -152,7 +168,7 @@ func (m *mesh) start(ctx context.Context, name, listen, private, peers string) e
 		"DOUYIN_LISTEN="+listen, "DOUYIN_PRIVATE_LISTEN="+private, "DOUYIN_PEERS="+peers,
 		"DOUYIN_LOG_LEVEL="+c.LogLevel.String(),
 		"DOUYIN_POSTGRES_DSN="+c.PostgresDSN,
-		"DOUYIN_REDIS_ADDRS="+strings.Join(c.RedisAddrs, ","),
+		"DOUYIN_REDIS_ADDRS="+kong.JoinEscaped(c.RedisAddrs, ','), "DOUYIN_REDIS_PASSWORD="+c.RedisPassword,
 		fmt.Sprintf("DOUYIN_REDIS_CLIENT_CACHING=%t", c.RedisClientCaching),
 		"DOUYIN_KAFKA_BROKERS="+strings.Join(c.KafkaBrokers, ","),
 		"DOUYIN_S3_ENDPOINT="+c.S3Endpoint, "DOUYIN_S3_REGION="+c.S3Region, "DOUYIN_S3_BUCKET="+c.S3Bucket,
@@ -164,9 +180,9 @@ func (m *mesh) start(ctx context.Context, name, listen, private, peers string) e
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	m.processes = append(m.processes, cmd)
-	go func() {
+	m.running.Go(func() {
 		m.ended <- fmt.Errorf("%s ended: %w", name, cmp.Or(cmd.Wait(), errEnded))
-	}()
+	})
 	return nil
 }
 
@@ -195,22 +211,19 @@ func (m *mesh) ready(ctx context.Context, name, private string) error {
 	}
 }
 
-// stop ends the processes, the gateway first, and waits for them.
-func (m *mesh) stop() {
+// stop ends the processes, the gateway first, and waits for them. After the limit
+// those that are left are killed.
+func (m *mesh) stop(limit time.Duration) {
 	for i := len(m.processes) - 1; i >= 0; i-- {
 		_ = m.processes[i].Process.Signal(syscall.SIGTERM)
 	}
-	deadline := time.After(stopLimit)
-	for range m.processes {
-		select {
-		case <-m.ended:
-		case <-deadline:
-			for _, p := range m.processes {
-				_ = p.Process.Kill()
-			}
-			return
+	kill := time.AfterFunc(limit, func() {
+		for _, p := range m.processes {
+			_ = p.Process.Kill()
 		}
-	}
+	})
+	defer kill.Stop()
+	m.running.Wait()
 }
 
 // freeAddresses returns n loopback addresses that nobody listens on. They are not
