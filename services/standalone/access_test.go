@@ -89,7 +89,7 @@ func start(t *testing.T, key *auth.Key, component func(*standalone.Component) ap
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: true})
+	cache, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: true, Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

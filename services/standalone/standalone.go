@@ -54,6 +54,9 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	rt.OnStop("infrastructure", running.Stop)
+	for _, store := range running.Stores() {
+		rt.OnReady("embedded "+store.Name, func(context.Context) error { return store.Down() })
+	}
 	if err := rt.ConnectBus(ctx); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Config struct {
 	PostgresMaxConns int32  `help:"Most connections of a service's pool." default:"8"`
 	Migrate          string `help:"Migrations on start: auto applies what is missing; off only checks that nothing is, for deployments that run the command migrate first." enum:"auto,off" default:"auto"`
 
-	RedisAddrs         []string `help:"Redis addresses, host:port; several are a cluster."`
+	RedisAddrs         []string `help:"Redis addresses, host:port or unix:/path of a socket; several are a cluster."`
 	RedisUsername      string   `help:"Redis user name."`
 	RedisPassword      string   `help:"Redis password."`
 	RedisClientCaching bool     `help:"Whether the Redis supports CLIENT TRACKING." default:"true" negatable:""`

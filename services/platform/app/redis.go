@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -29,9 +31,18 @@ func redisOption(c *Config) (rueidis.ClientOption, error) {
 	return rueidis.ClientOption{
 		InitAddress: c.RedisAddrs, Username: c.RedisUsername, Password: c.RedisPassword,
 		ClientName: "douyin", DisableCache: !c.RedisClientCaching,
-		Dialer:           net.Dialer{Timeout: redisDialTimeout},
+		Dialer: net.Dialer{Timeout: redisDialTimeout}, DialCtxFn: dialRedis,
 		ConnWriteTimeout: 2 * time.Second, ForceSingleClient: len(c.RedisAddrs) == 1,
 	}, nil
+}
+
+// dialRedis connects to host:port, or to unix:path.
+func dialRedis(ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
+	network, target := "tcp", address
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, target = "unix", path
+	}
+	return dialer.DialContext(ctx, network, target)
 }
 
 // Redis returns the process's Redis client. It needs no Redis that is up: what

@@ -186,7 +186,7 @@ type server struct {
 
 func startRedis(t *testing.T, inProcess bool) *server {
 	t.Helper()
-	srv, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: inProcess})
+	srv, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: inProcess, Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

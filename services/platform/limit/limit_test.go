@@ -19,7 +19,7 @@ import (
 
 func startRedis(t *testing.T, inProcess bool) (client rueidis.Client, stop func()) {
 	t.Helper()
-	srv, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: inProcess})
+	srv, err := redis.Start(t.Context(), redis.Options{Dir: t.TempDir(), InProcess: inProcess, Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

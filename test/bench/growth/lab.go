@@ -2,8 +2,11 @@ package growth
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +45,14 @@ type Lab struct {
 	idle stage.Counters // per second, at rest
 }
 
+// dialRedis connects to host:port, or to unix:path.
+func dialRedis(ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return dialer.DialContext(ctx, "unix", path)
+	}
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
 // NewLab connects to a platform that nobody else uses.
 func NewLab(ctx context.Context, p *stage.Platform, duration time.Duration, say func(string, ...any)) (*Lab, error) {
 	l := &Lab{platform: p, duration: duration, say: say}
@@ -49,7 +60,7 @@ func NewLab(ctx context.Context, p *stage.Platform, duration time.Duration, say 
 	if l.sql, err = pgx.Connect(ctx, p.AdminDSN); err != nil {
 		return nil, fmt.Errorf("connect to postgres: %w", err)
 	}
-	l.redis, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{p.Redis}, DisableCache: true, ForceSingleClient: true})
+	l.redis, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{p.Redis}, DisableCache: true, ForceSingleClient: true, DialCtxFn: dialRedis})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to redis: %w", err), l.sql.Close(ctx))
 	}

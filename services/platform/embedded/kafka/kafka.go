@@ -67,6 +67,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("embedded kafka: %w", err), lock.Release())
 	}
 	address := l.Addr().String()
+	l = lasting{l, opts.Log}
 	cluster, err := kfake.NewCluster(settings(opts, lock.Path("log"), l)...)
 	if err != nil {
 		// The library closed l.
@@ -96,6 +97,29 @@ func bind(ctx context.Context, opts Options, lock *embedded.Lock) (net.Listener,
 		return nil, fmt.Errorf("bind: %w", err)
 	}
 	return l, nil
+}
+
+// acceptPause is the time until the next attempt to take a connection in after
+// one that failed, for want of file descriptors for example.
+const acceptPause = 100 * time.Millisecond
+
+// lasting is a listener that only ends when it is closed: the library stops
+// accepting for good after the first error.
+type lasting struct {
+	net.Listener
+	log *slog.Logger
+}
+
+// Accept implements net.Listener.
+func (l lasting) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return conn, err
+		}
+		l.log.Warn("kafka cannot take a connection in and tries again", "error", err)
+		time.Sleep(acceptPause)
+	}
 }
 
 // advertised is a listener known under another address: the library tells

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,6 +201,44 @@ func TestAMisspelledTopicIsNotMade(t *testing.T) {
 	defer func() { _ = w.Close() }()
 	if err := w.WriteMessages(t.Context(), kafka.Message{Value: []byte("a")}); err == nil {
 		t.Error("the topic was made")
+	}
+}
+
+// failing is a listener that is out of file descriptors for a while.
+type failing struct {
+	net.Listener
+	failures int
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.failures--; f.failures >= 0 {
+		return nil, syscall.EMFILE
+	}
+	return f.Listener.Accept()
+}
+
+func TestAFailureToAcceptIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	bound, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lasting{&failing{bound, 3}, slog.New(slog.DiscardHandler)}
+	go func() {
+		if conn, err := net.Dial("tcp", bound.Addr().String()); err == nil {
+			_ = conn.Close()
+		}
+	}()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a closed listener says %v", err)
 	}
 }
 

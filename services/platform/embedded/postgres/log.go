@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -73,6 +74,29 @@ func (l *lineLog) tail() string {
 	defer l.mu.Unlock()
 	return strings.Join(l.last, "\n")
 }
+
+// fatal returns the last lines that say why the server ended; "" when there is
+// none, after a SIGKILL for example.
+func (l *lineLog) fatal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+	for i, line := range l.last {
+		final := strings.HasPrefix(line, "PANIC:") || strings.HasPrefix(line, "FATAL:") && !ofConnection(line)
+		if final && !slices.Contains(l.last[:i], line) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found[max(0, len(found)-2):], "; ")
+}
+
+// ofConnection reports whether a FATAL ended a connection and not the server.
+func ofConnection(line string) bool {
+	return strings.Contains(line, "terminating connection") || strings.Contains(line, "the database system is")
+}
+
+// reason returns why the server ended, or all its last lines where it gave none.
+func (l *lineLog) reason() string { return cmp.Or(l.fatal(), l.tail()) }
 
 func (l *lineLog) mentions(s string) bool { return strings.Contains(l.tail(), s) }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -44,10 +45,17 @@ type Options struct {
 // Server is a running Postgres. Safe for concurrent use.
 type Server struct {
 	lock   *embedded.Lock
-	child  *embedded.Child
 	log    *lineLog
+	opts   Options
+	inst   installation
+	id     identity
 	socket string // directory of the socket
+
+	mu    sync.Mutex
+	child *embedded.Child // of the present run
 }
+
+var _ embedded.Server = (*Server)(nil)
 
 // Start runs Postgres in opts.Dir and returns when it answers and every
 // service has its schema. ctx bounds the start, not the server's life.
@@ -70,21 +78,19 @@ func start(ctx context.Context, opts Options, ids []identity) (_ *Server, err er
 	if err != nil {
 		return nil, fmt.Errorf("embedded postgres: %w", err)
 	}
-	s := &Server{lock: lock, log: newLineLog(opts.Log)}
+	s := &Server{lock: lock, log: newLineLog(opts.Log), opts: opts}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("embedded postgres: %w", err), s.abandon())
 		}
 	}()
-	inst, err := locate(ctx, lock.Dir(), opts)
-	if err != nil {
+	if s.inst, err = locate(ctx, lock.Dir(), opts); err != nil {
 		return nil, err
 	}
-	id, err := usable(ctx, ids, inst, lock.Dir())
-	if err != nil {
+	if s.id, err = usable(ctx, ids, s.inst, lock.Dir()); err != nil {
 		return nil, err
 	}
-	if err := s.boot(ctx, opts, inst, id); err != nil {
+	if err := s.boot(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(ctx, opts.Services); err != nil {
@@ -94,40 +100,58 @@ func start(ctx context.Context, opts Options, ids []identity) (_ *Server, err er
 	return s, nil
 }
 
+// Restart runs a server that has ended once more on the same cluster. The
+// processes that a killed one left behind are waited for.
+func (s *Server) Restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	s.log.stopping()
+	s.log.forget()
+	if err := s.boot(ctx); err != nil {
+		return fmt.Errorf("embedded postgres: %w", err)
+	}
+	s.log.ready()
+	return nil
+}
+
 // boot prepares the directories, starts the server and waits until it answers.
-func (s *Server) boot(ctx context.Context, opts Options, inst installation, id identity) error {
-	data := s.lock.Path(inst.dataName())
+// One that does not answer is ended.
+func (s *Server) boot(ctx context.Context) error {
+	data := s.lock.Path(s.inst.dataName())
 	if err := stopStale(ctx, data); err != nil {
 		return err
 	}
-	if err := s.makeSocketDir(id); err != nil {
+	if err := s.makeSocketDir(s.id); err != nil {
 		return err
 	}
 	hba := s.lock.Path("pg_hba.conf")
 	if err := os.WriteFile(hba, []byte("local all all trust\n"), 0o600); err != nil {
 		return fmt.Errorf("write pg_hba.conf: %w", err)
 	}
-	if err := id.own(s.lock.Dir()); err != nil {
+	if err := s.id.own(s.lock.Dir()); err != nil {
 		return err
 	}
-	if err := initCluster(ctx, inst, id, data); err != nil {
+	if err := initCluster(ctx, s.inst, s.id, data); err != nil {
 		return err
 	}
-	args := append([]string{"-D", data}, settings(opts, s.socket, hba)...)
+	args := append([]string{"-D", data}, settings(s.opts, s.socket, hba)...)
 	for {
-		cmd := id.command(inst.bin("postgres"), args...)
+		cmd := s.id.command(s.inst.bin("postgres"), args...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = s.lock.Dir(), s.log, s.log
-		var err error
 		// SIGINT is Postgres's fast shutdown: connections are cut, all is written.
-		if s.child, err = embedded.StartChild(cmd, syscall.SIGINT); err != nil {
+		child, err := embedded.StartChild(cmd, syscall.SIGINT)
+		if err != nil {
 			return err
 		}
-		err = s.await(ctx)
-		if err == nil || !s.log.mentions("shared memory block") {
+		err = s.await(ctx, child)
+		if err == nil {
+			s.setChild(child)
+			return nil
+		}
+		if err := errors.Join(err, child.Stop(expired(), syscall.SIGQUIT, syscall.SIGQUIT)); !s.log.mentions("shared memory block") {
 			return err
 		}
 		// The processes of a killed server notice within moments.
-		s.child = nil
 		s.log.forget()
 		if err := pause(ctx); err != nil {
 			return err
@@ -135,22 +159,34 @@ func (s *Server) boot(ctx context.Context, opts Options, inst installation, id i
 	}
 }
 
-// await returns when the server answers, and with its last words when it ends.
-func (s *Server) await(ctx context.Context) error {
+// await returns when the server answers, and with its reason when it ends.
+func (s *Server) await(ctx context.Context, child *embedded.Child) error {
 	for {
 		conn, err := pgx.Connect(ctx, s.dsn(superuser, superuser))
 		if err == nil {
 			return conn.Close(ctx)
 		}
 		select {
-		case <-s.child.Done():
-			return fmt.Errorf("server ended while starting (%w):\n%s", s.child.Err(), s.log.tail())
+		case <-child.Done():
+			return fmt.Errorf("server ended while starting (%w):\n%s", child.Err(), s.log.reason())
 		default:
 		}
 		if perr := pause(ctx); perr != nil {
 			return fmt.Errorf("server does not answer: %w", errors.Join(perr, err))
 		}
 	}
+}
+
+func (s *Server) setChild(c *embedded.Child) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.child = c
+}
+
+func (s *Server) present() *embedded.Child {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.child
 }
 
 // DSN returns the services' connection string; "{service}" stands for the name
@@ -168,34 +204,44 @@ func (s *Server) dsn(user, db string) string {
 	}.Encode()
 }
 
-// Done is closed when the server has ended, asked to or not.
-func (s *Server) Done() <-chan struct{} { return s.child.Done() }
+// Done is closed when the present run has ended, asked to or not.
+func (s *Server) Done() <-chan struct{} { return s.present().Done() }
+
+// Err is how the present run ended, with the reason the server gave; nil while
+// it goes on.
+func (s *Server) Err() error {
+	err := s.present().Err()
+	if reason := s.log.fatal(); err != nil && reason != "" {
+		return fmt.Errorf("%w: %s", err, reason)
+	}
+	return err
+}
 
 // Stop shuts the server down: connections are cut, all is written. When ctx
 // ends first it is aborted, which the next start recovers from. Call it once.
 func (s *Server) Stop(ctx context.Context) error {
 	s.log.stopping()
-	err := s.child.Stop(ctx, syscall.SIGINT, syscall.SIGQUIT)
+	err := s.present().Stop(ctx, syscall.SIGINT, syscall.SIGQUIT)
 	return errors.Join(err, s.removeSocketDir(), s.lock.Release())
 }
 
 // abandon undoes a start that failed.
 func (s *Server) abandon() error {
 	var err error
-	if s.child != nil {
-		err = s.child.Stop(expired(), syscall.SIGQUIT, syscall.SIGQUIT)
+	if child := s.present(); child != nil {
+		err = child.Stop(expired(), syscall.SIGQUIT, syscall.SIGQUIT)
 	}
 	return errors.Join(err, s.removeSocketDir(), s.lock.Release())
 }
 
-// expired returns a context without patience.
+// expired returns a context that has ended.
 func expired() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }
 
-// pause waits one turn of a poll.
+// pause waits until a poll looks again.
 func pause(ctx context.Context) error {
 	t := time.NewTimer(15 * time.Millisecond)
 	defer t.Stop()

@@ -179,6 +179,97 @@ func TestALongDirectoryGetsAShortSocket(t *testing.T) {
 	}
 }
 
+// The server is killed while a connection is open: its processes notice, and the
+// next one takes over their cluster.
+func TestAServerThatWasKilledIsRestartedWithItsRows(t *testing.T) {
+	t.Parallel()
+	srv := startIn(t, t.TempDir())
+	conn := connect(t, as(srv, "user"))
+	exec1(t, conn, `CREATE TABLE seen (n int)`)
+	for n := range 2 {
+		exec1(t, connect(t, as(srv, "user")), fmt.Sprintf(`INSERT INTO seen VALUES (%d)`, n))
+		if err := syscall.Kill(srv.child.Pid(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-srv.Done()
+		if err := srv.Err(); err == nil || !strings.Contains(err.Error(), "signal: killed") {
+			t.Errorf("ended with %v", err)
+		}
+		if err := srv.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := value[int](t, connect(t, as(srv, "user")), `SELECT count(*) FROM seen`); got != n+1 {
+			t.Errorf("%d rows, want %d", got, n+1)
+		}
+	}
+}
+
+// A full disk ends the server; while it is full no start succeeds and the error
+// says why; when there is room again the next start does.
+func TestAServerComesBackAfterAFullDisk(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it mounts a small file system")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=160m"); err != nil {
+		t.Skipf("cannot mount a small file system: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	srv := startIn(t, filepath.Join(dir, "data"))
+	exec1(t, connect(t, as(srv, "user")), `CREATE TABLE seen (n int)`)
+	exec1(t, connect(t, as(srv, "user")), `INSERT INTO seen VALUES (1)`)
+
+	filler := filepath.Join(dir, "filler")
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	// Segments of the log that are there already are written until they are used up.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for ended := false; !ended; {
+		conn, err := pgx.Connect(ctx, as(srv, "user"))
+		if err == nil {
+			_, err = conn.Exec(ctx, `SELECT pg_logical_emit_message(true, 'filler', repeat('x', 1000000))`)
+			_ = conn.Close(ctx)
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the server goes on with a full disk: %v", err)
+		}
+		select {
+		case <-srv.Done():
+			ended = true
+		default:
+		}
+	}
+	t.Logf("ended with: %v", srv.Err())
+	if err := srv.Restart(t.Context()); err == nil {
+		t.Fatal("started with a full disk")
+	} else if !strings.Contains(err.Error(), "space") {
+		t.Errorf("the reason is missing: %v", err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := value[int](t, connect(t, as(srv, "user")), `SELECT count(*) FROM seen WHERE n = 1`); got != 1 {
+		t.Errorf("%d rows, want 1", got)
+	}
+}
+
 func TestANameThatIsNoSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "User", "pg_x", "public", "postgres", `a"b`, "a'b", "1a", strings.Repeat("a", 64)} {

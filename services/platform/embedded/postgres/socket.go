@@ -1,29 +1,17 @@
 package postgres
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
-// socketPathLimit is below the 104 bytes macOS and the 108 Linux allow.
-const socketPathLimit = 100
-
-// makeSocketDir chooses where the socket lives: beside the data, or where that
-// path is too long for a socket, in the temporary directory under a name made
-// from it. What a killed server left there is removed: the lock on the data
-// directory says that it is ours.
+// makeSocketDir makes the directory of the socket. What a killed server left
+// there is removed: the lock on the data directory says that it is ours.
 func (s *Server) makeSocketDir(id identity) error {
-	s.socket = s.lock.Path("run")
-	if len(socketFile(s.socket)) >= socketPathLimit {
-		sum := sha256.Sum256([]byte(s.lock.Dir()))
-		s.socket = filepath.Join(os.TempDir(), "douyin-pg-"+strconv.Itoa(os.Getuid())+"-"+hex.EncodeToString(sum[:6]))
-	}
+	s.socket = s.lock.SocketDir("pg", socketName)
 	err := os.Mkdir(s.socket, 0o700)
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("create socket directory: %w", err)
@@ -44,7 +32,7 @@ func (s *Server) makeSocketDir(id identity) error {
 
 // removeSocketDir leaves nothing in the temporary directory.
 func (s *Server) removeSocketDir() error {
-	if s.socket == "" || strings.HasPrefix(s.socket, s.lock.Dir()) {
+	if s.socket == "" || s.lock.Within(s.socket) {
 		return nil
 	}
 	if err := os.RemoveAll(s.socket); err != nil {
@@ -66,6 +54,7 @@ func onlyOurs(dir string, id identity) error {
 	return nil
 }
 
-func socketFile(dir string) string {
-	return filepath.Join(dir, ".s.PGSQL."+strconv.Itoa(port))
-}
+// socketName is Postgres's own name for the socket of its port.
+var socketName = ".s.PGSQL." + strconv.Itoa(port)
+
+func socketFile(dir string) string { return filepath.Join(dir, socketName) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -37,10 +38,21 @@ func installed() string {
 // its choice and the child's bind.
 const portAttempts = 3
 
-func startChild(ctx context.Context, binary, dir string, opts Options) (engine, error) {
+func startChild(ctx context.Context, binary string, lock *embedded.Lock, opts Options) (engine, error) {
+	if !opts.Open {
+		address, err := socketAddress(lock)
+		if err != nil {
+			return nil, err
+		}
+		return spawn(ctx, binary, address, lock.Dir(), opts)
+	}
 	var tried []error
 	for range portAttempts {
-		c, err := spawn(ctx, binary, dir, opts)
+		address, err := freeAddress(lock)
+		if err != nil {
+			return nil, err
+		}
+		c, err := spawn(ctx, binary, address, lock.Dir(), opts)
 		if err == nil {
 			return c, nil
 		}
@@ -52,43 +64,74 @@ func startChild(ctx context.Context, binary, dir string, opts Options) (engine, 
 	return nil, errors.Join(tried...)
 }
 
-func spawn(ctx context.Context, binary, dir string, opts Options) (*child, error) {
-	l, err := embedded.Listen(filepath.Join(dir, "port"), 0)
+// socketName is what the socket is called in its directory.
+const socketName = "redis.sock"
+
+// socketAddress makes the directory of the socket, which only its owner may enter.
+func socketAddress(lock *embedded.Lock) (string, error) {
+	dir := lock.SocketDir("redis", socketName)
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("create socket directory: %w", err)
+	}
+	fi, err := os.Lstat(dir)
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("socket directory: %w", err)
 	}
-	port := embedded.PortOf(l)
+	owner, ok := fi.Sys().(*syscall.Stat_t)
+	if !fi.IsDir() || fi.Mode().Perm()&0o077 != 0 || !ok || int(owner.Uid) != os.Geteuid() {
+		return "", fmt.Errorf("socket directory %s is not private: remove it", dir)
+	}
+	return socketPrefix + filepath.Join(dir, socketName), nil
+}
+
+// freeAddress returns a loopback address that was free a moment ago.
+func freeAddress(lock *embedded.Lock) (string, error) {
+	l, err := embedded.Listen(lock.Path("port"), 0)
+	if err != nil {
+		return "", err
+	}
+	address := l.Addr().String()
 	if err := l.Close(); err != nil {
-		return nil, fmt.Errorf("free port %d: %w", port, err)
+		return "", fmt.Errorf("free %s: %w", address, err)
 	}
-	said := &tailBuffer{}
+	return address, nil
+}
+
+func spawn(ctx context.Context, binary, address, dir string, opts Options) (*child, error) {
+	output := &tailBuffer{}
 	// ctx bounds the start; the child lives until stop.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, arguments(port, dir, opts)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, arguments(address, dir, opts)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
 	// A cache has nothing to save, so it need not be asked.
 	proc, err := embedded.StartChild(cmd, syscall.SIGKILL)
 	if err != nil {
 		return nil, err
 	}
-	c := &child{Child: proc, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	c := &child{Child: proc, address: address}
 	if err := c.await(ctx); err != nil {
 		stopped, cancel := context.WithCancel(context.Background())
 		cancel()
-		return nil, errors.Join(fmt.Errorf("%w\n%s", err, said), c.stop(stopped))
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, output), c.stop(stopped))
 	}
 	return c, nil
 }
 
-func arguments(port int, dir string, opts Options) []string {
+func arguments(address, dir string, opts Options) []string {
 	limit := opts.MaxMemoryMiB
 	if limit == 0 {
 		limit = 256
 	}
-	return []string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir,
-		"--daemonize", "no", "--save", "", "--appendonly", "no",
-		"--maxmemory", strconv.Itoa(limit) + "mb", "--maxmemory-policy", "allkeys-lru",
+	where := []string{"--port", "0", "--unixsocketperm", "700", "--unixsocket"}
+	network, target := Network(address)
+	if network == "tcp" {
+		_, port, _ := net.SplitHostPort(target) // made by net
+		where = []string{"--bind", "127.0.0.1", "--port", port}
+	} else {
+		where = append(where, target)
 	}
+	return append(where, "--dir", dir,
+		"--daemonize", "no", "--save", "", "--appendonly", "no",
+		"--maxmemory", strconv.Itoa(limit)+"mb", "--maxmemory-policy", "allkeys-lru")
 }
 
 // await returns when our child answers. Its process id is compared: if the port
@@ -112,7 +155,8 @@ func (c *child) await(ctx context.Context) error {
 // askPid returns the process id the server at address reports.
 func askPid(ctx context.Context, address string) (int, error) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address)
+	network, target := Network(address)
+	conn, err := d.DialContext(ctx, network, target)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,7 @@
 // caching: a client must switch it off (rueidis: DisableCache) when
 // ClientCaching reports false.
 //
-// Both listen on a loopback port without a password. It is for development on
-// a machine whose users trust each other.
+// No other user of the machine gets in: the child listens on a socket in a
+// directory that its owner alone may enter, the server in this process on a
+// loopback port with a password that is made for each run.
 package redis

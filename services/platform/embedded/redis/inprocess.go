@@ -19,8 +19,11 @@ type inProcess struct {
 	end  chan struct{}
 }
 
-func startInProcess() (engine, error) {
+func startInProcess(password string) (engine, error) {
 	mini := miniredis.NewMiniRedis()
+	if password != "" {
+		mini.RequireAuth(password)
+	}
 	if err := mini.StartAddr("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start in process: %w", err)
 	}
@@ -52,6 +55,9 @@ func (p *inProcess) passTime() {
 func (p *inProcess) addr() string          { return p.mini.Addr() }
 func (p *inProcess) clientCaching() bool   { return false }
 func (p *inProcess) done() <-chan struct{} { return p.end }
+
+// Err is nil: nothing ends it but stop.
+func (p *inProcess) Err() error { return nil }
 
 func (p *inProcess) stop(context.Context) error {
 	close(p.quit)

@@ -2,9 +2,13 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -54,7 +58,11 @@ func stop(t *testing.T, srv *Server) {
 func client(t *testing.T, srv *Server) rueidis.Client {
 	t.Helper()
 	c, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{srv.Addr()}, DisableCache: !srv.ClientCaching(), ForceSingleClient: true,
+		InitAddress: []string{srv.Addr()}, Password: srv.Password(), DisableCache: !srv.ClientCaching(), ForceSingleClient: true,
+		DialCtxFn: func(ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			network, target := Network(address)
+			return dialer.DialContext(ctx, network, target)
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -161,16 +169,119 @@ func TestTheEndOfTheChildIsNoticed(t *testing.T) {
 	stop(t, srv)
 }
 
+func TestAChildThatWasKilledIsRestartedAtItsAddress(t *testing.T) {
+	t.Parallel()
+	if installed() == "" {
+		t.Skip("no redis-server or valkey-server on PATH")
+	}
+	srv := startWith(t, Options{Dir: t.TempDir()})
+	defer stop(t, srv)
+	address, c := srv.Addr(), client(t, srv)
+	for range 2 {
+		if err := syscall.Kill(srv.engine.(*child).Pid(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-srv.Done()
+		if err := srv.Err(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("ended with %v", err)
+		}
+		if err := srv.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if srv.Addr() != address {
+			t.Errorf("address %s, was %s", srv.Addr(), address)
+		}
+		// The client comes back by itself, at the latest with its second call.
+		err := c.Do(t.Context(), c.B().Ping().Build()).Error()
+		if err != nil {
+			err = c.Do(t.Context(), c.B().Ping().Build()).Error()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Another user of the machine may reach every loopback port, but no directory of
+// ours; and a process that knows the port of the server in process has no password.
+func TestStrangersDoNotGetIn(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, opts Options) {
+		srv := startWith(t, opts)
+		defer stop(t, srv)
+		network, target := Network(srv.Addr())
+		if network == "unix" {
+			for _, path := range []string{target, filepath.Dir(target)} {
+				if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o700 {
+					t.Errorf("%s: %v, %v", path, fi.Mode(), err)
+				}
+			}
+			c := client(t, srv)
+			config, err := c.Do(t.Context(), c.B().ConfigGet().Parameter("port").Build()).AsStrMap()
+			if err != nil || config["port"] != "0" {
+				t.Errorf("port %q, %v", config["port"], err)
+			}
+			return
+		}
+		for _, password := range []string{"", "guess"} {
+			c, err := rueidis.NewClient(rueidis.ClientOption{
+				InitAddress: []string{target}, Password: password, DisableCache: true, ForceSingleClient: true,
+			})
+			if err == nil {
+				err = c.Do(t.Context(), c.B().Get().Key("k").Build()).Error()
+				c.Close()
+			}
+			if err == nil || rueidis.IsRedisNil(err) {
+				t.Errorf("password %q is good: %v", password, err)
+			}
+		}
+	})
+}
+
+func TestALongDirectoryGetsAShortSocket(t *testing.T) {
+	t.Parallel()
+	if installed() == "" {
+		t.Skip("no redis-server or valkey-server on PATH")
+	}
+	srv := startWith(t, Options{Dir: filepath.Join(t.TempDir(), strings.Repeat("long", 30))})
+	_, path := Network(srv.Addr())
+	stop(t, srv)
+	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("socket directory left behind: %v", err)
+	}
+}
+
+func TestAnOpenServerListensOnAPort(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, opts Options) {
+		opts.Open = true
+		srv := startWith(t, opts)
+		defer stop(t, srv)
+		if network, _ := Network(srv.Addr()); network != "tcp" || srv.Password() != "" {
+			t.Errorf("%s with password %q", srv.Addr(), srv.Password())
+		}
+		c := client(t, srv)
+		if err := c.Do(t.Context(), c.B().Ping().Build()).Error(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
 	no, err := exec.LookPath("false")
 	if err != nil {
 		t.Skip(err)
 	}
-	if _, err := startChild(t.Context(), no, t.TempDir(), Options{}); err == nil {
+	lock, err := embedded.LockDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Release() }()
+	if _, err := startChild(t.Context(), no, lock, Options{}); err == nil {
 		t.Error("a server that ends at once was taken for one")
 	}
-	if _, err := startChild(t.Context(), os.DevNull, t.TempDir(), Options{}); err == nil {
+	if _, err := startChild(t.Context(), os.DevNull, lock, Options{}); err == nil {
 		t.Error("a device was run")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/versity/versitygw/auth"
@@ -55,10 +56,21 @@ type Options struct {
 // Server is a running gateway. Safe for concurrent use.
 type Server struct {
 	lock   *embedded.Lock
+	opts   Options
 	config blob.Config
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error // of the gateway; read after done
+
+	mu  sync.Mutex
+	run *run // the present one
+}
+
+var _ embedded.Server = (*Server)(nil)
+
+// run is the gateway from one start to its end.
+type run struct {
+	address string
+	cancel  context.CancelFunc
+	done    chan struct{}
+	err     error // of the gateway; read after done
 }
 
 // Start runs the gateway and returns when it serves and its bucket exists. ctx
@@ -76,7 +88,7 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded s3: %w", err)
 	}
-	s := &Server{lock: lock}
+	s := &Server{lock: lock, opts: opts}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("embedded s3: %w", err), s.abandon())
@@ -95,7 +107,7 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 		Region: region, Bucket: opts.Bucket, PathStyle: true,
 		AccessKey: keys.AccessKey, SecretKey: keys.SecretKey,
 	}
-	if err := s.serve(ctx, opts); err != nil {
+	if err := s.serve(ctx); err != nil {
 		return nil, err
 	}
 	store, err := blob.Open(ctx, s.config)
@@ -109,54 +121,74 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 }
 
 // serve runs the gateway on a port nobody else got in between.
-func (s *Server) serve(ctx context.Context, opts Options) error {
+func (s *Server) serve(ctx context.Context) error {
 	var tried []error
 	for range portAttempts {
-		err := s.serveOnce(ctx, opts)
+		address, err := s.address()
 		if err == nil {
+			err = s.serveAt(ctx, address)
+		}
+		if err == nil {
+			s.config.Endpoint = "http://" + reachable(address)
 			return nil
 		}
 		tried = append(tried, err)
-		if opts.Port != 0 || opts.Listen != "" || ctx.Err() != nil {
+		if s.opts.Port != 0 || s.opts.Listen != "" || ctx.Err() != nil {
 			break
 		}
 	}
 	return errors.Join(tried...)
 }
 
-func (s *Server) serveOnce(ctx context.Context, opts Options) error {
-	address, err := s.address(opts)
-	if err != nil {
-		return err
+// Restart runs a gateway that has ended once more at the same address.
+func (s *Server) Restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := s.serveAt(ctx, s.present().address); err != nil {
+		return fmt.Errorf("embedded s3: %w", err)
 	}
-	objects, err := openBackend(s.lock, opts.Sidecar)
+	return nil
+}
+
+// serveAt returns when the gateway listens. One that does not is ended.
+func (s *Server) serveAt(ctx context.Context, address string) error {
+	objects, err := openBackend(s.lock, s.opts.Sidecar)
 	if err != nil {
 		return err
 	}
 	listening := make(chan struct{})
 	running, cancel := context.WithCancel(context.Background())
-	s.cancel, s.done = cancel, make(chan struct{})
-	go s.run(running, objects, address, listening)
+	r := &run{address: address, cancel: cancel, done: make(chan struct{})}
+	go s.serveUntil(running, r, objects, listening)
 	select {
 	case <-listening:
-		s.config.Endpoint = "http://" + reachable(address)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.run = r
 		return nil
-	case <-s.done:
+	case <-r.done:
 		cancel()
-		return fmt.Errorf("serve on %s: %w", address, s.err)
+		return fmt.Errorf("serve on %s: %w", address, r.err)
 	case <-ctx.Done():
 		cancel()
+		<-r.done
 		return fmt.Errorf("serve on %s: %w", address, context.Cause(ctx))
 	}
 }
 
+func (s *Server) present() *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run
+}
+
 // address is where to serve. The library binds by itself, so the port is only
 // tried here.
-func (s *Server) address(opts Options) (string, error) {
-	if opts.Listen != "" {
-		return opts.Listen, nil
+func (s *Server) address() (string, error) {
+	if s.opts.Listen != "" {
+		return s.opts.Listen, nil
 	}
-	l, err := embedded.Listen(s.lock.Path("port"), opts.Port)
+	l, err := embedded.Listen(s.lock.Path("port"), s.opts.Port)
 	if err != nil {
 		return "", err
 	}
@@ -179,12 +211,12 @@ func reachable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// run owns the gateway until ctx ends.
-func (s *Server) run(ctx context.Context, objects *rooted, address string, listening chan struct{}) {
-	defer close(s.done)
-	s.err = embedgw.RunVersityGW(ctx, objects, &embedgw.Config{
+// serveUntil owns the gateway of a run until ctx ends.
+func (s *Server) serveUntil(ctx context.Context, r *run, objects *rooted, listening chan struct{}) {
+	defer close(r.done)
+	r.err = embedgw.RunVersityGW(ctx, objects, &embedgw.Config{
 		RootUserAccess: s.config.AccessKey, RootUserSecret: s.config.SecretKey,
-		Region: region, Ports: []string{address},
+		Region: region, Ports: []string{r.address},
 		MaxConnections: maxConnections, MaxRequests: maxRequests, MultipartMaxParts: maxParts,
 		KeepAlive: true, Quiet: true, DisableACLs: true,
 		// Given, because the library announces on standard output that none is.
@@ -198,16 +230,28 @@ func (s *Server) run(ctx context.Context, objects *rooted, address string, liste
 // Config returns how to open the bucket.
 func (s *Server) Config() blob.Config { return s.config }
 
-// Done is closed when the gateway has ended, asked to or not.
-func (s *Server) Done() <-chan struct{} { return s.done }
+// Done is closed when the present run has ended, asked to or not.
+func (s *Server) Done() <-chan struct{} { return s.present().done }
+
+// Err is how the present run ended; nil while it goes on.
+func (s *Server) Err() error {
+	r := s.present()
+	select {
+	case <-r.done:
+		return r.err
+	default:
+		return nil
+	}
+}
 
 // Stop lets requests finish, at most 10 s. When ctx ends first, Stop returns
 // its error and the directory stays locked until they have. Call it once.
 func (s *Server) Stop(ctx context.Context) error {
-	s.cancel()
+	r := s.present()
+	r.cancel()
 	select {
-	case <-s.done:
-		return errors.Join(s.err, s.lock.Release())
+	case <-r.done:
+		return errors.Join(r.err, s.lock.Release())
 	case <-ctx.Done():
 		return fmt.Errorf("stop embedded s3: %w", context.Cause(ctx))
 	}
@@ -215,9 +259,9 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // abandon undoes a start that failed.
 func (s *Server) abandon() error {
-	if s.done != nil {
-		s.cancel()
-		<-s.done
+	if r := s.present(); r != nil {
+		r.cancel()
+		<-r.done
 	}
 	return s.lock.Release()
 }

@@ -125,6 +125,24 @@ func TestObjectsAndCredentialsAreThereAfterAStop(t *testing.T) {
 	}
 }
 
+func TestAGatewayThatEndedIsRestartedAtItsAddress(t *testing.T) {
+	srv := startIn(t, Options{Dir: t.TempDir()})
+	defer stop(t, srv)
+	config := srv.Config()
+	put(t, open(t, config), "original/1.mp4", "film")
+	srv.present().cancel() // as an error of its listener would
+	<-srv.Done()
+	if err := srv.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(config, srv.Config()); diff != "" {
+		t.Errorf("configuration moved (-before +after):\n%s", diff)
+	}
+	if body, _ := get(t, open(t, config), "original/1.mp4"); body != "film" {
+		t.Errorf("got %q", body)
+	}
+}
+
 func TestObjectsSurviveKillOfTheProcess(t *testing.T) {
 	for _, mode := range []string{"", "sidecar:"} {
 		dir := t.TempDir()

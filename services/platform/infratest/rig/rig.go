@@ -88,7 +88,7 @@ func (r *Rig) Cache(ctx context.Context) (Cache, error) {
 		if err != nil {
 			return Cache{}, err
 		}
-		srv, err := redis.Start(ctx, redis.Options{Dir: dir, InProcess: kind == Embedded || r.getenv(RedisVar) == InProcess})
+		srv, err := redis.Start(ctx, redis.Options{Dir: dir, Open: true, InProcess: kind == Embedded || r.getenv(RedisVar) == InProcess})
 		if err != nil {
 			return Cache{}, err
 		}
