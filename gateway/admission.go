@@ -3,25 +3,31 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 
 	"connectrpc.com/connect"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/fault"
 )
 
-// Admission bounds what is under way at once. Beyond the knee more calls at
-// once make each of them slower and none of them sooner, so what comes on top
-// is refused before anything was done for it: a refusal costs microseconds and
-// has no effect. Nothing is queued and nothing is remembered, so the moment
-// calls end, others are admitted again.
+// Admission bounds what is under way at once, twice. Each client has budgets of
+// its own, from the first byte of a request to the last of its answer: whatever
+// a client holds, it holds of its own budget. And all clients share the places
+// for work, which a call has from when its message was read to when its answer
+// begins: beyond the knee more calls at once make each of them slower and none of
+// them sooner, so what comes on top is refused before anything was done for it.
+// A refusal costs microseconds and has no effect. Nothing is queued and nothing
+// is remembered, so the moment calls end, others are admitted again.
 //
 // Uploads, and streams with downloads, last as long as their clients want and
-// are counted apart. Health, reflection and documentation are not counted.
+// are counted apart. Health, reflection and documentation take no place.
 
 // importance orders calls for shedding: what is more important may use a
 // larger share of the limit, so that it is the last to be refused.
@@ -61,42 +67,75 @@ func importanceOf(procedure string) importance {
 	return other
 }
 
-const subscribeProcedure = "/douyin.api.v1.MessageStreamService/Subscribe"
-
 // admission is safe for concurrent use.
 type admission struct {
-	calls, uploads, streams gate
-	shed                    metric.Int64Counter
+	// The places of all clients.
+	calls, uploads, anonymousUploads, streams gate
+	// The budgets of each client or user.
+	clientCalls, clientStreams, clientDownloads, userStreams, userUploads budget
 }
 
 // gate counts what is under way of one kind; a limit of 0 is none.
 type gate struct {
-	name  attribute.Set
+	shed
 	limit int64
 	busy  atomic.Int64
 }
 
-func newAdmission(s Settings, meters metric.MeterProvider) (*admission, error) {
-	shed, err := meters.Meter("douyin.dev/gateway").Int64Counter("douyin_gateway_shed",
-		metric.WithDescription("Requests refused because too many were under way, by kind."))
-	if err != nil {
-		return nil, fmt.Errorf("admission metrics: %w", err)
+// budget counts what each client or user has under way of one kind.
+type budget struct {
+	shed
+	*client.Budget
+}
+
+// shed counts refusals of one kind.
+type shed struct {
+	counter metric.Int64Counter
+	kind    metric.AddOption
+}
+
+func (s shed) refuse(ctx context.Context) { s.counter.Add(ctx, 1, s.kind) }
+
+var (
+	errOverloaded     = fault.Unavailable(errors.New("too many calls under way"))
+	errTooManyCalls   = fault.TooMany(1).Because(errors.New("too many calls of a client under way"))
+	errTooManyStreams = fault.TooMany(5).Because(errors.New("too many streams of a client under way"))
+	errTooManyUploads = fault.TooMany(5).Because(errors.New("too many uploads of a user under way"))
+)
+
+// newAdmission returns an admission with nothing under way; without meters it
+// reports nothing.
+func newAdmission(s Settings, meters metric.MeterProvider) *admission {
+	if meters == nil {
+		meters = noop.NewMeterProvider()
 	}
-	a := &admission{shed: shed}
-	a.calls.set("calls", s.MaxCalls)
-	a.uploads.set("uploads", s.MaxUploads)
-	a.streams.set("streams", s.MaxStreams)
-	return a, nil
+	counter, err := meters.Meter("douyin.dev/gateway").Int64Counter("douyin_gateway_shed",
+		metric.WithDescription("Requests refused because too many were under way, by kind: those of all, or of one client or user."))
+	if err != nil {
+		otel.Handle(err) // the counter counts nothing then
+	}
+	refusals := func(kind string) shed {
+		return shed{counter, metric.WithAttributeSet(attribute.NewSet(attribute.String("kind", kind)))}
+	}
+	a := &admission{
+		clientCalls:     budget{refusals("client calls"), client.NewBudget(s.ClientCalls)},
+		clientStreams:   budget{refusals("client streams"), client.NewBudget(s.ClientStreams)},
+		clientDownloads: budget{refusals("client downloads"), client.NewBudget(s.ClientDownloads)},
+		userStreams:     budget{refusals("user streams"), client.NewBudget(s.UserStreams)},
+		userUploads:     budget{refusals("user uploads"), client.NewBudget(s.UserUploads)},
+	}
+	a.calls.shed, a.calls.limit = refusals("calls"), int64(s.MaxCalls)
+	a.uploads.shed, a.uploads.limit = refusals("uploads"), int64(s.MaxUploads)
+	a.anonymousUploads.shed, a.anonymousUploads.limit = refusals("anonymous uploads"), int64(s.MaxAnonymousUploads)
+	a.streams.shed, a.streams.limit = refusals("streams"), int64(s.MaxStreams)
+	return a
 }
 
-func (g *gate) set(name string, limit int) {
-	g.name, g.limit = attribute.NewSet(attribute.String("kind", name)), int64(limit)
-}
-
-// enter takes a place; leave gives it back.
-func (g *gate) enter(tenths int64) bool {
+// enter takes a place of the first tenths of the limit; leave gives it back.
+func (g *gate) enter(ctx context.Context, tenths int64) bool {
 	if busy := g.busy.Add(1); g.limit > 0 && busy > max(g.limit*tenths/10, 1) {
 		g.busy.Add(-1)
+		g.refuse(ctx)
 		return false
 	}
 	return true
@@ -104,66 +143,206 @@ func (g *gate) enter(tenths int64) bool {
 
 func (g *gate) leave() { g.busy.Add(-1) }
 
-// admit takes a place for a procedure and returns the gate to leave by; nil
-// when there is none.
-func (a *admission) admit(ctx context.Context, procedure string) *gate {
-	g, tenths := &a.calls, shares[importanceOf(procedure)]
-	switch procedure {
-	case publishProcedure:
-		g, tenths = &a.uploads, 10
-	case subscribeProcedure:
-		g, tenths = &a.streams, 10
+// enter counts one more of a client's; a nil budget is no limit.
+func (b *budget) enter(ctx context.Context, k client.Key) bool {
+	if b == nil || b.Enter(k) {
+		return true
 	}
-	return a.through(ctx, g, tenths)
+	b.refuse(ctx)
+	return false
 }
 
-func (a *admission) through(ctx context.Context, g *gate, tenths int64) *gate {
-	if !g.enter(tenths) {
-		a.shed.Add(ctx, 1, metric.WithAttributeSet(g.name))
-		return nil
+func (b *budget) leave(k client.Key) {
+	if b != nil {
+		b.Leave(k)
 	}
-	return g
 }
 
-// admitREST is the middleware of the REST face, once the path is known.
+// enterCall takes a place for work on a procedure.
+func (a *admission) enterCall(ctx context.Context, procedure string) bool {
+	return a.calls.enter(ctx, shares[importanceOf(procedure)])
+}
+
+// enterStream counts a push stream against its user's budget and its client's.
+func (a *admission) enterStream(ctx context.Context) (leave func(), err error) {
+	from, viewer := callFrom(ctx).origin.client, viewerKey(ctx)
+	switch {
+	case !a.userStreams.enter(ctx, viewer):
+		return nil, errTooManyStreams
+	case !a.clientStreams.enter(ctx, from):
+		a.userStreams.leave(viewer)
+		return nil, errTooManyStreams
+	case !a.streams.enter(ctx, 10):
+		a.clientStreams.leave(from)
+		a.userStreams.leave(viewer)
+		return nil, errOverloaded
+	}
+	return func() {
+		a.streams.leave()
+		a.clientStreams.leave(from)
+		a.userStreams.leave(viewer)
+	}, nil
+}
+
+// enterUpload counts an upload against its user's budget. One whose user is not
+// known yet counts against the client's, and there are few places for these.
+func (a *admission) enterUpload(ctx context.Context) (leave func(), err error) {
+	k, places := viewerKey(ctx), &a.uploads
+	if _, known := auth.ViewerFrom(ctx); !known {
+		k, places = callFrom(ctx).origin.client, &a.anonymousUploads
+	}
+	if !a.userUploads.enter(ctx, k) {
+		return nil, errTooManyUploads
+	}
+	if !places.enter(ctx, 10) {
+		a.userUploads.leave(k)
+		return nil, errOverloaded
+	}
+	return func() {
+		places.leave()
+		a.userUploads.leave(k)
+	}, nil
+}
+
+// viewerKey is what the viewer of a call is counted by.
+func viewerKey(ctx context.Context) client.Key {
+	viewer, _ := auth.ViewerFrom(ctx)
+	return client.KeyOfUser(viewer.UserID)
+}
+
+// admitREST is the middleware of the REST face, once the parameters are known:
+// the place is given back when the answer begins. An upload takes its place when
+// its file begins, and a stream when its user is known.
 func (a *admission) admitREST(next Handler) Handler {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-		g := a.admit(ctx, procedureFrom(ctx))
-		if g == nil {
+		procedure := procedureFrom(ctx)
+		if procedure == publishProcedure {
+			next(ctx, w, r)
+			return
+		}
+		if !a.enterCall(ctx, procedure) {
 			answerOverload(w, callFrom(ctx).endpoint)
 			return
 		}
-		defer g.leave()
+		x, ok := behind[*exchange](w)
+		if !ok {
+			defer a.calls.leave()
+			next(ctx, w, r)
+			return
+		}
+		x.work = &a.calls
+		defer x.endWork()
 		next(ctx, w, r)
 	}
 }
 
-// admitRPC is the middleware of the Connect and gRPC face, before a message is
-// read.
-func (a *admission) admitRPC(next http.Handler) http.Handler {
-	overloaded := fault.Unavailable(errors.New("too many calls under way"))
+// admitClient is the middleware of everything but REST, before anything was
+// read: it counts the calls a client has under way.
+func (a *admission) admitClient(next http.Handler) http.Handler {
 	answer := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g := a.admit(r.Context(), r.URL.Path)
-		if g == nil {
+		k := callFrom(r.Context()).origin.client
+		if !a.clientCalls.enter(r.Context(), k) {
 			w.Header().Set("Retry-After", "1")
-			_ = answer.Write(w, r, fault.ToWire(overloaded)) // a client that left needs no answer
+			_ = answer.Write(w, r, fault.ToWire(errTooManyCalls)) // a client that left needs no answer
 			return
 		}
-		defer g.leave()
+		defer a.clientCalls.leave(k)
 		next.ServeHTTP(w, r)
 	})
 }
 
-// admitDownload counts playback among the streams.
+// admitDownload is the middleware of media: it counts playback among the streams.
 func (a *admission) admitDownload(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g := a.through(r.Context(), &a.streams, 10)
-		if g == nil {
+		ctx, k := r.Context(), callFrom(r.Context()).origin.client
+		if !a.clientDownloads.enter(ctx, k) {
 			answerOverload(w, nil)
 			return
 		}
-		defer g.leave()
+		defer a.clientDownloads.leave(k)
+		if !a.streams.enter(ctx, 10) {
+			answerOverload(w, nil)
+			return
+		}
+		defer a.streams.leave()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// unaryAdmission is the interceptor of Connect and gRPC for unary calls: they
+// have a place from when the message was read to when the answer was made.
+type unaryAdmission struct{ *admission }
+
+// WrapUnary implements connect.Interceptor.
+func (a unaryAdmission) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		if !a.enterCall(ctx, req.Spec().Procedure) {
+			return nil, errOverloaded
+		}
+		defer a.calls.leave()
+		return next(ctx, req)
+	}
+}
+
+// WrapStreamingClient implements connect.Interceptor.
+func (unaryAdmission) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements connect.Interceptor.
+func (unaryAdmission) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+// streamAdmission is the interceptor of Connect and gRPC for streams and
+// uploads, once their user is known: they have a place from their first message
+// on.
+type streamAdmission struct{ *admission }
+
+// WrapUnary implements connect.Interceptor.
+func (streamAdmission) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
+
+// WrapStreamingClient implements connect.Interceptor.
+func (streamAdmission) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements connect.Interceptor.
+func (a streamAdmission) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		enter := a.enterStream
+		if conn.Spec().Procedure == publishProcedure {
+			enter = a.enterUpload
+		}
+		admitted := &admittedConn{StreamingHandlerConn: conn, enter: func() (func(), error) { return enter(ctx) }}
+		defer admitted.leave()
+		return next(ctx, admitted)
+	}
+}
+
+// admittedConn takes a place when the first message was received.
+type admittedConn struct {
+	connect.StreamingHandlerConn
+	enter func() (leave func(), err error) // nil when there is a place
+	left  func()
+}
+
+// Receive implements connect.StreamingHandlerConn.
+func (c *admittedConn) Receive(m any) error {
+	if err := c.StreamingHandlerConn.Receive(m); err != nil || c.enter == nil {
+		return err
+	}
+	leave, err := c.enter()
+	if err != nil {
+		return err
+	}
+	c.enter, c.left = nil, leave
+	return nil
+}
+
+func (c *admittedConn) leave() {
+	if c.left != nil {
+		c.left()
+	}
 }

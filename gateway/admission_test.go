@@ -3,8 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,10 +16,12 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"go.opentelemetry.io/otel/metric/noop"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/client"
+	"douyin.dev/services/platform/rpc"
 )
 
 // patience bounds what must happen but not when.
@@ -34,15 +40,6 @@ func newBlocking() *blocking {
 func (b *blocking) ServeHTTP(http.ResponseWriter, *http.Request) {
 	b.entered <- struct{}{}
 	<-b.leave
-}
-
-func newTestAdmission(t *testing.T, s Settings) *admission {
-	t.Helper()
-	a, err := newAdmission(s, noop.NewMeterProvider())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // face is the REST side of an admission: the path of a request stands for its
@@ -95,25 +92,123 @@ const (
 
 func TestOneMoreThanTheLimitIsRefusedAndThenAdmittedAgain(t *testing.T) {
 	t.Parallel()
-	for procedure, s := range map[string]Settings{
-		sendProcedure:      {MaxCalls: 20, MaxUploads: 1, MaxStreams: 1},
-		publishProcedure:   {MaxCalls: 1, MaxUploads: 20, MaxStreams: 1},
-		subscribeProcedure: {MaxCalls: 1, MaxUploads: 1, MaxStreams: 20},
+	a, b := newAdmission(Settings{MaxCalls: 20, MaxUploads: 1, MaxStreams: 1}, nil), newBlocking()
+	h := a.face(b)
+	under := fill(t, h, b, sendProcedure, 20)
+	for range 200 { // ten times the limit
+		refused(t, h, sendProcedure)
+	}
+	close(b.leave)
+	under.Wait()
+	b.leave = make(chan struct{})
+	under = fill(t, h, b, sendProcedure, 20)
+	refused(t, h, sendProcedure)
+	close(b.leave)
+	under.Wait()
+}
+
+// caller is the context of a user's call from an address; user 0 is nobody.
+func caller(user int64, address string) context.Context {
+	addr := netip.MustParseAddr(address)
+	ctx := withCall(context.Background(), &call{origin: origin{addr: addr, client: client.KeyOf(addr)}})
+	if user != 0 {
+		ctx = auth.WithViewer(ctx, auth.Viewer{UserID: user})
+	}
+	return ctx
+}
+
+// Each limit at one less, as many and one more than it admits.
+func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
+	t.Parallel()
+	const n = 3
+	users := func(i int) context.Context { return caller(int64(1+i), fmt.Sprintf("192.0.2.%d", 1+i)) }
+	upload := func(a *admission, ctx context.Context) (func(), error) { return a.enterUpload(ctx) }
+	stream := func(a *admission, ctx context.Context) (func(), error) { return a.enterStream(ctx) }
+	for name, at := range map[string]struct {
+		settings Settings
+		enter    func(*admission, context.Context) (func(), error)
+		callers  func(i int) context.Context
+		other    context.Context // nil where the limit is for all
+		want     error
+	}{
+		"uploads of a user":     {Settings{UserUploads: n}, upload, func(i int) context.Context { return caller(7, fmt.Sprintf("192.0.2.%d", i)) }, caller(8, "192.0.2.1"), errTooManyUploads},
+		"uploads of nobody":     {Settings{UserUploads: n}, upload, func(int) context.Context { return caller(0, "192.0.2.1") }, caller(0, "192.0.2.2"), errTooManyUploads},
+		"uploads":               {Settings{MaxUploads: n}, upload, users, caller(0, "192.0.2.1"), errOverloaded},
+		"anonymous uploads":     {Settings{MaxAnonymousUploads: n}, upload, func(i int) context.Context { return caller(0, fmt.Sprintf("192.0.2.%d", 1+i)) }, caller(7, "192.0.2.1"), errOverloaded},
+		"streams of a user":     {Settings{UserStreams: n}, stream, func(i int) context.Context { return caller(7, fmt.Sprintf("192.0.2.%d", i)) }, caller(8, "192.0.2.1"), errTooManyStreams},
+		"streams of an address": {Settings{ClientStreams: n}, stream, func(i int) context.Context { return caller(int64(1+i), "192.0.2.1") }, caller(1, "192.0.2.2"), errTooManyStreams},
+		"streams":               {Settings{MaxStreams: n}, stream, users, nil, errOverloaded},
 	} {
-		t.Run(procedure, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, b := newTestAdmission(t, s), newBlocking()
-			h := a.face(b)
-			under := fill(t, h, b, procedure, 20)
-			for range 200 { // ten times the limit
-				refused(t, h, procedure)
+			a := newAdmission(at.settings, nil)
+			var leaves []func()
+			for i := range n {
+				leave, err := at.enter(a, at.callers(i))
+				if err != nil {
+					t.Fatalf("%d of %d: %v", i+1, n, err)
+				}
+				leaves = append(leaves, leave)
 			}
+			for range 2 { // a refusal holds nothing
+				if _, err := at.enter(a, at.callers(n)); !errors.Is(err, at.want) {
+					t.Errorf("one too many: %v", err)
+				}
+			}
+			if at.other != nil {
+				leave, err := at.enter(a, at.other)
+				if err != nil {
+					t.Errorf("another is refused: %v", err)
+				} else {
+					leave()
+				}
+			}
+			leaves[0]()
+			if _, err := at.enter(a, at.callers(0)); err != nil {
+				t.Errorf("one left and one more is refused: %v", err)
+			}
+			if _, err := at.enter(a, at.callers(n)); !errors.Is(err, at.want) {
+				t.Errorf("one left and two more are admitted: %v", err)
+			}
+		})
+	}
+}
+
+// from is a request of an address to a middleware of this package.
+func from(address string) *http.Request {
+	return as("/").WithContext(caller(0, address))
+}
+
+func TestAClientHasAsManyCallsAndDownloadsAsItMay(t *testing.T) {
+	t.Parallel()
+	const n = 3
+	a := newAdmission(Settings{ClientCalls: n, ClientDownloads: n}, nil)
+	for name, at := range map[string]struct {
+		middleware func(http.Handler) http.Handler
+		status     int
+	}{"calls": {a.admitClient, http.StatusTooManyRequests}, "downloads": {a.admitDownload, http.StatusServiceUnavailable}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBlocking()
+			h := at.middleware(b)
+			var under sync.WaitGroup
+			begin := func(address string) {
+				under.Go(func() { h.ServeHTTP(httptest.NewRecorder(), from(address)) })
+				<-b.entered
+			}
+			for range n {
+				begin("2001:db8::1")
+			}
+			w := httptest.NewRecorder()
+			r := from("2001:db8::2") // of the same /64
+			r.Header.Set("Content-Type", "application/json")
+			if h.ServeHTTP(w, r); w.Code != at.status || w.Header().Get("Retry-After") == "" {
+				t.Errorf("one too many: HTTP %d, headers %v", w.Code, w.Header())
+			}
+			begin("192.0.2.1")
 			close(b.leave)
 			under.Wait()
-			b.leave = make(chan struct{})
-			under = fill(t, h, b, procedure, 20)
-			refused(t, h, procedure)
-			close(b.leave)
+			begin("2001:db8::1")
 			under.Wait()
 		})
 	}
@@ -121,7 +216,7 @@ func TestOneMoreThanTheLimitIsRefusedAndThenAdmittedAgain(t *testing.T) {
 
 func TestLessImportantCallsAreShedFirst(t *testing.T) {
 	t.Parallel()
-	a, b := newTestAdmission(t, Settings{MaxCalls: 10}), newBlocking()
+	a, b := newAdmission(Settings{MaxCalls: 10}, nil), newBlocking()
 	h := a.face(b)
 	var all []*sync.WaitGroup
 	for _, step := range []struct {
@@ -142,15 +237,17 @@ func TestLessImportantCallsAreShedFirst(t *testing.T) {
 
 func TestKindsAreCountedApart(t *testing.T) {
 	t.Parallel()
-	a, b := newTestAdmission(t, Settings{MaxCalls: 1, MaxUploads: 1, MaxStreams: 2}), newBlocking()
+	a, b := newAdmission(Settings{MaxCalls: 1, MaxUploads: 1, MaxStreams: 2}, nil), newBlocking()
 	h, downloads := a.face(b), a.admitDownload(b)
-	all := []*sync.WaitGroup{
-		fill(t, h, b, sendProcedure, 1), fill(t, h, b, publishProcedure, 1),
-		fill(t, h, b, subscribeProcedure, 1), fill(t, downloads, b, "/media/x", 1),
+	ctx := caller(7, "192.0.2.1")
+	all := []*sync.WaitGroup{fill(t, h, b, sendProcedure, 1), fill(t, downloads, b, "/media/x", 1)}
+	if _, err := a.enterUpload(ctx); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.enterStream(ctx); err != nil {
+		t.Error(err)
 	}
 	refused(t, h, sendProcedure)
-	refused(t, h, publishProcedure)
-	refused(t, h, subscribeProcedure)
 	refused(t, downloads, "/media/x")
 	close(b.leave)
 	for _, under := range all {
@@ -160,7 +257,7 @@ func TestKindsAreCountedApart(t *testing.T) {
 
 func TestNoLimitAdmitsAll(t *testing.T) {
 	t.Parallel()
-	a, b := newTestAdmission(t, Settings{}), newBlocking()
+	a, b := newAdmission(Settings{}, nil), newBlocking()
 	under := fill(t, a.face(b), b, listProcedure, 100)
 	close(b.leave)
 	under.Wait()
@@ -185,10 +282,13 @@ func TestOverloadInEveryProtocol(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, b := newTestAdmission(t, Settings{MaxCalls: 3}), newBlocking()
+			a, b := newAdmission(Settings{MaxCalls: 3}, nil), newBlocking()
 			mux := http.NewServeMux()
-			path, h := apiv1connect.NewFeedServiceHandler(slowFeed{blocking: b})
-			mux.Handle(path, a.admitRPC(h))
+			edge, err := rpc.EdgeOptions(slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mux.Handle(apiv1connect.NewFeedServiceHandler(slowFeed{blocking: b}, append(edge, connect.WithInterceptors(unaryAdmission{a}))...))
 			client := apiv1connect.NewFeedServiceClient(serveMesh(t, mux), "http://gateway", option)
 			var under sync.WaitGroup
 			for range 2 { // nine tenths of three
@@ -199,7 +299,7 @@ func TestOverloadInEveryProtocol(t *testing.T) {
 				})
 				<-b.entered
 			}
-			_, err := client.GetFeed(t.Context(), &apiv1.GetFeedRequest{})
+			_, err = client.GetFeed(t.Context(), &apiv1.GetFeedRequest{})
 			if connect.CodeOf(err) != connect.CodeUnavailable || strings.Contains(err.Error(), "under way") {
 				t.Errorf("got %v", err)
 			}

@@ -9,8 +9,12 @@ import (
 	"douyin.dev/services/platform/fault"
 )
 
-// Register creates an account and logs it in.
+// Register creates an account and logs it in. Registrations are limited per
+// client.
 func (g *Gateway) Register(ctx context.Context, req *apiv1.RegisterRequest) (*apiv1.RegisterResponse, error) {
+	if err := g.allowRegistration(ctx); err != nil {
+		return nil, err
+	}
 	res, err := g.User.Register(ctx, &userv1.RegisterRequest{Username: req.GetUsername(), Password: req.GetPassword()})
 	if err != nil {
 		return nil, err

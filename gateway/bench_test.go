@@ -201,11 +201,7 @@ func benchHandler(b *testing.B, sampled bool) http.Handler {
 		_ = meters.Shutdown(context.Background())
 	})
 	g := stillGateway()
-	admission, err := newAdmission(g.Settings, meters)
-	if err != nil {
-		b.Fatal(err)
-	}
-	rest, err := g.rest(admission, nil, Signals{tracers, meters, propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})})
+	rest, err := g.rest(nil, Signals{tracers, meters, propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})})
 	if err != nil {
 		b.Fatal(err)
 	}

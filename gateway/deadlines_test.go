@@ -15,9 +15,12 @@ import (
 	"douyin.dev/services/platform/memhttp"
 )
 
+// waits returns a pace whose every wait is bounded by d alone.
+func waits(d time.Duration) pace { return pace{stall: d, grace: time.Hour, rate: 64 << 10} }
+
 // impatient serves a REST face that gives clients little time, over connections
 // that hold nothing between the two ends, and returns one of them.
-func impatient(t *testing.T, p deadlines, session func(Handler) Handler) net.Conn {
+func impatient(t *testing.T, p pace, session func(Handler) Handler) net.Conn {
 	t.Helper()
 	r := &recording{answer: &apiv1.GetUserResponse{User: &apiv1.User{Signature: strings.Repeat("long ", 10_000)}}}
 	h, err := NewREST(Servers{
@@ -26,7 +29,7 @@ func impatient(t *testing.T, p deadlines, session func(Handler) Handler) net.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.(*face).deadlines = p
+	h.(*face).pace = p
 	listener := memhttp.NewListener()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)}
 	go func() { _ = server.Serve(listener) }()
@@ -48,7 +51,7 @@ func send(t *testing.T, conn net.Conn, text string) {
 
 func TestABodyThatDoesNotComeIsNotAwaited(t *testing.T) {
 	t.Parallel()
-	conn := impatient(t, deadlines{body: 50 * time.Millisecond, answer: time.Minute}, nil)
+	conn := impatient(t, waits(50*time.Millisecond), nil)
 	send(t, conn, "POST /douyin/user/login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nu")
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	answer, err := io.ReadAll(conn) // until the server closes
@@ -60,7 +63,7 @@ func TestABodyThatDoesNotComeIsNotAwaited(t *testing.T) {
 func TestAnAnswerThatIsNotTakenIsBrokenOff(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
-	conn := impatient(t, deadlines{body: time.Minute, answer: 50 * time.Millisecond}, func(next Handler) Handler {
+	conn := impatient(t, waits(50*time.Millisecond), func(next Handler) Handler {
 		return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 			defer close(ended)
 			next(ctx, w, r)
@@ -77,7 +80,7 @@ func TestAnAnswerThatIsNotTakenIsBrokenOff(t *testing.T) {
 // A deadline is that of one answer, not of the connection.
 func TestAConnectionOutlastsTheDeadlineOfItsAnswers(t *testing.T) {
 	t.Parallel()
-	conn := impatient(t, deadlines{body: 50 * time.Millisecond, answer: 50 * time.Millisecond}, nil)
+	conn := impatient(t, waits(50*time.Millisecond), nil)
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	reader := bufio.NewReader(conn)
 	for range 2 {

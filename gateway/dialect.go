@@ -37,10 +37,8 @@ func (d *dialect) of(p *path) Handler {
 func (d *dialect) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p *path) {
 	c := callFrom(ctx)
 	c.endpoint = p.shape()
-	read := d.face.deadlines.awaitBody(w, r)
 	given, err := gather(w, r, p, c.room[:0])
 	if err == nil {
-		read()
 		c.token = tokenOf(given, r.Header)
 		var chosen *endpoint
 		if chosen, c.params, err = d.translate(p, given, r.Header); chosen != nil {

@@ -48,12 +48,20 @@ var (
 // path.
 func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := f.at(r.URL.Path)
-	x := &exchange{ResponseWriter: w, began: time.Now(), call: call{face: f, origin: f.origins.of(r)}}
-	x.hurry(x.began, f.deadlines.answer)
+	x := &exchange{pacedWriter: newPacedWriter(w, r, f.pace), began: time.Now(), call: call{face: f, origin: f.origins.of(r)}}
+	x.start(x.began)
+	defer x.finish()
 	ctx, span := f.observer.start(r, x.call.origin, at.seen)
 	defer span.End()
 	defer func() { f.observer.done(ctx, span, r, at.seen, x) }()
-	f.guarded(withCall(ctx, &x.call), x, x.withBody(r), at)
+	ctx = withCall(ctx, &x.call)
+	if !f.clientCalls.enter(ctx, x.call.origin.client) {
+		x.call.endpoint = at.shape
+		answerError(ctx, x, errTooManyCalls)
+		return
+	}
+	defer f.clientCalls.leave(x.call.origin.client)
+	f.guarded(ctx, x, x.withBody(r, f.pace, at.piecewise), at)
 }
 
 // guarded turns a panic into an internal error. When the answer has begun it

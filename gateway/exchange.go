@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"io"
 	"net/http"
 	"time"
 
@@ -12,48 +11,56 @@ import (
 // the answer and notices what telemetry tells and what a panic must know. One
 // goroutine uses it, except for its call, which is only read.
 type exchange struct {
-	http.ResponseWriter
+	pacedWriter
 	call call
-	body *countedBody // nil when the request has none
+	body *pacedBody // nil when the request has none
+	work *gate      // what the call holds until its answer begins; nil for nothing
 
-	began   time.Time
-	hurried time.Time     // when the deadline for writing was last set
-	most    time.Duration // that it gives
-	status  int           // 0 until the answer begins
-	sent    int64         // bytes of the body, compressed where they are
+	began  time.Time
+	status int   // 0 until the answer begins
+	sent   int64 // bytes of the body, compressed where they are
 	// code is the answer's status_code; counts says that it has one.
 	code   int
 	counts bool
 }
 
-// WriteHeader begins the answer.
-func (x *exchange) WriteHeader(status int) {
+// begin notes that the answer begins: the work is done, and a client that takes
+// the answer slowly holds nothing that others need.
+func (x *exchange) begin(status int) {
 	if x.status == 0 {
 		x.status = status
 	}
+	x.endWork()
+}
+
+func (x *exchange) endWork() {
+	if x.work != nil {
+		x.work.leave()
+		x.work = nil
+	}
+}
+
+// WriteHeader begins the answer.
+func (x *exchange) WriteHeader(status int) {
+	x.begin(status)
 	x.ResponseWriter.WriteHeader(status)
 }
 
 func (x *exchange) Write(p []byte) (int, error) {
-	if x.status == 0 {
-		x.status = http.StatusOK
-	}
-	x.hurry(time.Now(), x.most)
-	n, err := x.ResponseWriter.Write(p)
+	x.begin(http.StatusOK)
+	n, err := x.pacedWriter.Write(p)
 	x.sent += int64(n)
 	return n, err
 }
 
-// Flush is for the event stream; a ResponseController finds the rest by Unwrap.
-func (x *exchange) Flush() {
-	if x.status == 0 {
-		x.status = http.StatusOK
-	}
-	_ = http.NewResponseController(x.ResponseWriter).Flush()
-}
+// Flush is for the event stream.
+func (x *exchange) Flush() { _ = x.FlushError() }
 
-// Unwrap lets http.ResponseController reach the connection.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+// FlushError is Flush for an http.ResponseController.
+func (x *exchange) FlushError() error {
+	x.begin(http.StatusOK)
+	return x.pacedWriter.FlushError()
+}
 
 // told notes the status_code of the answer.
 func (x *exchange) told(code int) { x.code, x.counts = code, true }
@@ -71,7 +78,7 @@ func (x *exchange) read() int64 {
 	if x.body == nil {
 		return 0
 	}
-	return x.body.n
+	return x.body.sent.bytes
 }
 
 // attributes are what a span tells of the answer.
@@ -86,41 +93,36 @@ func (x *exchange) attributes() []attribute.KeyValue {
 	return append(all, attribute.Int("http.response.status_code", x.httpStatus()))
 }
 
-// withBody returns the request with a body that is counted.
-func (x *exchange) withBody(r *http.Request) *http.Request {
-	if r.ContentLength == 0 { // of unknown length it is -1
+// withBody returns the request with a body that is read at the client's pace.
+func (x *exchange) withBody(r *http.Request, p pace, piecewise bool) *http.Request {
+	if !hasBody(r) {
 		return r
 	}
-	x.body = &countedBody{ReadCloser: r.Body}
-	counted := *r
-	counted.Body = x.body
-	return &counted
-}
-
-// countedBody counts what is read of a body.
-type countedBody struct {
-	io.ReadCloser
-	n int64
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.n += int64(n)
-	return n, err
+	x.body = newPacedBody(x.ResponseWriter, r, p, piecewise)
+	read := *r
+	read.Body = x.body
+	return &read
 }
 
 // tell notes an answer's status_code with whoever counts answers: the exchange,
 // perhaps behind other writers.
 func tell(w http.ResponseWriter, code int) {
+	if known, ok := behind[interface{ told(code int) }](w); ok {
+		known.told(code)
+	}
+}
+
+// behind finds the writer of a kind, perhaps behind other writers.
+func behind[W any](w http.ResponseWriter) (W, bool) {
 	for {
 		switch known := w.(type) {
-		case interface{ told(code int) }:
-			known.told(code)
-			return
+		case W:
+			return known, true
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = known.Unwrap()
 		default:
-			return
+			var none W
+			return none, false
 		}
 	}
 }

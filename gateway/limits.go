@@ -11,12 +11,15 @@ import (
 	"douyin.dev/services/platform/username"
 )
 
-// limited are the actions counted per user; everything else reads.
+// limited are the actions counted per user. Login and Register, which have no
+// user, are counted per client; everything else reads.
 var limited = map[string]bool{
 	"/douyin.api.v1.InteractionService/LikeVideo": true, "/douyin.api.v1.InteractionService/UnlikeVideo": true,
 	"/douyin.api.v1.InteractionService/CreateComment": true, "/douyin.api.v1.InteractionService/DeleteComment": true,
 	"/douyin.api.v1.RelationService/Follow": true, "/douyin.api.v1.RelationService/Unfollow": true,
 	"/douyin.api.v1.MessageService/SendMessage": true, publishProcedure: true,
+	"/douyin.api.v1.VideoService/DeleteVideo": true,
+	"/douyin.api.v1.UserService/Logout":       true, "/douyin.api.v1.UserService/LogoutEverywhere": true,
 	"/douyin.api.v1.UserService/ChangePassword": true, "/douyin.api.v1.UserService/UpdateProfile": true,
 }
 
@@ -40,6 +43,11 @@ func (g *Gateway) allowLogin(ctx context.Context, name string) error {
 		return err
 	}
 	return g.spend(ctx, "login-account", username.Key(name), burst, rate)
+}
+
+// allowRegistration counts a registration against its client's budget.
+func (g *Gateway) allowRegistration(ctx context.Context) error {
+	return g.spend(ctx, "register-address", callFrom(ctx).origin.client.String(), g.Settings.RegisterBurst, g.Settings.RegisterRate)
 }
 
 func (g *Gateway) spend(ctx context.Context, bucket, key string, burst int, rate float64) error {

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func behindProxy(t *testing.T, s Settings) string {
 	}
 	s.TrustedProxies = client.Proxies{netip.MustParsePrefix("127.0.0.0/8")}
 	g := New(Deps{User: openDoor{}, Limiter: limiter, Log: slog.New(slog.DiscardHandler), Now: time.Now, Zone: time.UTC, Settings: s})
-	rest, err := g.rest(newTestAdmission(t, s), nil, Signals{})
+	rest, err := g.rest(nil, Signals{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,5 +103,53 @@ func TestClientsBehindAProxyHaveLoginBudgetsOfTheirOwn(t *testing.T) {
 	}
 	if got := login("203.0.113.9", "second"); got != all {
 		t.Errorf("the first client spent the second one's budget: allowed %v", got)
+	}
+}
+
+func TestRegistrationsOfAClientHaveABudget(t *testing.T) {
+	t.Parallel()
+	const burst = 3
+	base := behindProxy(t, Settings{RegisterBurst: burst, RegisterRate: 0.001})
+	register := func(from string, i int) bool {
+		t.Helper()
+		res, err := (&http.Client{Transport: forwarded{from}}).PostForm(base+"/douyin/user/register/",
+			url.Values{"username": {fmt.Sprint("user", i)}, "password": {"p"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		return res.Header.Get("Retry-After") == ""
+	}
+	for i := range burst {
+		if !register("203.0.113.9", i) {
+			t.Fatalf("registration %d of %d was refused", i+1, burst)
+		}
+	}
+	if register("203.0.113.9", burst) {
+		t.Error("one too many was admitted")
+	}
+	if !register("203.0.113.10", burst) {
+		t.Error("another client's was refused")
+	}
+}
+
+// An RPC that is new here needs a budget, or a name that says it reads.
+func TestEveryRPCThatChangesSomethingHasABudget(t *testing.T) {
+	t.Parallel()
+	perClient := []string{"Login", "Register"}
+	for procedure := range accesses {
+		_, name, _ := strings.Cut(procedure[1:], "/")
+		reads := name == "Subscribe"
+		for _, verb := range []string{"Get", "List", "Count", "Check"} {
+			reads = reads || strings.HasPrefix(name, verb)
+		}
+		if !reads && !limited[procedure] && !slices.Contains(perClient, name) {
+			t.Error(procedure, " has no budget")
+		}
+	}
+	for procedure := range limited {
+		if _, ok := accesses[procedure]; !ok {
+			t.Error("no procedure ", procedure)
+		}
 	}
 }

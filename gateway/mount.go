@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -51,7 +53,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	g := New(clients(rt, Deps{
-		Media: media, Limiter: limiter, Log: rt.Log, Now: rt.Clock(), Zone: zone, Settings: c.Settings,
+		Media: media, Limiter: limiter, Log: rt.Log, Meters: otel.GetMeterProvider(), Now: rt.Clock(), Zone: zone, Settings: c.Settings,
 	}))
 	return g.mount(rt)
 }
@@ -73,51 +75,61 @@ func clients(rt *app.Runtime, d Deps) Deps {
 }
 
 func (g *Gateway) mount(rt *app.Runtime) error {
-	encoder, err := numjson.Compile(renamedKeys(), (&apiv1.Message{}).ProtoReflect().Descriptor())
-	if err != nil {
-		return err
-	}
-	admission, err := newAdmission(g.Settings, otel.GetMeterProvider())
-	if err != nil {
-		return err
-	}
-	rest, err := g.rest(admission, encoder, Signals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()})
-	if err != nil {
-		return err
-	}
 	rt.ServeClients(client.ListenOptions{
 		Proxies: g.Settings.TrustedProxies, MaxConns: g.Settings.MaxConnections, MaxConnsPerClient: g.Settings.ClientConnections,
 		Meters: otel.GetMeterProvider(),
 	})
-	around := CORS(g.Settings.CORSOrigins)
 	rt.OnDrain(g.endStreams)
-	rt.Handle("/", around(rest))
-	rt.Handle("GET "+mediaPrefix+"{key...}", unhurried(around(g.withOrigin(admission.admitDownload(http.HandlerFunc(g.media))))))
-	rt.Handle("GET "+defaultAvatarPath, unhurried(static("image/svg+xml", avatarSVG)))
-	rt.Handle("GET "+defaultBackgroundPath, unhurried(static("image/svg+xml", backgroundSVG)))
-	return g.mountRPC(rt, func(h http.Handler) http.Handler { return unhurried(around(g.withOrigin(admission.admitRPC(h)))) })
+	return g.handle(Signals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()}, rt.Handle)
+}
+
+// handle hands out every handler of the gateway. Each has a deadline for every
+// read and write, counts its client's calls and bounds the messages it reads.
+func (g *Gateway) handle(s Signals, handle func(pattern string, h http.Handler)) error {
+	encoder, err := numjson.Compile(renamedKeys(), (&apiv1.Message{}).ProtoReflect().Descriptor())
+	if err != nil {
+		return err
+	}
+	rest, err := g.rest(encoder, s)
+	if err != nil {
+		return err
+	}
+	around := CORS(g.Settings.CORSOrigins)
+	handle("/", around(rest))
+	mount := func(pattern string, h http.Handler) {
+		piecewise := strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/")
+		handle(pattern, paced(g.pace, piecewise, around(g.withOrigin(g.admission.admitClient(h)))))
+	}
+	mount("GET "+mediaPrefix+"{key...}", g.admission.admitDownload(http.HandlerFunc(g.media)))
+	mount("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
+	mount("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
+	return g.mountRPC(mount)
 }
 
 // rest returns the REST face of this gateway.
-func (g *Gateway) rest(admission *admission, encoder *numjson.Encoder, s Signals) (http.Handler, error) {
+func (g *Gateway) rest(encoder *numjson.Encoder, s Signals) (http.Handler, error) {
 	return NewREST(Servers{
 		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
 		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
 	}, RESTOptions{
-		Session:   func(next Handler) Handler { return admission.admitREST(g.restSession(g.shared(next))) },
+		Session:     func(next Handler) Handler { return g.admission.admitREST(g.restSession(g.shared(next))) },
+		ClientCalls: &g.admission.clientCalls, pace: g.pace,
 		PublicURL: g.Settings.PublicURL, TrustedProxies: g.Settings.TrustedProxies, Signals: s, Logger: g.Log, Now: g.Now,
 	})
 }
 
+// maxNameBytes bounds a message of health and reflection, which hold a name.
+const maxNameBytes = 4 << 10
+
 // mountRPC serves the public API over Connect, gRPC and gRPC-Web, with health
 // and reflection.
-func (g *Gateway) mountRPC(rt *app.Runtime, around func(http.Handler) http.Handler) error {
+func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 	edge, err := rpc.EdgeOptions(g.Log)
 	if err != nil {
 		return err
 	}
-	options := connect.WithHandlerOptions(append(edge, connect.WithInterceptors(rpcSession{g}))...)
-	mount := func(path string, h http.Handler) { rt.Handle(path, around(h)) }
+	options := connect.WithHandlerOptions(append(edge,
+		connect.WithInterceptors(unaryAdmission{g.admission}, rpcSession{g}, streamAdmission{g.admission}))...)
 	mount(apiv1connect.NewFeedServiceHandler(g, options))
 	mount(apiv1connect.NewUserServiceHandler(g, options))
 	mount(apiv1connect.NewVideoServiceHandler(g, options))
@@ -131,9 +143,22 @@ func (g *Gateway) mountRPC(rt *app.Runtime, around func(http.Handler) http.Handl
 		apiv1connect.FeedServiceName, apiv1connect.UserServiceName, apiv1connect.VideoServiceName, apiv1connect.UploadServiceName,
 		apiv1connect.InteractionServiceName, apiv1connect.RelationServiceName, apiv1connect.MessageServiceName, apiv1connect.MessageStreamServiceName,
 	}
-	rt.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(names...)))
+	small := connect.WithReadMaxBytes(maxNameBytes)
+	mount(grpchealth.NewHandler(health{grpchealth.NewStaticChecker(names...)}, small))
 	reflector := grpcreflect.NewStaticReflector(names...)
-	rt.Handle(grpcreflect.NewHandlerV1(reflector))
-	rt.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+	mount(grpcreflect.NewHandlerV1(reflector, small))
+	mount(grpcreflect.NewHandlerV1Alpha(reflector, small))
 	return nil
+}
+
+// health answers without the name it was asked about.
+type health struct{ checker *grpchealth.StaticChecker }
+
+// Check implements grpchealth.Checker.
+func (h health) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
+	res, err := h.checker.Check(ctx, req)
+	if err != nil {
+		return nil, connect.NewError(connect.CodeNotFound, errors.New("no such service"))
+	}
+	return res, nil
 }

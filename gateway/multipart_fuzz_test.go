@@ -51,7 +51,7 @@ func FuzzUploadForm(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	const most = 100
-	g := &Gateway{Deps: Deps{Settings: Settings{MaxUploadBytes: most}}}
+	g := New(Deps{Settings: Settings{MaxUploadBytes: most}})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/douyin/publish/action", bytes.NewReader(body))
 		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")

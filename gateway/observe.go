@@ -154,7 +154,7 @@ func (o *observer) done(ctx context.Context, span trace.Span, r *http.Request, s
 	}
 	options := seen.options(point{method: knownMethod(r.Method), proto: knownProtocol(r.Proto), secure: r.TLS != nil, status: status})
 	if x.body != nil {
-		o.requestSize.Record(ctx, x.body.n, options...)
+		o.requestSize.Record(ctx, x.read(), options...)
 	}
 	o.responseSize.Record(ctx, x.sent, options...)
 	o.duration.Record(ctx, time.Since(x.began).Seconds(), options...)

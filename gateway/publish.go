@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -27,18 +26,18 @@ const (
 	maxFieldBytes = 16 << 10
 	// maxParts bounds the parts of a form: as many as a request may have parameters.
 	maxParts = 64
-	// uploadGrace and minUploadRate bound a slow upload: 64 KiB/s after a start of 30 seconds.
-	uploadGrace   = 30 * time.Second
-	minUploadRate = 64 << 10
+	// maxAnonymousFile is how much of a file is kept for a client that sends its
+	// token later, in bytes.
+	maxAnonymousFile = 1 << 20
 )
 
 // publish answers POST /douyin/publish/action. The form's parts come in any
 // order and the token may be the last, so the file waits on disk, never in
 // memory, until everything is known.
 func (g *Gateway) publish(w http.ResponseWriter, r *http.Request) {
-	res, err := g.publishForm(w, r)
+	res, err := g.publishForm(r)
 	if err != nil {
-		answerError(r.Context(), w, err)
+		answerRefusal(r.Context(), w, err)
 		return
 	}
 	answerMessage(r.Context(), w, res)
@@ -49,15 +48,19 @@ type upload struct {
 	token, title, key string
 	file              *os.File
 	size              int64
+	leave             func() // gives back its place; nil before the file
 }
 
 func (u *upload) close() {
 	if u.file != nil {
 		_ = u.file.Close()
 	}
+	if u.leave != nil {
+		u.leave()
+	}
 }
 
-func (g *Gateway) publishForm(w http.ResponseWriter, r *http.Request) (*apiv1.PublishVideoResponse, error) {
+func (g *Gateway) publishForm(r *http.Request) (*apiv1.PublishVideoResponse, error) {
 	ctx := r.Context()
 	u := &upload{
 		token: TokenFrom(ctx), title: r.URL.Query().Get("title"), key: r.Header.Get("Idempotency-Key"),
@@ -68,7 +71,6 @@ func (g *Gateway) publishForm(w http.ResponseWriter, r *http.Request) (*apiv1.Pu
 			return nil, err
 		}
 	}
-	r.Body = &paced{ReadCloser: r.Body, controller: http.NewResponseController(w), started: time.Now()}
 	if err := g.readForm(r, u); err != nil {
 		return nil, err
 	}
@@ -99,19 +101,19 @@ func (g *Gateway) readForm(r *http.Request, u *upload) error {
 		if err != nil {
 			return fault.Invalid("data", "ended in the middle of the form").Because(err)
 		}
-		if err := g.readPart(part, u); err != nil {
+		if err := g.readPart(r.Context(), part, u); err != nil {
 			return err
 		}
 	}
 	return fault.Invalid("data", "comes with too many parts")
 }
 
-func (g *Gateway) readPart(part *multipart.Part, u *upload) error {
+func (g *Gateway) readPart(ctx context.Context, part *multipart.Part, u *upload) error {
 	defer func() { _ = part.Close() }()
 	var field *string
 	switch part.FormName() {
 	case "data":
-		return g.spool(part, u)
+		return g.spool(ctx, part, u)
 	case "token":
 		field = &u.token
 	case "title":
@@ -136,10 +138,24 @@ func (g *Gateway) readPart(part *multipart.Part, u *upload) error {
 
 // spool keeps the file in a temporary file that has no name any more: it is
 // gone when it is closed, also by a crash.
-func (g *Gateway) spool(part io.Reader, u *upload) error {
+func (g *Gateway) spool(ctx context.Context, part io.Reader, u *upload) error {
 	if u.file != nil {
 		return fault.Invalid("data", "must be one file")
 	}
+	limit := g.Settings.MaxUploadBytes
+	if u.token == "" {
+		limit = min(limit, maxAnonymousFile)
+	} else {
+		var err error
+		if ctx, err = g.sessions.admit(ctx, u.token, rpc.AccessViewer); err != nil {
+			return err
+		}
+	}
+	leave, err := g.admission.enterUpload(ctx)
+	if err != nil {
+		return err
+	}
+	u.leave = leave
 	f, err := os.CreateTemp("", "douyin-upload-*")
 	if err != nil {
 		return fmt.Errorf("spool upload: %w", err)
@@ -148,12 +164,15 @@ func (g *Gateway) spool(part io.Reader, u *upload) error {
 	if err := os.Remove(f.Name()); err != nil {
 		return fmt.Errorf("spool upload: %w", err)
 	}
-	u.size, err = io.Copy(f, io.LimitReader(part, g.Settings.MaxUploadBytes+1))
+	u.size, err = io.Copy(f, io.LimitReader(part, limit+1))
 	if err != nil {
 		return fault.Invalid("data", "ended in the middle").Because(err)
 	}
 	if u.size > g.Settings.MaxUploadBytes {
 		return fault.New(connect.CodeResourceExhausted, "data is too large").For(videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
+	}
+	if u.size > limit {
+		return fault.Invalid("token", "must come before a file larger than 1 MiB: in the query, a header or an earlier part")
 	}
 	_, err = f.Seek(0, io.SeekStart)
 	return err
@@ -227,23 +246,4 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 		return nil, err
 	}
 	return g.published(ctx, out)
-}
-
-// paced gives up on a body that comes too slowly.
-type paced struct {
-	io.ReadCloser
-	controller *http.ResponseController
-	started    time.Time
-	read       int64
-}
-
-func (p *paced) Read(b []byte) (int, error) {
-	due := p.started.Add(uploadGrace + time.Duration(p.read/minUploadRate)*time.Second)
-	_ = p.controller.SetReadDeadline(due) // not every transport can; the others are bounded by the caller
-	n, err := p.ReadCloser.Read(b)
-	p.read += int64(n)
-	if err != nil {
-		_ = p.controller.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }

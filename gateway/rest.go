@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -44,6 +45,10 @@ type RESTOptions struct {
 	PublicURL string
 	// TrustedProxies say who a client is and how it reached them.
 	TrustedProxies client.Proxies
+	// ClientCalls bounds the calls a client has under way. Nil is no limit.
+	ClientCalls *budget
+	// pace is how slow a client may be. The zero value is defaultPace.
+	pace pace
 	// Signals are where telemetry goes.
 	Signals Signals
 	// Logger gets the causes of internal errors. Nil discards them.
@@ -55,10 +60,12 @@ type RESTOptions struct {
 // face is the REST face, compiled: its paths and what answers are written with.
 type face struct {
 	*surface
-	origins   origins
-	logger    *slog.Logger
-	observer  *observer
-	deadlines deadlines
+	origins  origins
+	logger   *slog.Logger
+	observer *observer
+	pace     pace
+	// clientCalls bounds the calls of a client; nil for no limit.
+	clientCalls *budget
 	// places are what the face answers, by path as clients may write it.
 	places  map[string]*place
 	nowhere *place
@@ -72,6 +79,8 @@ type place struct {
 	seen   *observed
 	// shape is what a failed answer looks like; nil for pages.
 	shape *endpoint
+	// piecewise says that the handler works while it reads the body.
+	piecewise bool
 }
 
 // NewREST returns the REST face: /douyin/…, /ping, /openapi.json and /docs.
@@ -89,7 +98,7 @@ func NewREST(s Servers, opts RESTOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("document the surface: %w", err)
 	}
-	f := &face{surface: compiled, origins: origins{opts.PublicURL, opts.TrustedProxies}, logger: opts.logger(), deadlines: defaultDeadlines, places: map[string]*place{}}
+	f := &face{surface: compiled, origins: origins{opts.PublicURL, opts.TrustedProxies}, logger: opts.logger(), pace: cmp.Or(opts.pace, defaultPace), clientCalls: opts.ClientCalls, places: map[string]*place{}}
 	if f.observer, err = newObserver(opts.Signals); err != nil {
 		return nil, err
 	}
@@ -116,7 +125,7 @@ func NewREST(s Servers, opts RESTOptions) (http.Handler, error) {
 // because a mux answers paths it finds unclean with a redirect.
 func (f *face) settle(d *dialect, document []byte) {
 	for name, p := range f.paths {
-		at := &place{seen: newObserved(name), shape: p.shape(), answer: d.of(p)}
+		at := &place{seen: newObserved(name), shape: p.shape(), answer: d.of(p), piecewise: p.rawBody}
 		f.places[name], f.places[name+"/"] = at, at
 	}
 	page := func(h http.Handler, names ...string) {

@@ -120,3 +120,12 @@ func answerOverload(w http.ResponseWriter, e *endpoint) {
 	w.Header().Set("Retry-After", "1")
 	writeStatus(w, http.StatusServiceUnavailable, status{code: statusUnavailable, message: "overloaded, try again"}, e)
 }
+
+// answerRefusal answers for a call that admission refused.
+func answerRefusal(ctx context.Context, w http.ResponseWriter, err error) {
+	if errors.Is(err, errOverloaded) {
+		answerOverload(w, callFrom(ctx).endpoint)
+		return
+	}
+	answerError(ctx, w, err)
+}

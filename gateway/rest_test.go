@@ -425,7 +425,7 @@ func TestPing(t *testing.T) {
 // TestHeadIsAnsweredWhereGetIs compares the headers of both and expects no body.
 func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 	t.Parallel()
-	stream := (&Gateway{}).messageStream(nil)
+	stream := New(Deps{}).messageStream(nil)
 	b := setup(t, func(s *Servers, _ *RESTOptions) { s.Stream = stream })
 	targets := []string{"/ping", "/ping/", "/openapi.json", "/docs", "/docs/docs.css", "/douyin/comment/list/?video_id=x"}
 	for call := range contractPaths() {

@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/otel/metric/noop"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
@@ -108,11 +107,7 @@ func sharingFace(t *testing.T) http.Handler {
 	deps := stillGateway().Deps
 	deps.User, deps.Video, deps.Feed, deps.Interaction, deps.Relation = tokenUsers{s}, s, s, liking{}, following{}
 	g := New(deps)
-	admission, err := newAdmission(g.Settings, noop.NewMeterProvider())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := g.rest(admission, nil, Signals{})
+	h, err := g.rest(nil, Signals{})
 	if err != nil {
 		t.Fatal(err)
 	}

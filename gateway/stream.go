@@ -120,6 +120,14 @@ func (g *Gateway) freshViewer(ctx context.Context) context.Context {
 // event's id is the cursor to go on from.
 func (g *Gateway) messageStream(encoder *numjson.Encoder) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead {
+			leave, err := g.admission.enterStream(r.Context())
+			if err != nil {
+				answerRefusal(r.Context(), w, err)
+				return
+			}
+			defer leave()
+		}
 		after := eventCursor(r)
 		flusher := http.NewResponseController(w)
 		w.Header().Set("Content-Type", "text/event-stream")

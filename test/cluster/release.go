@@ -47,6 +47,11 @@ func (d deployment) arguments() []string {
 		// A suite logs in more often than people do.
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_BURST=2000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_RATE=200",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_REGISTER_BURST=100000",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CALLS=4000",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_STREAMS=4000",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CONNECTIONS=4000",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_DOWNLOADS=4000",
 	}
 	if d.unlimited {
 		args = append(args, "--set-string", "services.gateway.config.DOUYIN_GATEWAY_ACTION_BURST=0")

@@ -35,12 +35,13 @@ const (
 	Real Infra = "real"
 )
 
-// DefaultArgs returns what a suite adds to the command line: limits that would
-// stop a thousand logins from one address, which no real client makes, a share of
+// DefaultArgs returns what a suite adds to the command line: budgets of a client
+// that would stop a suite's users, who all come from one address, a share of
 // the cores for passwords that is small on a busy machine, and a
 // rate of actions that also a busy machine exceeds.
 func DefaultArgs() []string {
-	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-action-rate=5", "--user-password-share=1"}
+	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-register-burst=100000", "--gateway-client-calls=4000",
+		"--gateway-client-streams=4000", "--gateway-client-connections=4000", "--gateway-client-downloads=4000", "--gateway-action-rate=5", "--user-password-share=1"}
 }
 
 // LoadArgs returns what a load generator adds to DefaultArgs: no limit on

@@ -62,3 +62,11 @@ func (b *Budget) Leave(k Key) {
 		delete(s.underWay, k)
 	}
 }
+
+// UnderWay returns how many a client has under way; 0 without a limit.
+func (b *Budget) UnderWay(k Key) int {
+	s := &b.shards[maphash.Comparable(b.seed, k)%budgetShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.underWay[k]
+}
