@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"strings"
 	"time"
@@ -19,8 +20,12 @@ import (
 	"douyin.dev/services/platform/rpc"
 )
 
-// rememberedSessions bounds the sessions kept as verified.
-const rememberedSessions = 100_000
+const (
+	// rememberedSessions bounds the sessions kept as verified.
+	rememberedSessions = 100_000
+	// rememberedRefusals bounds the tokens kept as refused, at about 100 bytes each.
+	rememberedRefusals = 4096
+)
 
 // sessions turns client tokens into viewers. A verified token is believed for
 // a moment, so that most calls ask nobody; when the user service cannot answer,
@@ -29,7 +34,11 @@ type sessions struct {
 	user    userv1connect.UserServiceClient
 	now     func() time.Time
 	recheck time.Duration
-	seen    *otter.Cache[string, session]
+	// seen holds only tokens that the user service vouched for: they have its
+	// signature, and so its length, and no other token pushes them out.
+	seen *otter.Cache[string, session]
+	// refused holds when a token was refused, by its hash.
+	refused *otter.Cache[[sha256.Size]byte, time.Time]
 	flight  singleflight.Group
 }
 
@@ -38,13 +47,13 @@ type session struct {
 	token     string
 	checkedAt time.Time
 	expiresAt time.Time
-	refused   error
 }
 
 func newSessions(user userv1connect.UserServiceClient, now func() time.Time, recheck time.Duration) *sessions {
 	return &sessions{
 		user: user, now: now, recheck: recheck,
-		seen: otter.Must(&otter.Options[string, session]{MaximumSize: rememberedSessions}),
+		seen:    otter.Must(&otter.Options[string, session]{MaximumSize: rememberedSessions}),
+		refused: otter.Must(&otter.Options[[sha256.Size]byte, time.Time]{MaximumSize: rememberedRefusals}),
 	}
 }
 
@@ -68,41 +77,61 @@ func (s *sessions) admit(ctx context.Context, token string, access rpc.Access) (
 	}
 }
 
+// find returns the session of a token. Every way into the gateway comes here, so
+// this is where a text that is no token costs nothing more than being read.
 func (s *sessions) find(ctx context.Context, token string) (session, error) {
+	if !auth.Plausible(token) {
+		return session{}, fault.LoginRequired()
+	}
 	known, ok := s.seen.GetIfPresent(token)
 	if ok && s.now().Sub(known.checkedAt) < s.recheck {
-		return known, known.refused
+		return known, nil
+	}
+	if !ok && s.wasRefused(token) {
+		return session{}, fault.LoginRequired()
 	}
 	// The check is shared, so it must not end with the first caller.
 	got, err, _ := s.flight.Do(token, func() (any, error) {
 		return s.check(context.WithoutCancel(ctx), token)
 	})
-	if err == nil {
-		fresh := got.(session)
-		return fresh, fresh.refused
-	}
-	if ok && known.refused == nil && s.now().Before(known.expiresAt) {
+	switch {
+	case err == nil:
+		return got.(session), nil
+	case fault.CodeOf(err) == connect.CodeUnauthenticated:
+		return session{}, fault.LoginRequired()
+	case ok && s.now().Before(known.expiresAt):
 		return known, nil
+	default:
+		return session{}, err
 	}
-	return session{}, err
 }
 
-// check asks the user service. A refusal is an answer and is remembered too;
-// an error says that there was none.
+// wasRefused reports whether the user service refused the token a moment ago.
+func (s *sessions) wasRefused(token string) bool {
+	at, ok := s.refused.GetIfPresent(sha256.Sum256([]byte(token)))
+	return ok && s.now().Sub(at) < s.recheck
+}
+
+// check asks the user service, and remembers what it says of the token. Other
+// errors say that there was no answer.
 func (s *sessions) check(ctx context.Context, token string) (session, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	res, err := s.user.VerifySession(ctx, &userv1.VerifySessionRequest{Token: token})
-	known := session{checkedAt: s.now()}
 	switch {
 	case err == nil:
-		known.viewer = auth.Viewer{UserID: res.GetUserId(), SessionID: res.GetSessionId()}
-		known.token = res.GetViewerToken()
-		known.expiresAt = time.UnixMilli(res.GetViewerTokenExpiresAtMs())
 	case fault.CodeOf(err) == connect.CodeUnauthenticated:
-		known.refused = fault.LoginRequired()
+		s.seen.Invalidate(token)
+		s.refused.Set(sha256.Sum256([]byte(token)), s.now())
+		return session{}, err
 	default:
 		return session{}, fault.Unavailable(err) // whatever became of the check, nothing came of the call
+	}
+	known := session{
+		viewer:    auth.Viewer{UserID: res.GetUserId(), SessionID: res.GetSessionId()},
+		token:     res.GetViewerToken(),
+		checkedAt: s.now(),
+		expiresAt: time.UnixMilli(res.GetViewerTokenExpiresAtMs()),
 	}
 	s.seen.Set(strings.Clone(token), known) // it may be a piece of a whole request body
 	return known, nil

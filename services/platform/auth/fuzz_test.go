@@ -36,6 +36,8 @@ func FuzzVerify(f *testing.F) {
 	for _, seed := range []string{
 		good, good + "=", "." + good, parts[0] + "." + parts[1] + ".", "eyJhbGciOiJub25lIn0." + parts[1] + ".",
 		parts[0] + ".e30." + parts[2], "..", "", "x", strings.Repeat("a", 3000),
+		good + "\n", "\n" + good, good[:20] + "\r\n" + good[20:], good + "\x00", good + "é", " " + good, good + "%3D",
+		strings.Repeat(".", auth.MaxToken), strings.Repeat("eyJ9.", auth.MaxToken/5), good + strings.Repeat("A", auth.MaxToken-len(good)+1),
 	} {
 		f.Add(seed)
 	}
@@ -47,7 +49,7 @@ func FuzzVerify(f *testing.F) {
 			}
 			return
 		}
-		if token != good || got.Viewer.UserID != 42 {
+		if token != good || got.Viewer.UserID != 42 || !auth.Plausible(token) {
 			t.Errorf("%q stands for %+v", token, got)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -14,8 +15,8 @@ import (
 )
 
 const (
-	// maxToken bounds a token, in bytes: ours have about 300.
-	maxToken = 2 << 10
+	// MaxToken bounds a token, in bytes: ours have about 300.
+	MaxToken = 1 << 10
 	// defaultRemembered is how many tokens a verifier remembers.
 	defaultRemembered = 20_000
 )
@@ -39,13 +40,37 @@ type Verified struct {
 	ExpiresAt time.Time
 }
 
+// Plausible reports whether a text may be a token at all: 1 to MaxToken characters
+// of base64url and dots. Whoever keeps something for a token looks here first, so
+// that nothing is kept and nobody is asked for any other text.
+func Plausible(token string) bool {
+	if token == "" || len(token) > MaxToken {
+		return false
+	}
+	for i := range len(token) {
+		if !inTokens[token[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// inTokens are the characters of a JWT in compact form (RFC 7515, section 3.1).
+var inTokens = func() (in [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") {
+		in[c] = true
+	}
+	return in
+}()
+
 // Verifier checks tokens. A token it has seen costs a look into a map and no
 // signature check. It is safe for concurrent use.
 type Verifier struct {
 	keys   *keyring
 	parser *jwt.Parser
 	now    func() time.Time
-	seen   *otter.Cache[string, Verified]
+	// seen holds only tokens that were good, so that others push nothing out.
+	seen *otter.Cache[string, Verified]
 }
 
 // NewVerifier returns a verifier. Keys are asked for with the first token.
@@ -81,15 +106,15 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 // when the keys cannot be had it gives fault.Unavailable, since the token may
 // be good. The difference between bad tokens is only in the cause, for the log.
 func (v *Verifier) Verify(ctx context.Context, token string) (Verified, error) {
+	if !Plausible(token) {
+		return Verified{}, fault.LoginRequired().Because(errors.New("token is empty, too long or not of the characters of tokens"))
+	}
 	if got, ok := v.seen.GetIfPresent(token); ok {
 		if v.now().Before(got.ExpiresAt) {
 			return got, nil
 		}
 		v.seen.Invalidate(token)
 		return Verified{}, fault.LoginRequired().Because(jwt.ErrTokenExpired)
-	}
-	if token == "" || len(token) > maxToken {
-		return Verified{}, fault.LoginRequired().Because(errors.New("token is empty or too long"))
 	}
 	got, err := v.check(ctx, token)
 	if err != nil {
@@ -98,7 +123,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Verified, error) {
 		}
 		return Verified{}, fault.LoginRequired().Because(err)
 	}
-	v.seen.Set(token, got)
+	v.seen.Set(strings.Clone(token), got) // it may be a piece of all of a request's headers
 	return got, nil
 }
 
