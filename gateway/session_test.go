@@ -185,7 +185,7 @@ func TestNoWayInAsksAboutWhatIsNoToken(t *testing.T) {
 
 	var all sync.WaitGroup
 	for _, token := range []string{strings.Repeat("a", auth.MaxToken+1), "good good", "good=", "good\x00", "good\ngood", "字"} {
-		for _, path := range []string{"/douyin/user/", "/douyin/message/stream/", "/douyin/feed/following/", "/douyin/message/action/"} {
+		for _, path := range []string{"/douyin/user/", "/douyin/message/stream/", "/douyin/feed/following/", "/douyin/message/chat/"} {
 			all.Go(func() { restRefuses(t, server.URL+path, token) })
 		}
 		if strings.ContainsAny(token, "\x00\n") {
