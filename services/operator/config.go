@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"douyin.dev/services/platform/bus"
 )
 
 // Config is what operators set. Each field is a flag and an environment variable.
@@ -15,6 +17,7 @@ type Config struct {
 	PrivateListen string     `help:"Address of the private port: health, metrics, log level." default:"127.0.0.1:9090"`
 	LogLevel      slog.Level `help:"Least severe level logged: debug, info, warn, error. Changeable at run time on the private port." default:"info"`
 	KafkaBrokers  []string   `help:"Kafka addresses, host:port." required:""`
+	Kafka         bus.Access `embed:"" prefix:"kafka-" envprefix:"DOUYIN_KAFKA_" set:"server=Kafka"`
 
 	Namespace      string        `help:"Namespace whose objects are looked after; empty for that of the pod, or default outside of one."`
 	AllNamespaces  bool          `help:"Look after the objects of all namespaces; the namespace still holds the lease."`

@@ -112,11 +112,18 @@ func Run(ctx context.Context, config Config, cluster *rest.Config, tel Telemetry
 	log := tel.Log()
 	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
 	klog.SetSlogLogger(log) // what the client libraries say
-	kafka, err := broker.Connect(ctx, broker.Config{Brokers: config.KafkaBrokers, Log: log})
+	security, err := config.Kafka.Security("kafka-", log)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	kafka, err := broker.Connect(ctx, broker.Config{Brokers: config.KafkaBrokers, Security: security, Log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, kafka.Close()) }()
+	if err := kafka.CheckAccess(ctx); err != nil {
+		return err
+	}
 	registry := newRegistry()
 	mgr, err := New(Deps{Config: config, Cluster: cluster, Broker: kafka, Log: log, Registry: registry})
 	if err != nil {

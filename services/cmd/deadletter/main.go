@@ -20,11 +20,12 @@ func main() {
 	cli := kong.Parse(&command, kong.Name("deadletter"), kong.Description("Look after dead letters."), kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b, err := bus.Connect(ctx, bus.Config{
-		Brokers: command.Brokers, ClientID: "deadletter",
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	security, err := command.Security("", log)
 	cli.FatalIfErrorf(err)
+	b, err := bus.Connect(ctx, bus.Config{Brokers: command.Brokers, ClientID: "deadletter", Log: log, Security: security})
+	cli.FatalIfErrorf(err)
+	cli.FatalIfErrorf(b.CheckAccess(ctx))
 	err = cli.Run(&bus.Shell{Context: ctx, Bus: b, Out: os.Stdout, Now: time.Now})
 	_ = b.Close() // nothing is pending
 	cli.FatalIfErrorf(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -14,8 +13,7 @@ import (
 )
 
 const (
-	clientID    = "douyin-operator"
-	dialTimeout = 3 * time.Second
+	clientID = "douyin-operator"
 	// requestTimeout bounds one request; the pool sets no deadline of its own.
 	requestTimeout = 10 * time.Second
 	// metadataTTL bounds how long a change of topics goes unnoticed.
@@ -28,7 +26,9 @@ const (
 type Config struct {
 	// Brokers are host:port addresses to start from.
 	Brokers []string
-	Log     *slog.Logger
+	// Security of the connections; the zero value for plain ones.
+	Security bus.Security
+	Log      *slog.Logger
 }
 
 // Broker is a connection to Kafka. It is safe for concurrent use.
@@ -41,22 +41,21 @@ type Broker struct {
 
 // Connect returns a Broker. It does not wait for a Kafka that is down.
 func Connect(ctx context.Context, config Config) (*Broker, error) {
-	b, err := bus.Connect(ctx, bus.Config{Brokers: config.Brokers, ClientID: clientID, Log: config.Log})
+	b, err := bus.Connect(ctx, bus.Config{
+		Brokers: config.Brokers, ClientID: clientID, Log: config.Log, Security: config.Security,
+	})
 	if err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	transport := &kafka.Transport{
-		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		DialTimeout: dialTimeout,
-		MetadataTTL: metadataTTL,
-		ClientID:    clientID,
-		Context:     running,
-	}
+	transport := config.Security.NewTransport(running, clientID, metadataTTL)
 	return &Broker{
 		bus: b, client: &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: transport}, transport: transport, stop: stop,
 	}, nil
 }
+
+// CheckAccess returns bus.ErrRefused when Kafka refuses the operator.
+func (b *Broker) CheckAccess(ctx context.Context) error { return b.bus.CheckAccess(ctx) }
 
 // Close closes the connections.
 func (b *Broker) Close() error {

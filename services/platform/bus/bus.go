@@ -2,17 +2,14 @@ package bus
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/sasl"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -35,9 +32,8 @@ type Config struct {
 	ClientID string
 	Log      *slog.Logger
 
-	// TLS and SASL are nil for plain connections.
-	TLS  *tls.Config
-	SASL sasl.Mechanism
+	// Security of the connections; the zero value for plain ones.
+	Security Security
 
 	// TracerProvider and MeterProvider default to those of the process.
 	TracerProvider trace.TracerProvider
@@ -107,15 +103,7 @@ func Connect(ctx context.Context, config Config) (*Bus, error) {
 // newClient returns a client that knows nothing of the brokers yet. Its
 // connections live until they are closed or the Bus is.
 func (b *Bus) newClient() (*kafka.Client, *kafka.Transport) {
-	transport := &kafka.Transport{
-		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		DialTimeout: dialTimeout,
-		MetadataTTL: metadataTTL,
-		ClientID:    b.config.ClientID,
-		TLS:         b.config.TLS,
-		SASL:        b.config.SASL,
-		Context:     b.running,
-	}
+	transport := b.config.Security.NewTransport(b.running, b.config.ClientID, metadataTTL)
 	return &kafka.Client{Addr: kafka.TCP(b.config.Brokers...), Transport: transport}, transport
 }
 

@@ -74,14 +74,14 @@ func (b *Bus) awaitTopics(ctx context.Context, sub Subscription) ([]string, erro
 func (b *Bus) member(ctx context.Context, sub Subscription, topics []string) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lines := &dialer{}
+	lines := &dialer{connect: b.config.Security.dial}
 	balancer := &spread{}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:      sub.Group,
 		Brokers: b.config.Brokers,
 		Dialer: &kafka.Dialer{
 			ClientID: b.config.ClientID, Timeout: dialTimeout, DialFunc: lines.dial,
-			TLS: b.config.TLS, SASLMechanism: b.config.SASL,
+			SASLMechanism: b.config.Security.SASL,
 		},
 		Topics:            topics,
 		GroupBalancers:    []kafka.GroupBalancer{balancer},

@@ -12,6 +12,7 @@ import (
 // DeadLetterCommand lists dead letters and replays them. Its fields are kong's.
 type DeadLetterCommand struct {
 	Brokers []string `help:"Kafka brokers, host:port." env:"DOUYIN_KAFKA_BROKERS" default:"127.0.0.1:9092"`
+	Access  `embed:"" envprefix:"DOUYIN_KAFKA_" set:"server=Kafka"`
 
 	List   ListLetters   `cmd:"" help:"Show dead letters: where they come from, why, how old they are."`
 	Replay ReplayLetters `cmd:"" help:"Publish dead letters to their origin topic again, each once."`

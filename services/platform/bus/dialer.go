@@ -11,6 +11,8 @@ import (
 
 // dialer remembers the connections of a group, to cut them when leaving takes too long.
 type dialer struct {
+	connect func(ctx context.Context, network, address string) (net.Conn, error)
+
 	mu   sync.Mutex
 	open map[*line]bool
 }
@@ -22,7 +24,7 @@ type line struct {
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
+	conn, err := d.connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,12 @@ func Restartable(start func(t *testing.T) (*bus.Bus, func(whileDown func()))) Op
 	return func(s *suite) { s.restartable = start }
 }
 
+// Short leaves out all but what uses each kind of connection: for the same broker
+// reached in another way.
+func Short() Option { return func(s *suite) { s.short = true } }
+
 type suite struct {
+	short       bool
 	open        func(t *testing.T) *bus.Bus
 	restartable func(t *testing.T) (*bus.Bus, func(whileDown func()))
 }
@@ -38,22 +43,28 @@ func Run(t *testing.T, open func(t *testing.T) *bus.Bus, options ...Option) {
 	for _, o := range options {
 		o(s)
 	}
-	tests := []struct {
+	type test struct {
 		name string
 		run  func(*testing.T)
-	}{
+	}
+	tests := []test{
 		{"KeepsOrderPerKey", s.keepsOrderPerKey},
-		{"DeliversAgainAfterDeathWithoutCommit", s.deliversAgainAfterDeath},
 		{"IsolatesPoison", s.isolatesPoison},
+		{"GroupSharesPartitionsAndRebalances", s.groupSharesPartitions},
+		{"ReplaysDeadLettersOnce", s.replaysDeadLettersOnce},
+	}
+	rest := []test{
+		{"DeliversAgainAfterDeathWithoutCommit", s.deliversAgainAfterDeath},
 		{"RetriesTransientErrors", s.retriesTransientErrors},
 		{"ConsumerWaitsForItsTopic", s.consumerWaitsForItsTopic},
-		{"GroupSharesPartitionsAndRebalances", s.groupSharesPartitions},
 		{"NewGroupReplaysFromTheFirstOffset", s.newGroupReplays},
 		{"MemberThatReturnsGoesOnAtTheCommit", s.memberGoesOnAtTheCommit},
 		{"IdleConsumerIsFast", s.idleConsumerIsFast},
 		{"WaitsToFillABatch", s.waitsToFillABatch},
-		{"ReplaysDeadLettersOnce", s.replaysDeadLettersOnce},
 		{"BrokerRestarts", s.brokerRestarts},
+	}
+	if !s.short {
+		tests = append(tests, rest...)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
