@@ -74,6 +74,12 @@ type server struct {
 // Start starts a twin of whatever config does not name and fills config with
 // its address. report gets a line for each, for people.
 func Start(ctx context.Context, s Settings, config *app.Config, log *slog.Logger, report func(format string, args ...any)) (*Infra, error) {
+	if config.RedisTLS.TLS && !config.NamesRedis() {
+		return nil, errors.New("configuration: redis-addrs is needed: redis-tls goes with it")
+	}
+	if config.KafkaAccess.TLS && len(config.KafkaBrokers) == 0 {
+		return nil, errors.New("configuration: kafka-brokers is needed: kafka-tls goes with it")
+	}
 	lock, err := embedded.LockDir(s.DataDir)
 	if err != nil {
 		if errors.Is(err, embedded.ErrInUse) {
@@ -104,7 +110,7 @@ func (s Settings) twins(config *app.Config, log *slog.Logger, report func(format
 			}}, nil
 		}})
 	}
-	if len(config.RedisAddrs) == 0 {
+	if !config.NamesRedis() {
 		all = append(all, twin{"redis", func(ctx context.Context) (server, error) {
 			srv, err := redis.Start(ctx, redis.Options{Dir: dir("redis"), Log: log, InProcess: s.RedisProcess == "inprocess"})
 			if err != nil {

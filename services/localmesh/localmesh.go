@@ -164,16 +164,15 @@ func (m *mesh) start(ctx context.Context, name, listen, private, peers string) e
 	// Its end is Stop's to decide: a context would kill it where it should drain.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(filepath.Dir(self), name), m.passed[name]...)
 	c := m.command
+	stores, err := app.Environment(&c.Config, "postgres-", "redis-", "kafka-", "s3-")
+	if err != nil {
+		return err
+	}
 	cmd.Env = append(os.Environ(),
 		"DOUYIN_LISTEN="+listen, "DOUYIN_PRIVATE_LISTEN="+private, "DOUYIN_PEERS="+peers,
 		"DOUYIN_LOG_LEVEL="+c.LogLevel.String(),
-		"DOUYIN_POSTGRES_DSN="+c.PostgresDSN,
-		"DOUYIN_REDIS_ADDRS="+kong.JoinEscaped(c.RedisAddrs, ','), "DOUYIN_REDIS_PASSWORD="+c.RedisPassword,
-		fmt.Sprintf("DOUYIN_REDIS_CLIENT_CACHING=%t", c.RedisClientCaching),
-		"DOUYIN_KAFKA_BROKERS="+strings.Join(c.KafkaBrokers, ","),
-		"DOUYIN_S3_ENDPOINT="+c.S3Endpoint, "DOUYIN_S3_REGION="+c.S3Region, "DOUYIN_S3_BUCKET="+c.S3Bucket,
-		"DOUYIN_S3_ACCESS_KEY="+c.S3AccessKey, "DOUYIN_S3_SECRET_KEY="+c.S3SecretKey,
 	)
+	cmd.Env = append(cmd.Env, stores...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {

@@ -5,10 +5,14 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/tlsfiles"
 )
 
 // Config is what operators set for every process. Each field is a flag and an
@@ -28,14 +32,22 @@ type Config struct {
 	PostgresMaxConns int32  `help:"Most connections of a service's pool." default:"8"`
 	Migrate          string `help:"Migrations on start: auto applies what is missing; off only checks that nothing is, for deployments that run the command migrate first." enum:"auto,off" default:"auto"`
 
-	RedisAddrs         []string `help:"Redis addresses, host:port or unix:/path of a socket; several are a cluster."`
-	RedisUsername      string   `help:"Redis user name."`
-	RedisPassword      string   `help:"Redis password."`
-	RedisClientCaching bool     `help:"Whether the Redis supports CLIENT TRACKING." default:"true" negatable:""`
+	RedisAddrs            []string          `help:"Redis addresses, host:port or unix:/path of a socket; several are a cluster."`
+	RedisCluster          bool              `help:"Whether one address in redis-addrs is that of a cluster, too: the configuration endpoint of a managed one."`
+	RedisSentinelAddrs    []string          `help:"Addresses of Redis Sentinels, host:port, in place of redis-addrs; redis-tls is for them, too."`
+	RedisSentinelMaster   string            `help:"Name by which the Sentinels know the primary."`
+	RedisSentinelUsername string            `help:"User name at the Sentinels."`
+	RedisSentinelPassword string            `help:"Password at the Sentinels."`
+	RedisDB               int               `name:"redis-db" env:"DOUYIN_REDIS_DB" help:"Number of the Redis database; a cluster has 0 alone." default:"0"`
+	RedisUsername         string            `help:"Redis user name."`
+	RedisPassword         string            `help:"Redis password."`
+	RedisClientCaching    bool              `help:"Whether the Redis supports CLIENT TRACKING." default:"true" negatable:""`
+	RedisTLS              tlsfiles.Settings `embed:"" prefix:"redis-" envprefix:"DOUYIN_REDIS_" set:"server=Redis"`
 
-	KafkaBrokers     []string `help:"Kafka addresses, host:port."`
-	KafkaPartitions  int      `help:"Partitions of a topic that is created." default:"4"`
-	KafkaReplication int      `help:"Replicas of a topic that is created; 0 leaves it to the brokers." default:"0"`
+	KafkaBrokers     []string   `help:"Kafka addresses, host:port."`
+	KafkaPartitions  int        `help:"Partitions of a topic that is created." default:"4"`
+	KafkaReplication int        `help:"Replicas of a topic that is created; 0 leaves it to the brokers." default:"0"`
+	KafkaAccess      bus.Access `embed:"" prefix:"kafka-" envprefix:"DOUYIN_KAFKA_" set:"server=Kafka"`
 
 	S3Endpoint  string `name:"s3-endpoint" env:"DOUYIN_S3_ENDPOINT" help:"S3 endpoint URL; empty for AWS."`
 	S3Region    string `name:"s3-region" env:"DOUYIN_S3_REGION" help:"S3 region." default:"us-east-1"`
@@ -97,6 +109,29 @@ func Settings(name string, component any) ([]Setting, error) {
 	return all, nil
 }
 
+// Environment returns the settings whose flags begin with one of the prefixes as
+// environment variables, NAME=value, for another process. It leaves out those
+// that are empty and would be so there.
+func Environment(c *Config, prefixes ...string) ([]string, error) {
+	parser, err := kong.New(&command{Config: *c}, options("environment", nil)...)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	var all []string
+	for _, f := range parser.Model.Flags {
+		ours := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(f.Name, p) })
+		if !ours || f.Target.IsZero() && f.Default == "" {
+			continue
+		}
+		value := fmt.Sprint(f.Target.Interface())
+		if list, ok := f.Target.Interface().([]string); ok {
+			value = kong.JoinEscaped(list, ',')
+		}
+		all = append(all, f.Envs[0]+"="+value)
+	}
+	return all, nil
+}
+
 // Whole is a component made of others: their settings keep their own names.
 type Whole interface {
 	Component
@@ -108,6 +143,9 @@ func hasFields(component any) bool {
 	t := reflect.TypeOf(component)
 	return t != nil && t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct && t.Elem().NumField() > 0
 }
+
+// NamesRedis reports whether the configuration says where Redis is.
+func (c *Config) NamesRedis() bool { return len(c.RedisAddrs)+len(c.RedisSentinelAddrs) > 0 }
 
 // url returns the base URL of a service.
 func (c *Config) url(service string) string {

@@ -19,13 +19,17 @@ func (rt *Runtime) ConnectBus(ctx context.Context) error {
 	if p.bus != nil || len(rt.Config.KafkaBrokers) == 0 {
 		return nil
 	}
-	b, err := bus.Connect(ctx, bus.Config{Brokers: rt.Config.KafkaBrokers, ClientID: "douyin-" + rt.Service, Log: p.log})
+	security, err := rt.Config.KafkaAccess.Security("kafka-", p.log)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	b, err := bus.Connect(ctx, bus.Config{Brokers: rt.Config.KafkaBrokers, ClientID: "douyin-" + rt.Service, Log: p.log, Security: security})
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
 	p.bus = b
 	p.closers = append(p.closers, closer{"kafka", func(context.Context) error { return b.Close() }})
-	return nil
+	return b.CheckAccess(ctx)
 }
 
 // Bus returns the process's connection to Kafka.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/redis/rueidis"
 	"github.com/redis/rueidis/rueidisotel"
+
+	"douyin.dev/services/platform/tlsfiles"
 )
 
 const (
@@ -22,27 +24,76 @@ const (
 	// redisHeadStart is how long a start waits for Redis: with one that is up
 	// the first calls find the caches.
 	redisHeadStart = 500 * time.Millisecond
+	// redisRefusalWait is how long a start waits for a Redis that may refuse the
+	// process: with a wrong password or certificate it must not begin.
+	redisRefusalWait = 5 * time.Second
+	// sentinelInterval is how often the Sentinels are asked for the primary, for
+	// the case that their message about a new one was lost.
+	sentinelInterval = 5 * time.Second
+	redisClientName  = "douyin"
 )
 
-func redisOption(c *Config) (rueidis.ClientOption, error) {
-	if len(c.RedisAddrs) == 0 {
-		return rueidis.ClientOption{}, errors.New("configuration: redis-addrs is needed")
+// redisOption returns what the settings say about Redis, and an error that names
+// the setting when they contradict each other.
+func redisOption(c *Config, log *slog.Logger) (rueidis.ClientOption, error) {
+	if err := c.checkRedis(); err != nil {
+		return rueidis.ClientOption{}, fmt.Errorf("configuration: %w", err)
 	}
-	return rueidis.ClientOption{
-		InitAddress: c.RedisAddrs, Username: c.RedisUsername, Password: c.RedisPassword,
-		ClientName: "douyin", DisableCache: !c.RedisClientCaching,
-		Dialer: net.Dialer{Timeout: redisDialTimeout}, DialCtxFn: dialRedis,
-		ConnWriteTimeout: 2 * time.Second, ForceSingleClient: len(c.RedisAddrs) == 1,
-	}, nil
+	secure, err := c.RedisTLS.Dialer("redis-", log)
+	if err != nil {
+		return rueidis.ClientOption{}, fmt.Errorf("configuration: %w", err)
+	}
+	dialer := net.Dialer{Timeout: redisDialTimeout}
+	option := rueidis.ClientOption{
+		InitAddress: c.RedisAddrs, Username: c.RedisUsername, Password: c.RedisPassword, SelectDB: c.RedisDB,
+		ClientName: redisClientName, DisableCache: !c.RedisClientCaching,
+		Dialer:           dialer,
+		ConnWriteTimeout: 2 * time.Second, ForceSingleClient: len(c.RedisAddrs) == 1 && !c.RedisCluster,
+		DialCtxFn: dialRedis(secure),
+	}
+	if c.RedisSentinelMaster != "" {
+		option.InitAddress = c.RedisSentinelAddrs
+		option.Sentinel = rueidis.SentinelOption{
+			MasterSet: c.RedisSentinelMaster, Username: c.RedisSentinelUsername, Password: c.RedisSentinelPassword,
+			ClientName: redisClientName, Dialer: dialer, TopologyRefreshInterval: sentinelInterval,
+		}
+	}
+	return option, nil
 }
 
-// dialRedis connects to host:port, or to unix:path.
-func dialRedis(ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
-	network, target := "tcp", address
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, target = "unix", path
+func (c *Config) checkRedis() error {
+	sentinel := len(c.RedisSentinelAddrs) > 0
+	switch {
+	case !c.NamesRedis():
+		return errors.New("redis-addrs is needed, or redis-sentinel-addrs")
+	case sentinel && len(c.RedisAddrs) > 0:
+		return errors.New("redis-addrs and redis-sentinel-addrs exclude each other")
+	case sentinel && c.RedisSentinelMaster == "":
+		return errors.New("redis-sentinel-master is needed: redis-sentinel-addrs goes with it")
+	case !sentinel && c.RedisSentinelMaster+c.RedisSentinelUsername+c.RedisSentinelPassword != "":
+		return errors.New("redis-sentinel-addrs is needed: redis-sentinel-master, redis-sentinel-username and redis-sentinel-password go with it")
+	case sentinel && c.RedisSentinelUsername != "" && c.RedisSentinelPassword == "":
+		return errors.New("redis-sentinel-password is needed: redis-sentinel-username goes with it")
+	case c.RedisUsername != "" && c.RedisPassword == "":
+		return errors.New("redis-password is needed: redis-username goes with it")
+	case sentinel && c.RedisCluster:
+		return errors.New("redis-cluster and redis-sentinel-addrs exclude each other")
+	case c.RedisDB < 0:
+		return fmt.Errorf("redis-db is %d, want a number from 0", c.RedisDB)
+	case c.RedisDB > 0 && (c.RedisCluster || len(c.RedisAddrs) > 1):
+		return fmt.Errorf("redis-db is %d, but a cluster has 0 alone", c.RedisDB)
 	}
-	return dialer.DialContext(ctx, network, target)
+	return nil
+}
+
+// dialRedis connects to host:port as the dialer does, or to unix:path.
+func dialRedis(secure *tlsfiles.Dialer) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+	return func(ctx context.Context, address string, network *net.Dialer, _ *tls.Config) (net.Conn, error) {
+		if path, ok := strings.CutPrefix(address, "unix:"); ok {
+			return network.DialContext(ctx, "unix", path)
+		}
+		return secure.DialContext(ctx, network, address)
+	}
 }
 
 // Redis returns the process's Redis client. It needs no Redis that is up: what
@@ -55,7 +106,7 @@ func (rt *Runtime) Redis(ctx context.Context) (rueidis.Client, error) {
 	if p.redis != nil {
 		return p.redis, nil
 	}
-	option, err := redisOption(p.config)
+	option, err := redisOption(p.config, p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -65,27 +116,39 @@ func (rt *Runtime) Redis(ctx context.Context) (rueidis.Client, error) {
 	}
 	p.redis = client
 	p.closers = append(p.closers, closer{"redis", func(context.Context) error { client.Close(); return nil }})
-	connected := make(chan struct{})
+	firstAttempt := make(chan error, 1)
 	p.loops.start("redis", func(ctx context.Context) error {
-		defer close(connected)
-		connectRedis(ctx, client, option, p.log)
+		connectRedis(ctx, client, option, p.log, firstAttempt)
 		return nil
 	})
-	headStart := time.NewTimer(redisHeadStart)
+	startWait := redisHeadStart
+	if p.config.RedisTLS.TLS || p.config.RedisPassword != "" || p.config.RedisSentinelPassword != "" {
+		startWait = redisRefusalWait
+	}
+	headStart := time.NewTimer(startWait)
 	defer headStart.Stop()
 	select {
-	case <-connected:
+	case err := <-firstAttempt:
+		if redisRefuses(err) {
+			return nil, fmt.Errorf("redis refuses this process: %w", err)
+		}
 	case <-headStart.C:
 	case <-ctx.Done():
 	}
 	return client, nil
 }
 
-// connectRedis tries until Redis answers or ctx ends. It says once that it does
-// not, and that it does.
-func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOption, log *slog.Logger) {
-	for failed := false; ctx.Err() == nil; {
+// connectRedis tries until Redis answers or ctx ends. It logs once that Redis
+// does not answer, once that it refuses the process, and that it answers. first
+// gets the result of the first attempt.
+func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOption, log *slog.Logger, first chan<- error) {
+	var failed, refused bool
+	for ctx.Err() == nil {
 		client, err := rueidisotel.NewClient(option)
+		if first != nil {
+			first <- err
+			first = nil
+		}
 		if err == nil {
 			late.connected(client)
 			if failed {
@@ -94,10 +157,35 @@ func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOpt
 			return
 		}
 		late.failed(fmt.Errorf("redis was not reached yet: %w", err))
-		if !failed {
+		switch {
+		case redisRefuses(err):
+			if !refused {
+				log.ErrorContext(ctx, "redis refuses this process, going on without it until it does not", "error", err)
+			}
+			refused = true
+		case !failed:
 			log.WarnContext(ctx, "redis does not answer, going on without it until it does", "error", err)
 		}
 		failed = true
 		_ = wait(ctx, redisPause) // the loop looks at ctx
 	}
+}
+
+// redisRefuses reports errors of a Redis that is up and does not let the process
+// in, or that the process does not trust.
+func redisRefuses(err error) bool {
+	if err == nil {
+		return false
+	}
+	var answer *rueidis.RedisError
+	if errors.As(err, &answer) {
+		for _, code := range []string{"WRONGPASS", "NOAUTH", "NOPERM"} {
+			if strings.HasPrefix(answer.Error(), code) {
+				return true
+			}
+		}
+		// What a Redis without users or without a password says.
+		return strings.Contains(answer.Error(), "AUTH")
+	}
+	return tlsfiles.Refused(err)
 }

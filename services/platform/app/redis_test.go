@@ -123,11 +123,11 @@ func TestACommandBuiltBeforeAClusterWasReachedFails(t *testing.T) {
 	defer r.Close()
 	early := r.B().Incr().Key("k").Build().Pin()
 	earlyCached := r.B().Get().Key("k").Cache().Pin()
-	option, err := redisOption(&Config{RedisAddrs: []string{server.Addr(), server.Addr()}})
+	option, err := redisOption(&Config{RedisAddrs: []string{server.Addr(), server.Addr()}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	connectRedis(t.Context(), r, option, slog.New(slog.DiscardHandler))
+	connectRedis(t.Context(), r, option, slog.New(slog.DiscardHandler), nil)
 	if got := r.Mode(); got != rueidis.ClientModeCluster {
 		t.Fatalf("several addresses are %v", got)
 	}
