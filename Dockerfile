@@ -27,7 +27,8 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -buildvcs=false -tags timetzdata \
       -ldflags "-s -w -buildid= -X douyin.dev/services/platform/app.version=${VERSION}" \
-      -o /out/app "${PACKAGE}"
+      -o /out/app "${PACKAGE}" \
+    && (cd tools/images && GOWORK=off go run . notices --root /src /out/app >/out/NOTICES.txt)
 
 FROM debian:bookworm-slim AS video
 RUN apt-get update \
@@ -37,6 +38,7 @@ ARG VERSION=dev
 LABEL org.opencontainers.image.title="video" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-2.0-or-later"
+COPY --from=build /out/NOTICES.txt /licenses/NOTICES.txt
 COPY --from=build /out/app /app
 USER 65532:65532
 ENTRYPOINT ["/app"]
@@ -47,6 +49,7 @@ ARG VERSION=dev
 LABEL org.opencontainers.image.title="${BINARY}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /out/NOTICES.txt /licenses/NOTICES.txt
 COPY --from=build /out/app /app
 USER 65532:65532
 ENTRYPOINT ["/app"]

@@ -142,7 +142,15 @@ func (c *buildCommand) pack(ctx context.Context, s spec) error {
 		if err := bill.addBinary(c.binary(s), c.Version); err != nil {
 			return err
 		}
-		layers = append(layers, layer)
+		text, err := notices(c.Root, c.binary(s))
+		if err != nil {
+			return err
+		}
+		licences, err := tree{noticesPath: {mode: 0o644, content: text}}.layer()
+		if err != nil {
+			return err
+		}
+		layers = append(layers, licences, layer)
 		config.Entrypoint = []string{entryPoint}
 	}
 	if c.Reload != "" {

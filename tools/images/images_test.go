@@ -101,7 +101,7 @@ func TestAnImageHoldsItsProgramAndSaysWhatItIs(t *testing.T) {
 			files[h.Name] = h.Mode
 		}
 	}
-	for name, mode := range map[string]int64{"app": 0o755, "tmp/": 0o1777, "etc/ssl/certs/ca-certificates.crt": 0o644, "etc/passwd": 0o644} {
+	for name, mode := range map[string]int64{"app": 0o755, "tmp/": 0o1777, "etc/ssl/certs/ca-certificates.crt": 0o644, "etc/passwd": 0o644, "licenses/NOTICES.txt": 0o644} {
 		if files[name] != mode {
 			t.Errorf("%s: mode %o, want %o", name, files[name], mode)
 		}

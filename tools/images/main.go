@@ -5,6 +5,7 @@
 //	images build --dev           # Postgres, Redis and the embedded broker and store
 //	images build gateway video   # these
 //	images sizes                 # a table of what is in dist/images
+//	images notices bin/gateway   # the licences of all that a binary is linked with
 //
 // Each image becomes an archive that any node loads (docker load, ctr images
 // import, kind load image-archive), with a list of what is in it beside it.
@@ -25,6 +26,8 @@ func main() {
 	var cli struct {
 		Build buildCommand `cmd:"" help:"Build images as archives."`
 		Sizes sizesCommand `cmd:"" help:"Print the sizes of built images, or write them into a page."`
+
+		Notices noticesCommand `cmd:"" help:"Print the licences of everything a binary is linked with."`
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
