@@ -158,6 +158,41 @@ func TestFullDiskIsUnavailable(t *testing.T) {
 	b.nothingLeft(t)
 }
 
+// A form may name its title and its key behind its file.
+func TestALaterHeaderCompletesTheFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	header := func(h *v1.PublishVideoHeader) *v1.PublishVideoRequest {
+		return &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Header{Header: h}}
+	}
+	publish := func(parts ...*v1.PublishVideoRequest) (*v1.Video, error) {
+		stream, err := b.client.PublishVideo(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			if stream.Send(part) != nil {
+				break // the answer says why
+			}
+		}
+		res, err := stream.CloseAndReceive()
+		return res.GetVideo(), err
+	}
+	file := &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Chunk{Chunk: h264(t)}}
+	first, err := publish(header(&v1.PublishVideoHeader{}), file, header(&v1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}))
+	if err != nil || first.GetTitle() != "late" {
+		t.Fatalf("title %q: %v", first.GetTitle(), err)
+	}
+	again, err := publish(header(&v1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}), file, header(&v1.PublishVideoHeader{Title: "x", IdempotencyKey: "y"}))
+	if diff := cmp.Diff(first, again, protocmp.Transform()); err != nil || diff != "" {
+		t.Errorf("what the first header said was replaced: %v\n%s", err, diff)
+	}
+	_, err = publish(header(&v1.PublishVideoHeader{}), file, header(&v1.PublishVideoHeader{Title: strings.Repeat("x", 101)}))
+	if fault.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("a late title of 101 characters: %v", err)
+	}
+}
+
 func TestSameKeySameAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -132,7 +132,7 @@ func (s *spooler) accept(u *upload, part *v1.PublishVideoRequest) (*upload, erro
 	switch p := part.GetPart().(type) {
 	case *v1.PublishVideoRequest_Header:
 		if u != nil {
-			return nil, fault.Invalid("header", "must come once")
+			return u, u.complete(p.Header)
 		}
 		return s.begin(p.Header)
 	case *v1.PublishVideoRequest_Chunk:
@@ -146,17 +146,40 @@ func (s *spooler) accept(u *upload, part *v1.PublishVideoRequest) (*upload, erro
 }
 
 func (s *spooler) begin(h *v1.PublishVideoHeader) (*upload, error) {
-	switch title := h.GetTitle(); {
-	case utf8.RuneCountInString(title) > maxTitle:
-		return nil, fault.Invalid("title", "must have at most 100 characters")
-	case strings.ContainsRune(title, 0): // Postgres keeps no such text
-		return nil, fault.Invalid("title", "must not contain a NUL character")
+	if err := checkTitle(h.GetTitle()); err != nil {
+		return nil, err
 	}
 	file, err := s.create(s.dir)
 	if err != nil {
 		return nil, fault.Unavailable(fmt.Errorf("spool upload: %w", err))
 	}
 	return &upload{header: h, file: file, sum: sha256.New()}, nil
+}
+
+func checkTitle(title string) error {
+	switch {
+	case utf8.RuneCountInString(title) > maxTitle:
+		return fault.Invalid("title", "must have at most 100 characters")
+	case strings.ContainsRune(title, 0): // Postgres keeps no such text
+		return fault.Invalid("title", "must not contain a NUL character")
+	default:
+		return nil
+	}
+}
+
+// complete takes from a later header what the earlier ones left empty: a form
+// may name its title behind its file.
+func (u *upload) complete(h *v1.PublishVideoHeader) error {
+	if err := checkTitle(h.GetTitle()); err != nil {
+		return err
+	}
+	if u.header.GetTitle() == "" {
+		u.header.Title = h.GetTitle()
+	}
+	if u.header.GetIdempotencyKey() == "" {
+		u.header.IdempotencyKey = h.GetIdempotencyKey()
+	}
+	return nil
 }
 
 func (s *spooler) append(u *upload, chunk []byte) error {

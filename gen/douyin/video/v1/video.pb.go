@@ -344,7 +344,7 @@ type isPublishVideoRequest_Part interface {
 }
 
 type PublishVideoRequest_Header struct {
-	// Exactly one, the first part.
+	// The first part. Another one, anywhere behind it, gives what the first left empty.
 	Header *PublishVideoHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
 }
 
