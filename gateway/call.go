@@ -20,6 +20,8 @@ type call struct {
 	endpoint *endpoint
 	// params are the parameters in canonical form; nil where the body is raw.
 	params url.Values
+	// fields are the parameters of the query, where the body is raw.
+	fields gathering
 	room   [4]pair // for what most requests give
 }
 

@@ -37,13 +37,17 @@ func (d *dialect) of(p *path) Handler {
 func (d *dialect) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p *path) {
 	c := callFrom(ctx)
 	c.endpoint = p.shape()
-	given, err := gather(w, r, p, c.room[:0])
+	g := gathering{known: p.names, found: c.room[:0]}
+	err := g.gather(w, r, p)
 	if err == nil {
-		c.token = tokenOf(given, r.Header)
+		c.token = tokenOf(g.found, r.Header)
 		var chosen *endpoint
-		if chosen, c.params, err = d.translate(p, given, r.Header); chosen != nil {
+		if chosen, c.params, err = d.translate(p, g.found, r.Header); chosen != nil {
 			c.endpoint = chosen
 		}
+	}
+	if p.rawBody {
+		c.fields = g
 	}
 	if err != nil {
 		answerError(ctx, w, err)
@@ -63,17 +67,12 @@ func (d *dialect) translate(p *path, given params, h http.Header) (*endpoint, ur
 }
 
 // gather collects the parameters from the query and then the body; of several
-// values the first non-empty one wins. They go to room where they fit.
-func gather(w http.ResponseWriter, r *http.Request, p *path, room params) (params, error) {
-	g := gathering{known: p.names, found: room}
-	if err := g.urlencoded(r.URL.RawQuery); err != nil {
-		return nil, err
+// values the first non-empty one wins.
+func (g *gathering) gather(w http.ResponseWriter, r *http.Request, p *path) error {
+	if err := g.urlencoded(r.URL.RawQuery); err != nil || p.rawBody {
+		return err
 	}
-	if p.rawBody {
-		return g.found, nil
-	}
-	err := g.body(w, r)
-	return g.found, err
+	return g.body(w, r)
 }
 
 // methodFits lets POST and HEAD in where GET is meant: some clients post lists.

@@ -7,7 +7,9 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"strings"
+	"unicode/utf8"
 
 	"douyin.dev/services/platform/fault"
 )
@@ -56,7 +58,7 @@ func (g *gathering) multipart(body io.Reader, boundary string) error {
 	if boundary == "" {
 		return fault.Invalid(bodyField, "is multipart without a boundary")
 	}
-	parts := multipart.NewReader(body, boundary)
+	parts := newParts(body, boundary)
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -75,8 +77,8 @@ func (g *gathering) part(part *multipart.Part) error {
 	if err := g.count(); err != nil {
 		return err
 	}
-	name := part.FormName()
-	if part.FileName() != "" || !g.wants(name) {
+	name, isFile := disposition(part.Header)
+	if isFile || !g.wants(name) {
 		return nil
 	}
 	value, err := io.ReadAll(part)
@@ -85,6 +87,59 @@ func (g *gathering) part(part *multipart.Part) error {
 	}
 	g.add(name, string(value))
 	return nil
+}
+
+// disposition reads the name of a form's part and whether it is a file: whether
+// it has a file's name that is not empty. What clients write as a file's name
+// may be anything, so what mime cannot read is read part by part.
+func disposition(h textproto.MIMEHeader) (name string, isFile bool) {
+	value := h.Get("Content-Disposition")
+	kind, attributes, err := mime.ParseMediaType(value)
+	if err != nil {
+		kind, attributes = looseAttributes(value)
+	}
+	if kind != "form-data" {
+		return "", false
+	}
+	return attributes["name"], attributes["filename"] != ""
+}
+
+// looseAttributes reads `form-data; name="a"; filename="b"`, whatever is in the
+// quotes. The first of several attributes of one name counts.
+func looseAttributes(value string) (kind string, attributes map[string]string) {
+	kind, rest, _ := strings.Cut(value, ";")
+	attributes = map[string]string{}
+	for rest != "" {
+		var name, content string
+		name, rest, _ = strings.Cut(rest, "=")
+		content, rest = attributeValue(rest)
+		name, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(name)), "*") // filename*=UTF-8''…
+		if _, known := attributes[name]; !known {
+			attributes[name] = content
+		}
+	}
+	return strings.ToLower(strings.TrimSpace(kind)), attributes
+}
+
+// attributeValue reads a value, quoted or not, and the semicolon behind it.
+func attributeValue(s string) (content, rest string) {
+	s = strings.TrimLeft(s, " \t")
+	if !strings.HasPrefix(s, `"`) {
+		content, rest, _ = strings.Cut(s, ";")
+		return strings.TrimSpace(content), rest
+	}
+	var out strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			_, rest, _ = strings.Cut(s[i:], ";")
+			return out.String(), rest
+		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
+			i++
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String(), "" // a quote that nothing closes
 }
 
 // json reads a JSON object: strings, numbers and booleans are parameters, null
@@ -96,7 +151,7 @@ func (g *gathering) json(text string) error {
 		return fault.Invalid(bodyField, "must be a JSON object")
 	}
 	for d.More() {
-		if err := g.member(d); err != nil {
+		if err := g.member(d, text); err != nil {
 			return err
 		}
 	}
@@ -109,8 +164,8 @@ func (g *gathering) json(text string) error {
 	return nil
 }
 
-// member reads one name and its value.
-func (g *gathering) member(d *json.Decoder) error {
+// member reads one name and its value from a decoder of text.
+func (g *gathering) member(d *json.Decoder, text string) error {
 	if err := g.count(); err != nil {
 		return err
 	}
@@ -119,6 +174,7 @@ func (g *gathering) member(d *json.Decoder) error {
 		return unreadable(err)
 	}
 	name, _ := t.(string)
+	begin := d.InputOffset()
 	value, plain, err := scalar(d)
 	if err != nil {
 		return unreadable(err)
@@ -128,6 +184,10 @@ func (g *gathering) member(d *json.Decoder) error {
 	}
 	if !plain {
 		return fault.Invalid(name, "must be a string or a number")
+	}
+	// The decoder replaces what is not UTF-8; here it stays, to be refused by name.
+	if raw := text[begin:d.InputOffset()]; !utf8.ValidString(raw) {
+		value = raw
 	}
 	g.add(name, value)
 	return nil

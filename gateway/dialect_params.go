@@ -114,6 +114,8 @@ type param struct {
 	// keepEmpty: the field knows presence, and being given empty means
 	// something else than not being given.
 	keepEmpty bool
+	// exact: the text is taken byte by byte, line ends included.
+	exact bool
 }
 
 // paramOf returns the parameter for a request's field. Only plain fields can
@@ -126,6 +128,7 @@ func paramOf(fd protoreflect.FieldDescriptor) (param, bool) {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
 		p.keepEmpty = fd.HasOptionalKeyword()
+		p.exact = strings.HasSuffix(p.name, "password")
 	case protoreflect.Int32Kind:
 		p.kind = paramInteger
 		p.low, p.high = boundsOf(p.name, 32)
@@ -177,8 +180,20 @@ func (p *param) canonical(sent string, now time.Time) (string, error) {
 		}
 		return value, nil
 	default:
+		if !p.exact {
+			sent = unixLines(sent)
+		}
 		return sent, checkText(p.name, sent)
 	}
+}
+
+// unixLines turns the line ends that browsers send in forms into those that text
+// is kept with.
+func unixLines(s string) string {
+	if strings.IndexByte(s, '\r') < 0 {
+		return s
+	}
+	return strings.ReplaceAll(s, "\r\n", "\n")
 }
 
 // checkText refuses what neither protobuf nor Postgres can hold.

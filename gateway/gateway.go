@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -75,6 +76,8 @@ type Gateway struct {
 	admission *admission
 	pace      pace
 	reads     reads
+	// spoolFile makes a file without a name for an upload.
+	spoolFile func() (*os.File, error)
 
 	// streams ends when the process drains, and with it every push stream.
 	streams    context.Context
@@ -83,7 +86,7 @@ type Gateway struct {
 
 // New returns a gateway.
 func New(d Deps) *Gateway {
-	g := &Gateway{Deps: d, admission: newAdmission(d.Settings, d.Meters), pace: defaultPace, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d)}
+	g := &Gateway{Deps: d, admission: newAdmission(d.Settings, d.Meters), pace: defaultPace, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d), spoolFile: namelessFile}
 	g.streams, g.endStreams = context.WithCancel(context.Background())
 	return g
 }

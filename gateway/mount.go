@@ -145,9 +145,13 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 	}
 	small := connect.WithReadMaxBytes(maxNameBytes)
 	mount(grpchealth.NewHandler(health{grpchealth.NewStaticChecker(names...)}, small))
-	reflector := grpcreflect.NewStaticReflector(names...)
-	mount(grpcreflect.NewHandlerV1(reflector, small))
-	mount(grpcreflect.NewHandlerV1Alpha(reflector, small))
+	reflector, err := newReflector(names)
+	if err != nil {
+		return err
+	}
+	silent := connect.WithInterceptors(withoutQuestion{})
+	mount(grpcreflect.NewHandlerV1(reflector, small, silent))
+	mount(grpcreflect.NewHandlerV1Alpha(reflector, small, silent))
 	return nil
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
+	"mime"
 	"net/http"
 	"os"
+	"strings"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -20,22 +22,22 @@ import (
 const (
 	// publishProcedure is the RPC that POST /douyin/publish/action stands for.
 	publishProcedure = "/douyin.api.v1.UploadService/PublishVideo"
+	// fileField is the part of the form that is the file.
+	fileField = "data"
 	// uploadChunk is how much of a file one message carries.
 	uploadChunk = 256 << 10
 	// maxFieldBytes bounds a field beside the file.
 	maxFieldBytes = 16 << 10
-	// maxParts bounds the parts of a form: as many as a request may have parameters.
-	maxParts = 64
 	// maxAnonymousFile is how much of a file is kept for a client that sends its
 	// token later, in bytes.
 	maxAnonymousFile = 1 << 20
 )
 
-// publish answers POST /douyin/publish/action. The form's parts come in any
-// order and the token may be the last, so the file waits on disk, never in
-// memory, until everything is known.
+// publish answers POST /douyin/publish/action, a form whose parts come in any
+// order. A file whose sender is known when it begins passes through to the
+// video service; what of a file comes before its token waits on disk.
 func (g *Gateway) publish(w http.ResponseWriter, r *http.Request) {
-	res, err := g.publishForm(r)
+	res, err := g.publishForm(w, r)
 	if err != nil {
 		answerRefusal(r.Context(), w, err)
 		return
@@ -43,167 +45,387 @@ func (g *Gateway) publish(w http.ResponseWriter, r *http.Request) {
 	answerMessage(r.Context(), w, res)
 }
 
-// upload is a form that was read.
+func (g *Gateway) publishForm(w http.ResponseWriter, r *http.Request) (*apiv1.PublishVideoResponse, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel() // of the stream to the video service, unless it is over
+	// The form is the file, and the parameters with what is around them.
+	r.Body = http.MaxBytesReader(w, r.Body, g.Settings.MaxUploadBytes+maxBody)
+	u := g.newUpload(ctx, r)
+	defer u.close()
+	return u.publish(r)
+}
+
+// upload is one form while it is read.
 type upload struct {
-	token, title, key string
-	file              *os.File
-	size              int64
-	leave             func() // gives back its place; nil before the file
+	g   *Gateway
+	ctx context.Context // with the viewer, once sent or spooled has begun
+	// fields are the parameters so far: of the query, then of the parts.
+	fields   gathering
+	header   http.Header
+	endpoint *endpoint
+
+	spooled *spool  // the file, while its sender is unknown
+	sent    *sender // the file, on its way to the video service
+	leave   func()  // gives back its place; nil before the file
+}
+
+func (g *Gateway) newUpload(ctx context.Context, r *http.Request) *upload {
+	c := callFrom(ctx)
+	return &upload{g: g, ctx: ctx, fields: c.fields, header: r.Header, endpoint: c.endpoint}
 }
 
 func (u *upload) close() {
-	if u.file != nil {
-		_ = u.file.Close()
+	if u.spooled != nil {
+		u.spooled.close()
 	}
+	u.leavePlace()
+}
+
+// enter takes a place for the file: the user's, or of those whose user is not
+// known yet.
+func (u *upload) enter(ctx context.Context) error {
+	u.leavePlace()
+	leave, err := u.g.admission.enterUpload(ctx)
+	if err != nil {
+		return err
+	}
+	u.leave = leave
+	return nil
+}
+
+func (u *upload) leavePlace() {
 	if u.leave != nil {
 		u.leave()
+		u.leave = nil
 	}
 }
 
-func (g *Gateway) publishForm(r *http.Request) (*apiv1.PublishVideoResponse, error) {
-	ctx := r.Context()
-	u := &upload{
-		token: TokenFrom(ctx), title: r.URL.Query().Get("title"), key: r.Header.Get("Idempotency-Key"),
-	}
-	defer u.close()
-	if u.token != "" { // refuse before the bytes come, where that is possible
-		if _, err := g.sessions.admit(ctx, u.token, rpc.AccessViewer); err != nil {
+func (u *upload) publish(r *http.Request) (*apiv1.PublishVideoResponse, error) {
+	// A token of the query is before all others, so it can be refused before the bytes come.
+	if token := u.fields.found.value(tokenParam); token != "" {
+		if _, err := u.g.sessions.admit(u.ctx, token, rpc.AccessViewer); err != nil {
 			return nil, err
 		}
 	}
-	if err := g.readForm(r, u); err != nil {
+	if err := u.readForm(r); err != nil {
 		return nil, err
 	}
-	ctx, err := g.sessions.admit(ctx, u.token, rpc.AccessViewer)
-	if err != nil {
-		return nil, err
+	if u.sent == nil {
+		if err := u.sendSpooled(); err != nil {
+			return nil, err
+		}
 	}
-	if u.file == nil || u.size == 0 {
-		return nil, fault.Invalid("data", "must be a file that is not empty")
-	}
-	if err := g.allow(ctx, publishProcedure); err != nil {
-		return nil, err
-	}
-	return g.send(ctx, u)
+	return u.finish()
 }
 
-// readForm reads the parts. Empty fields do not replace what the query said.
-func (g *Gateway) readForm(r *http.Request, u *upload) error {
-	parts, err := r.MultipartReader()
+// token is the one that counts so far.
+func (u *upload) token() string { return tokenOf(u.fields.found, u.header) }
+
+// publishHeader is what the parameters so far say of the file.
+func (u *upload) publishHeader() (*videov1.PublishVideoHeader, error) {
+	values, err := u.endpoint.canonicalize(withIdempotencyKey(u.fields.found, u.header), time.Time{})
 	if err != nil {
-		return fault.Invalid("data", "must be sent as multipart/form-data")
+		return nil, err
 	}
-	for range maxParts {
+	return &videov1.PublishVideoHeader{Title: values.Get("title"), IdempotencyKey: values.Get(idempotencyParam)}, nil
+}
+
+// readForm reads the parts: fields into the parameters, and the first file that
+// is not empty.
+func (u *upload) readForm(r *http.Request) error {
+	contentType, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || !strings.HasPrefix(contentType, "multipart/") || attributes["boundary"] == "" {
+		return fault.Invalid(fileField, "must be sent as multipart/form-data")
+	}
+	parts := newParts(r.Body, attributes["boundary"])
+	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fault.Invalid("data", "ended in the middle of the form").Because(err)
+			return cutOff(fileField, err)
 		}
-		if err := g.readPart(r.Context(), part, u); err != nil {
+		if err := u.fields.count(); err != nil {
+			return err
+		}
+		name, _ := disposition(part.Header)
+		if name == fileField {
+			err = u.readFile(part)
+		} else {
+			err = u.readField(name, part)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return fault.Invalid("data", "comes with too many parts")
 }
 
-func (g *Gateway) readPart(ctx context.Context, part *multipart.Part, u *upload) error {
-	defer func() { _ = part.Close() }()
-	var field *string
-	switch part.FormName() {
-	case "data":
-		return g.spool(ctx, part, u)
-	case "token":
-		field = &u.token
-	case "title":
-		field = &u.title
-	case "idempotency_key":
-		field = &u.key
-	default:
+// readField reads one parameter. What the file's name is on other parts says
+// nothing; the next part is found without reading this one.
+func (u *upload) readField(name string, part io.Reader) error {
+	if !u.fields.wants(name) {
 		return nil
 	}
 	b, err := io.ReadAll(io.LimitReader(part, maxFieldBytes+1))
 	if err != nil {
-		return fault.Invalid(part.FormName(), "ended in the middle").Because(err)
+		return cutOff(name, err)
 	}
 	if len(b) > maxFieldBytes {
-		return fault.Invalid(part.FormName(), "is too long")
+		return fault.Invalid(name, "is too long")
 	}
-	if *field == "" {
-		*field = string(b)
-	}
+	u.fields.add(name, string(b))
 	return nil
 }
 
-// spool keeps the file in a temporary file that has no name any more: it is
-// gone when it is closed, also by a crash.
-func (g *Gateway) spool(ctx context.Context, part io.Reader, u *upload) error {
-	if u.file != nil {
-		return fault.Invalid("data", "must be one file")
+// readFile reads the file, unless it is empty or one was read.
+func (u *upload) readFile(part io.Reader) error {
+	if u.sent != nil || u.spooled != nil {
+		return nil
 	}
-	limit := g.Settings.MaxUploadBytes
-	if u.token == "" {
-		limit = min(limit, maxAnonymousFile)
-	} else {
-		var err error
-		if ctx, err = g.sessions.admit(ctx, u.token, rpc.AccessViewer); err != nil {
-			return err
-		}
+	buf := make([]byte, uploadChunk)
+	n, err := io.ReadFull(part, buf)
+	if n == 0 && errors.Is(err, io.EOF) {
+		return nil // a file input that nothing was chosen for
 	}
-	leave, err := g.admission.enterUpload(ctx)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return cutOff(fileField, err)
+	}
+	if u.token() == "" {
+		return u.spool(buf[:n], part)
+	}
+	if err := u.begin(); err != nil {
+		return err
+	}
+	return u.sent.copy(buf, n, part)
+}
+
+// cutOff is for a form that did not come to its end.
+func cutOff(field string, err error) error {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return fileTooLarge()
+	}
+	return fault.Invalid(field, "ended in the middle of the form").Because(err)
+}
+
+func fileTooLarge() error {
+	return fault.New(connect.CodeResourceExhausted, "data is too large").For(videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
+}
+
+// spool keeps a file whose sender is not known yet.
+func (u *upload) spool(begun []byte, rest io.Reader) error {
+	if err := u.enter(u.ctx); err != nil {
+		return err
+	}
+	s, err := newSpool(u.g.spoolFile)
 	if err != nil {
 		return err
 	}
-	u.leave = leave
-	f, err := os.CreateTemp("", "douyin-upload-*")
+	u.spooled = s
+	limit := min(maxAnonymousFile, u.g.Settings.MaxUploadBytes)
+	if err := s.keep(begun, io.LimitReader(rest, max(limit+1-int64(len(begun)), 0))); err != nil {
+		return err
+	}
+	switch {
+	case s.size > u.g.Settings.MaxUploadBytes:
+		return fileTooLarge()
+	case s.size > limit:
+		return fault.Invalid(tokenParam, "must come before a file larger than 1 MiB: in the query, a header or an earlier part")
+	default:
+		return nil
+	}
+}
+
+// sendSpooled sends a file that came before its token.
+func (u *upload) sendSpooled() error {
+	if u.token() == "" {
+		return fault.LoginRequired()
+	}
+	if u.spooled == nil {
+		if _, err := u.g.sessions.admit(u.ctx, u.token(), rpc.AccessViewer); err != nil {
+			return err
+		}
+		return fault.Invalid(fileField, "must be a file that is not empty")
+	}
+	if err := u.begin(); err != nil {
+		return err
+	}
+	file, err := u.spooled.open()
 	if err != nil {
-		return fmt.Errorf("spool upload: %w", err)
+		return err
 	}
-	u.file = f
-	if err := os.Remove(f.Name()); err != nil {
-		return fmt.Errorf("spool upload: %w", err)
-	}
-	u.size, err = io.Copy(f, io.LimitReader(part, limit+1))
+	return u.sent.copy(make([]byte, uploadChunk), 0, file)
+}
+
+// begin opens the stream to the video service, in the name of the token that
+// counts so far, and sends what is known of the file.
+func (u *upload) begin() error {
+	header, err := u.publishHeader()
 	if err != nil {
-		return fault.Invalid("data", "ended in the middle").Because(err)
+		return err
 	}
-	if u.size > g.Settings.MaxUploadBytes {
-		return fault.New(connect.CodeResourceExhausted, "data is too large").For(videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
+	token := u.token()
+	ctx, err := u.g.sessions.admit(u.ctx, token, rpc.AccessViewer)
+	if err != nil {
+		return err
 	}
-	if u.size > limit {
-		return fault.Invalid("token", "must come before a file larger than 1 MiB: in the query, a header or an earlier part")
+	if err := u.enter(ctx); err != nil {
+		return err
 	}
-	_, err = f.Seek(0, io.SeekStart)
+	if err := u.g.allow(ctx, publishProcedure); err != nil {
+		return err
+	}
+	stream, err := u.g.Video.PublishVideo(ctx)
+	if err != nil {
+		return err
+	}
+	u.ctx = ctx
+	u.sent = &sender{stream: stream, token: token, header: header, limit: u.g.Settings.MaxUploadBytes}
+	return u.sent.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}})
+}
+
+// finish sends what came behind the file and takes the answer.
+func (u *upload) finish() (*apiv1.PublishVideoResponse, error) {
+	if u.token() != u.sent.token {
+		return nil, fault.Invalid(tokenParam, "is another one behind the file than in the headers")
+	}
+	header, err := u.publishHeader()
+	if err != nil {
+		return nil, err
+	}
+	if header.GetTitle() != u.sent.header.GetTitle() || header.GetIdempotencyKey() != u.sent.header.GetIdempotencyKey() {
+		if err := u.sent.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}}); err != nil {
+			return nil, err
+		}
+	}
+	return u.g.published(u.ctx, u.sent.stream)
+}
+
+// sender is a file on its way to the video service.
+type sender struct {
+	stream *connect.ClientStreamForClientSimple[videov1.PublishVideoRequest, videov1.PublishVideoResponse]
+	token  string // in whose name
+	header *videov1.PublishVideoHeader
+	size   int64
+	limit  int64
+	over   bool // the service has answered already and takes no more
+}
+
+// send sends one message. When the service has answered already, nothing more
+// is sent, and its answer says why.
+func (s *sender) send(m *videov1.PublishVideoRequest) error {
+	if s.over {
+		return nil
+	}
+	err := s.stream.Send(m)
+	if errors.Is(err, io.EOF) {
+		s.over = true
+		return nil
+	}
 	return err
 }
 
-// send streams the file to the video service.
-func (g *Gateway) send(ctx context.Context, u *upload) (*apiv1.PublishVideoResponse, error) {
-	stream, err := g.Video.PublishVideo(ctx)
-	if err != nil {
-		return nil, err
-	}
-	header := &videov1.PublishVideoHeader{Title: u.title, IdempotencyKey: u.key}
-	err = stream.Send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}})
-	buf := make([]byte, uploadChunk)
-	for err == nil {
-		var n int
-		if n, err = io.ReadFull(u.file, buf); n > 0 {
-			if sendErr := stream.Send(chunk(buf[:n])); sendErr != nil {
-				err = sendErr
+// copy sends the first n bytes of buf and then what is left of file. It reads to
+// the end even when the service takes no more: a client that is still sending
+// does not read an answer.
+func (s *sender) copy(buf []byte, n int, file io.Reader) error {
+	for {
+		if s.size += int64(n); s.size > s.limit {
+			return fileTooLarge()
+		}
+		if n > 0 {
+			if err := s.send(chunk(buf[:n])); err != nil {
+				return err
 			}
 		}
+		var err error
+		n, err = io.ReadFull(file, buf)
+		switch {
+		case n > 0 && errors.Is(err, io.ErrUnexpectedEOF), err == nil:
+		case errors.Is(err, io.EOF):
+			return nil
+		default:
+			return cutOff(fileField, err)
+		}
 	}
-	// Send fails with EOF when the service has answered already; its answer says why.
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
-	}
-	return g.published(ctx, stream)
 }
 
 func chunk(b []byte) *videov1.PublishVideoRequest {
 	return &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Chunk{Chunk: b}}
+}
+
+// spool is the beginning of a file in a temporary file that has no name any
+// more: it is gone when it is closed, also by a crash.
+type spool struct {
+	file *os.File
+	size int64
+}
+
+func newSpool(create func() (*os.File, error)) (*spool, error) {
+	f, err := create()
+	if err != nil {
+		return nil, spoolFailed(err)
+	}
+	return &spool{file: f}, nil
+}
+
+func namelessFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "douyin-upload-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// spoolFailed is for a disk that is full or broken: our failure, and nothing
+// happened.
+func spoolFailed(err error) error {
+	return fault.Unavailable(fmt.Errorf("spool upload: %w", err))
+}
+
+func (s *spool) keep(begun []byte, rest io.Reader) error {
+	out := &diskWriter{file: s.file}
+	_, err := out.Write(begun)
+	if err == nil {
+		_, err = io.Copy(out, rest)
+	}
+	s.size = out.size
+	switch {
+	case out.failed != nil:
+		return spoolFailed(out.failed)
+	case err != nil:
+		return cutOff(fileField, err)
+	default:
+		return nil
+	}
+}
+
+func (s *spool) open() (io.Reader, error) {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return nil, spoolFailed(err)
+	}
+	return s.file, nil
+}
+
+func (s *spool) close() { _ = s.file.Close() }
+
+// diskWriter remembers that it was the disk that failed, and not the client.
+type diskWriter struct {
+	file   *os.File
+	size   int64
+	failed error
+}
+
+func (d *diskWriter) Write(p []byte) (int, error) {
+	n, err := d.file.Write(p)
+	d.size += int64(n)
+	if err != nil {
+		d.failed = err
+	}
+	return n, err
 }
 
 // published ends an upload and hydrates what was stored.

@@ -157,7 +157,7 @@ func TestNoWayInAsksAboutWhatIsNoToken(t *testing.T) {
 	t.Parallel()
 	user := &vouching{}
 	g := New(Deps{User: user, Log: slog.New(slog.DiscardHandler), Now: time.Now, Zone: time.UTC, Settings: Settings{SessionRecheck: time.Minute}})
-	rest, err := g.rest(newTestAdmission(t, g.Settings), nil, Signals{})
+	rest, err := g.rest(nil, Signals{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ func (s *surface) add(r route.Route) error {
 
 func (s *surface) compileEndpoint(r route.Route) (*endpoint, error) {
 	e := &endpoint{procedure: r.Procedure(), method: r.Method, target: &url.URL{Path: r.Path}}
-	fields := r.RPC.Input().Fields()
+	fields := r.Params().Fields()
 	for i := range fields.Len() {
 		if p, ok := paramOf(fields.Get(i)); ok {
 			e.params = append(e.params, p)

@@ -57,7 +57,7 @@ func (b *builder) inputs(op *operation) []input {
 	}
 	times := map[string]int{}
 	for _, r := range op.routes {
-		fields := r.RPC.Input().Fields()
+		fields := r.Params().Fields()
 		for i := range fields.Len() {
 			fd := fields.Get(i)
 			name := string(fd.Name())
@@ -124,7 +124,7 @@ func (b *builder) queryParams(op *operation) list {
 // requestBody offers the forms a body may have; an upload has only one.
 func (b *builder) requestBody(op *operation) object {
 	if op.routes[0].RPC.IsStreamingClient() {
-		return uploadBody()
+		return uploadBody(b.inputs(op))
 	}
 	schema := bodySchema(b.inputs(op))
 	return object{
@@ -154,20 +154,16 @@ func bodySchema(inputs []input) object {
 	return schema
 }
 
-func uploadBody() object {
-	text := func(about string, limit int) object {
-		return object{"type": "string", "description": about, "maxLength": limit}
+func uploadBody(inputs []input) object {
+	schema := bodySchema(inputs)
+	schema["required"] = list{"data"}
+	properties := schema["properties"].(object)
+	properties["data"] = object{
+		"type": "string", "contentMediaType": "application/octet-stream",
+		"description": "The video file: the first that is not empty. Its type and its name do not matter. One larger than 1 MiB comes behind the token.",
 	}
-	return object{"required": true, "content": object{"multipart/form-data": object{"schema": object{
-		"type":     "object",
-		"required": list{"data"},
-		"properties": object{
-			"data":            object{"type": "string", "contentMediaType": "application/octet-stream", "description": "The video file. The order of the parts, its type and its name do not matter."},
-			"title":           text("At most 100 characters.", 100),
-			"token":           object{"type": "string", "description": "The token, where no header has it."},
-			"idempotency_key": text("Same key, same answer; empty for none, at most 128 characters.", 128),
-		},
-	}}}}
+	properties["token"] = object{"type": "string", "description": "The token, where neither the query nor a header has it."}
+	return object{"required": true, "content": object{"multipart/form-data": object{"schema": schema}}}
 }
 
 // security is who may call an RPC. An open one knows its caller if there is a token.

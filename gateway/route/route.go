@@ -28,6 +28,16 @@ func (r Route) Procedure() string {
 	return "/" + string(r.RPC.Parent().FullName()) + "/" + string(r.RPC.Name())
 }
 
+// Params returns the message whose fields are the parameters: what the RPC
+// takes, or of an upload the header that its stream begins with.
+func (r Route) Params() protoreflect.MessageDescriptor {
+	in := r.RPC.Input()
+	if header := in.Fields().ByName("header"); header != nil && r.RPC.IsStreamingClient() {
+		return header.Message()
+	}
+	return in
+}
+
 // Client returns the path as clients write it and the action_type that chooses
 // this route on it: /douyin/favorite/action and 1. Other routes have no action.
 func (r Route) Client() (path, action string) {
