@@ -56,7 +56,9 @@ func (g *Gateway) CreateComment(ctx context.Context, req *apiv1.CreateCommentReq
 	if err != nil {
 		return nil, err
 	}
-	list, err := g.comments(ctx, []*interactionv1.Comment{res.GetComment()})
+	list, err := readOptional(ctx, &g.optional.commentAuthor, func(ctx context.Context) ([]*apiv1.Comment, error) {
+		return g.comments(ctx, []*interactionv1.Comment{res.GetComment()})
+	})
 	if err != nil {
 		// The comment is there; an answer without its author's profile is better than a failure that is none.
 		list = []*apiv1.Comment{g.publicComment(res.GetComment(), &apiv1.User{Id: res.GetComment().GetUserId()})}

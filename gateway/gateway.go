@@ -76,6 +76,7 @@ type Gateway struct {
 	admission *admission
 	pace      pace
 	reads     reads
+	optional  optionals
 	// spoolFile makes a file without a name for an upload.
 	spoolFile func() (*os.File, error)
 

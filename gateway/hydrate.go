@@ -19,7 +19,7 @@ import (
 //
 // Who a user is and what a video is must be known, or the answer fails. Counts
 // and the caller's own marks may be missing: a feed without counts beats no
-// feed, so they stay at zero and the log says so.
+// feed, so they are waited for briefly, stay at zero, and the log says so.
 
 // users answers the users that exist, by id.
 func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User, error) {
@@ -32,8 +32,10 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	var calls branches
 	calls.Go(func() {
 		var err error
-		counts, err = g.reads.userCounts.load(ctx, ids)
-		g.spare(ctx, "user counts", err)
+		counts, err = readOptional(ctx, &g.optional.userCounts, func(ctx context.Context) (map[int64]*counterv1.UserCounts, error) {
+			return g.reads.userCounts.load(ctx, ids)
+		})
+		g.optional.userCounts.logDegraded(ctx, g.Log, "user counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok && !onlyOf(ids, viewer.UserID) { // nobody follows themselves
 		calls.Go(func() { followed = g.followed(ctx, viewer, ids) })
@@ -76,8 +78,10 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	var calls branches
 	calls.Go(func() {
 		var err error
-		counts, err = g.reads.videoCounts.load(ctx, ids)
-		g.spare(ctx, "video counts", err)
+		counts, err = readOptional(ctx, &g.optional.videoCounts, func(ctx context.Context) (map[int64]*counterv1.VideoCounts, error) {
+			return g.reads.videoCounts.load(ctx, ids)
+		})
+		g.optional.videoCounts.logDegraded(ctx, g.Log, "video counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok {
 		calls.Go(func() { liked = g.liked(ctx, viewer, ids) })
@@ -138,14 +142,18 @@ func (g *Gateway) marks(ctx context.Context, viewer auth.Viewer, videoIDs, autho
 // liked answers which of the videos the viewer likes, followed which of the
 // users they follow.
 func (g *Gateway) liked(ctx context.Context, viewer auth.Viewer, videoIDs []int64) []int64 {
-	likes, err := g.Interaction.BatchCheckLikes(ctx, &interactionv1.BatchCheckLikesRequest{UserId: viewer.UserID, VideoIds: videoIDs})
-	g.spare(ctx, "likes", err)
+	likes, err := readOptional(ctx, &g.optional.likes, func(ctx context.Context) (*interactionv1.BatchCheckLikesResponse, error) {
+		return g.Interaction.BatchCheckLikes(ctx, &interactionv1.BatchCheckLikesRequest{UserId: viewer.UserID, VideoIds: videoIDs})
+	})
+	g.optional.likes.logDegraded(ctx, g.Log, "likes", err)
 	return likes.GetLikedVideoIds()
 }
 
 func (g *Gateway) followed(ctx context.Context, viewer auth.Viewer, userIDs []int64) []int64 {
-	follows, err := g.Relation.BatchCheckFollows(ctx, &relationv1.BatchCheckFollowsRequest{FollowerId: viewer.UserID, UserIds: userIDs})
-	g.spare(ctx, "follows", err)
+	follows, err := readOptional(ctx, &g.optional.follows, func(ctx context.Context) (*relationv1.BatchCheckFollowsResponse, error) {
+		return g.Relation.BatchCheckFollows(ctx, &relationv1.BatchCheckFollowsRequest{FollowerId: viewer.UserID, UserIds: userIDs})
+	})
+	g.optional.follows.logDegraded(ctx, g.Log, "follows", err)
 	return follows.GetFollowedUserIds()
 }
 
@@ -186,13 +194,6 @@ func publicVideo(base string, v *videov1.Video, author *apiv1.User) *apiv1.Video
 	return &apiv1.Video{
 		Id: v.GetId(), Author: author, Title: v.GetTitle(), CreateTime: v.GetPublishedAtMs(),
 		PlayUrl: base + mediaPrefix + v.GetMediaKey(), CoverUrl: base + mediaPrefix + v.GetCoverKey(),
-	}
-}
-
-// spare notes that an answer does without a part that could not be had.
-func (g *Gateway) spare(ctx context.Context, what string, err error) {
-	if err != nil && ctx.Err() == nil {
-		g.Log.WarnContext(ctx, "answered without a part", "part", what, "error", err)
 	}
 }
 

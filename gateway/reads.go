@@ -30,6 +30,8 @@ func newReads(d Deps) reads {
 			return res.GetUsers(), err
 		}, (*userv1.User).GetId),
 		userCounts: newLoader(d.Log, func(ctx context.Context, ids []int64) ([]*counterv1.UserCounts, error) {
+			ctx, cancel := context.WithTimeout(ctx, optionalTimeout) // a shared read has no deadline of a caller
+			defer cancel()
 			res, err := d.Counter.BatchGetUserCounts(ctx, &counterv1.BatchGetUserCountsRequest{UserIds: ids})
 			return res.GetCounts(), err
 		}, (*counterv1.UserCounts).GetUserId),
@@ -38,6 +40,8 @@ func newReads(d Deps) reads {
 			return res.GetVideos(), err
 		}, (*videov1.Video).GetId),
 		videoCounts: newLoader(d.Log, func(ctx context.Context, ids []int64) ([]*counterv1.VideoCounts, error) {
+			ctx, cancel := context.WithTimeout(ctx, optionalTimeout)
+			defer cancel()
 			res, err := d.Counter.BatchGetVideoCounts(ctx, &counterv1.BatchGetVideoCountsRequest{VideoIds: ids})
 			return res.GetCounts(), err
 		}, (*counterv1.VideoCounts).GetVideoId),

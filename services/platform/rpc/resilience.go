@@ -36,6 +36,10 @@ const (
 	breakerWindow   = 10 * time.Second
 	breakerPause    = time.Second
 	breakerRestored = 2
+	// slowCall is how long a call must have taken for its end by a deadline to say
+	// something about the service. Clients choose deadlines too, and one of a
+	// millisecond must not stop the calls of others.
+	slowCall = 100 * time.Millisecond
 )
 
 // resilience is the one place where calls between services are repeated or not
@@ -46,9 +50,9 @@ const (
 //
 // A call is repeated when nothing of it was sent, or when it only reads (its
 // idempotency level says so) and its service was not available. It is not made
-// at all while its service cannot be reached. A service that answers can be
-// reached, whatever it answers: one whose database is down still has what it
-// remembers.
+// at all while its service cannot be reached, or does not answer in time. A service
+// that answers can be reached, whatever it answers: one whose database is down
+// still has what it remembers.
 type resilience struct {
 	retries metric.Int64Counter
 	refused metric.Int64Counter
@@ -104,17 +108,36 @@ func (r *resilience) once(ctx context.Context, d *dependency, req connect.AnyReq
 		r.refused.Add(ctx, 1, d.label)
 		return nil, connect.NewError(connect.CodeUnavailable, errNotReached)
 	}
+	began := time.Now()
 	res, err := next(ctx, req)
 	switch {
-	case err == nil || connect.IsWireError(err):
+	case err == nil:
 		d.breaker.RecordSuccess()
-	case connect.CodeOf(err) == connect.CodeUnavailable, connect.CodeOf(err) == connect.CodeDeadlineExceeded:
+	case errors.Is(ctx.Err(), context.Canceled):
+		d.recordNothing() // also where the service says that its caller left
+	case connect.CodeOf(err) == connect.CodeDeadlineExceeded:
+		// The service may have noticed first that the time was over: as good as no answer.
+		if time.Since(began) < slowCall {
+			d.recordNothing()
+			break
+		}
 		d.breaker.RecordFailure()
-	case d.breaker.IsHalfOpen():
-		// A trial its caller gave up shows nothing; the next one will.
+	case connect.IsWireError(err):
+		d.breaker.RecordSuccess()
+	case connect.CodeOf(err) == connect.CodeUnavailable:
 		d.breaker.RecordFailure()
+	default:
+		d.recordNothing()
 	}
 	return res, err
+}
+
+// recordNothing ends a call that says nothing about its service. A trial must say
+// something, and then the next one will.
+func (d *dependency) recordNothing() {
+	if d.breaker.IsHalfOpen() {
+		d.breaker.RecordFailure()
+	}
 }
 
 // tooLate is the error of a call that is not made because its caller's time is over.

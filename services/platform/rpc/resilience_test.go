@@ -297,3 +297,49 @@ func (hanging) RoundTrip(req *http.Request) (*http.Response, error) {
 	_ = req.Body.Close()
 	return nil, req.Context().Err()
 }
+
+func TestServiceThatNoticesTheDeadlineFirstOpensItsBreaker(t *testing.T) {
+	bubble(t, func(t *testing.T, f *flaky) {
+		f.answers(func(ctx context.Context) error {
+			time.Sleep(150 * time.Millisecond)
+			return connect.NewError(connect.CodeDeadlineExceeded, errors.New("my database took too long"))
+		})
+		for range 30 {
+			_ = f.call(t.Context(), writePath)
+		}
+		if n := f.left.Load(); n != 20 {
+			t.Errorf("30 calls tried the network %d times", n)
+		}
+	})
+}
+
+// What callers do to their own calls must not stop the calls of others.
+func TestCallersOpenNoBreaker(t *testing.T) {
+	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"by deadlines nobody could keep": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, slightlyTooShort)
+		},
+		"by leaving": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *flaky) {
+				f.answers(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+				for range 100 {
+					ctx, cancel := end(t.Context())
+					_ = f.call(ctx, writePath)
+					cancel()
+				}
+				if n := f.left.Load(); n != 100 {
+					t.Errorf("100 calls tried the network %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// slightlyTooShort is the longest deadline that says nothing about a service.
+const slightlyTooShort = 100*time.Millisecond - time.Nanosecond
