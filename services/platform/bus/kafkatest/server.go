@@ -2,6 +2,8 @@ package kafkatest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl/plain"
 
 	"douyin.dev/services/platform/embedded"
 )
@@ -28,12 +31,20 @@ const (
 type Server struct {
 	jars, dir        string
 	port, controller int
+	guard            *Guard
+	mutual           int // port for clients with a certificate
 	process          *embedded.Child
 }
 
+// Option changes what New prepares.
+type Option func(*Server)
+
+// Guarded makes a broker that lets in only clients it knows, over TLS.
+func Guarded(g Guard) Option { return func(s *Server) { s.guard = &g } }
+
 // New prepares a broker with its data and logs under dir, on a port, or on a
 // free one for 0. Start it.
-func New(ctx context.Context, dir string, port int) (*Server, error) {
+func New(ctx context.Context, dir string, port int, options ...Option) (*Server, error) {
 	lib, err := jars(ctx)
 	if err != nil {
 		return nil, err
@@ -51,11 +62,22 @@ func New(ctx context.Context, dir string, port int) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{jars: lib, dir: dir, port: port, controller: controller}
+	mutual, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{jars: lib, dir: dir, port: port, controller: controller, mutual: mutual}
+	for _, o := range options {
+		o(s)
+	}
 	if err := s.configure(); err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
 	}
-	format := s.java(ctx, "kafka.tools.StorageTool", "format", "--ignore-formatted", "--cluster-id", clusterID, "--config", s.path("server.properties"))
+	arguments := []string{"format", "--ignore-formatted", "--cluster-id", clusterID, "--config", s.path("server.properties")}
+	if s.guard != nil {
+		arguments = append(arguments, s.guard.users()...)
+	}
+	format := s.java(ctx, "kafka.tools.StorageTool", arguments...)
 	if out, err := format.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format kafka storage: %w: %s", err, out)
 	}
@@ -64,6 +86,9 @@ func New(ctx context.Context, dir string, port int) (*Server, error) {
 
 // Addr returns host:port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// MutualAddr returns host:port for clients with a certificate, of a guarded broker.
+func (s *Server) MutualAddr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.mutual)) }
 
 // Done is closed when the process has ended, asked to or not. Call it after Start.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }
@@ -119,7 +144,11 @@ func (s *Server) awaitReady(ctx context.Context) error {
 
 // answers asks for the brokers: the port opens before the broker has registered.
 func (s *Server) answers() bool {
-	conn, err := (&kafka.Dialer{Timeout: time.Second}).Dial("tcp", s.Addr())
+	dialer, err := s.dialer()
+	if err != nil {
+		return false
+	}
+	conn, err := dialer.Dial("tcp", s.Addr())
 	if err != nil {
 		return false
 	}
@@ -127,6 +156,23 @@ func (s *Server) answers() bool {
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second)) // a request shows it if the connection is gone
 	brokers, err := conn.Brokers()
 	return err == nil && len(brokers) > 0
+}
+
+// dialer connects to the broker as its user.
+func (s *Server) dialer() (*kafka.Dialer, error) {
+	if s.guard == nil {
+		return &kafka.Dialer{Timeout: time.Second}, nil
+	}
+	ca, err := os.ReadFile(s.guard.CA)
+	if err != nil {
+		return nil, err
+	}
+	authorities := x509.NewCertPool()
+	authorities.AppendCertsFromPEM(ca)
+	return &kafka.Dialer{
+		Timeout: 5 * time.Second, TLS: &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
+		SASLMechanism: plain.Mechanism{Username: s.guard.User, Password: s.guard.Password},
+	}, nil
 }
 
 func (s *Server) java(ctx context.Context, class string, args ...string) *exec.Cmd {
