@@ -68,6 +68,7 @@ func walk(path, key string, value any, visit func(path, key string, s map[string
 var stores = [][]string{
 	{"cloudnative-pg", "valkey", "strimzi", "seaweedfs"},
 	{"aws", "valkey", "strimzi"},
+	{"aws", "managed"},
 }
 
 func TestStoresRenderTogether(t *testing.T) {

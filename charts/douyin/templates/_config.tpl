@@ -19,14 +19,10 @@
 {{- end }}
 {{- end }}
 {{- if has "redis" .svc.uses }}
-{{- $addrs := $v.dev.enabled | ternary (list (printf "%s-redis:6379" $full)) $v.redis.addrs }}
-{{- $_ := set $c "DOUYIN_REDIS_ADDRS" (required "redis.addrs: name one, or set dev.enabled" (join "," $addrs)) }}
-{{- $_ := set $c "DOUYIN_REDIS_CLIENT_CACHING" (toString $v.redis.clientCaching) }}
-{{- with $v.redis.username }}{{ $_ := set $c "DOUYIN_REDIS_USERNAME" . }}{{ end }}
+{{- include "douyin.redisConfig" (dict "root" .root "config" $c) }}
 {{- end }}
 {{- if has "kafka" .svc.uses }}
-{{- $brokers := $v.dev.enabled | ternary (list (printf "%s-kafka:%d" $full (int $v.dev.kafka.port))) $v.kafka.brokers }}
-{{- $_ := set $c "DOUYIN_KAFKA_BROKERS" (required "kafka.brokers: name one, or set dev.enabled" (join "," $brokers)) }}
+{{- include "douyin.kafkaConfig" (dict "root" .root "config" $c) }}
 {{- $_ := set $c "DOUYIN_KAFKA_PARTITIONS" (toString (int $v.kafka.partitions)) }}
 {{- $_ := set $c "DOUYIN_KAFKA_REPLICATION" (toString (int $v.kafka.replication)) }}
 {{- end }}
@@ -56,6 +52,67 @@
 {{- with $older }}{{ $_ := set $c "DOUYIN_USER_OLDER_KEY_FILES" (join "," .) }}{{ end }}
 {{- end }}
 {{- mergeOverwrite $c $v.config .svc.config | toYaml -}}
+{{- end -}}
+
+{{/* Adds how Redis is reached to config: dict root, config. */}}
+{{- define "douyin.redisConfig" -}}
+{{- $r := .root.Values.redis -}}
+{{- $c := .config -}}
+{{- $_ := set $c "DOUYIN_REDIS_CLIENT_CACHING" (toString $r.clientCaching) }}
+{{- if .root.Values.dev.enabled }}
+{{- $_ := set $c "DOUYIN_REDIS_ADDRS" (printf "%s-redis:6379" (include "douyin.fullname" .root)) }}
+{{- else }}
+{{- if $r.sentinel.addrs }}
+{{- if $r.addrs }}{{ fail "redis.addrs and redis.sentinel.addrs exclude each other" }}{{ end }}
+{{- $_ := set $c "DOUYIN_REDIS_SENTINEL_ADDRS" (join "," $r.sentinel.addrs) }}
+{{- $_ := set $c "DOUYIN_REDIS_SENTINEL_MASTER" (required "redis.sentinel.master: say by which name the Sentinels know the primary" $r.sentinel.master) }}
+{{- with $r.sentinel.username }}{{ $_ := set $c "DOUYIN_REDIS_SENTINEL_USERNAME" . }}{{ end }}
+{{- else }}
+{{- $_ := set $c "DOUYIN_REDIS_ADDRS" (required "redis.addrs: name one, or set dev.enabled" (join "," $r.addrs)) }}
+{{- end }}
+{{- if $r.cluster }}{{ $_ := set $c "DOUYIN_REDIS_CLUSTER" "true" }}{{ end }}
+{{- with int $r.database }}{{ $_ := set $c "DOUYIN_REDIS_DB" (toString .) }}{{ end }}
+{{- with $r.username }}{{ $_ := set $c "DOUYIN_REDIS_USERNAME" . }}{{ end }}
+{{- include "douyin.tlsConfig" (dict "store" "redis" "tls" $r.tls "config" $c) }}
+{{- end }}
+{{- end -}}
+
+{{/* Adds how Kafka is reached to config: dict root, config. */}}
+{{- define "douyin.kafkaConfig" -}}
+{{- $k := .root.Values.kafka -}}
+{{- $c := .config -}}
+{{- if .root.Values.dev.enabled }}
+{{- $_ := set $c "DOUYIN_KAFKA_BROKERS" (printf "%s-kafka:%d" (include "douyin.fullname" .root) (int .root.Values.dev.kafka.port)) }}
+{{- else }}
+{{- $_ := set $c "DOUYIN_KAFKA_BROKERS" (required "kafka.brokers: name one, or set dev.enabled" (join "," $k.brokers)) }}
+{{- if $k.sasl.mechanism }}
+{{- $_ := set $c "DOUYIN_KAFKA_SASL_MECHANISM" $k.sasl.mechanism }}
+{{- $_ := set $c "DOUYIN_KAFKA_SASL_USER" (required "kafka.sasl.user: name one, kafka.sasl.mechanism is set" $k.sasl.user) }}
+{{- $_ := required "kafka.sasl.existingSecret: name the Secret with the password, kafka.sasl.mechanism is set" $k.sasl.existingSecret }}
+{{- else if or $k.sasl.user $k.sasl.existingSecret }}
+{{- fail "kafka.sasl.mechanism: choose one, kafka.sasl.user or kafka.sasl.existingSecret is set" }}
+{{- end }}
+{{- include "douyin.tlsConfig" (dict "store" "kafka" "tls" $k.tls "config" $c) }}
+{{- end }}
+{{- end -}}
+
+{{/* Adds TLS to a store to config: dict store, tls, config. */}}
+{{- define "douyin.tlsConfig" -}}
+{{- $t := .tls -}}
+{{- $set := printf "DOUYIN_%s_TLS" (upper .store) -}}
+{{- $dir := printf "/etc/douyin/%s" .store -}}
+{{- if $t.enabled }}
+{{- if and $t.caSecret $t.caConfigMap }}{{ fail (printf "%[1]s.tls.caSecret and %[1]s.tls.caConfigMap exclude each other" .store) }}{{ end }}
+{{- $_ := set .config $set "true" }}
+{{- if or $t.caSecret $t.caConfigMap }}{{ $_ := set .config (printf "%s_CA" $set) (printf "%s/ca.crt" $dir) }}{{ end }}
+{{- if $t.clientSecret }}
+{{- $_ := set .config (printf "%s_CERT" $set) (printf "%s/tls.crt" $dir) }}
+{{- $_ := set .config (printf "%s_KEY" $set) (printf "%s/tls.key" $dir) }}
+{{- end }}
+{{- with $t.serverName }}{{ $_ := set $.config (printf "%s_SERVER_NAME" $set) . }}{{ end }}
+{{- else if or $t.caSecret $t.caConfigMap $t.clientSecret $t.serverName }}
+{{- fail (printf "%[1]s.tls.enabled: set it, other values of %[1]s.tls are" .store) }}
+{{- end }}
 {{- end -}}
 
 {{/* DSN without a password, which is in PGPASSWORD: dict root, host. */}}

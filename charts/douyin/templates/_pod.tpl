@@ -54,6 +54,14 @@ douyin.dev/{{ . }}-client: "true"
 - name: DOUYIN_REDIS_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $v.dev.enabled | ternary "redis-password" $v.redis.passwordKey }}}}
 {{- end }}
+{{- if and $v.redis.sentinel.existingSecret (not $v.dev.enabled) }}
+- name: DOUYIN_REDIS_SENTINEL_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ $v.redis.sentinel.existingSecret }}, key: {{ $v.redis.sentinel.passwordKey }}}}
+{{- end }}
+{{- end }}
+{{- if and (has "kafka" .svc.uses) $v.kafka.sasl.mechanism (not $v.dev.enabled) }}
+- name: DOUYIN_KAFKA_SASL_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ $v.kafka.sasl.existingSecret }}, key: {{ $v.kafka.sasl.passwordKey }}}}
 {{- end }}
 {{- if has "s3" .svc.uses }}
 {{- with $v.dev.enabled | ternary $dev $v.s3.existingSecret }}
@@ -83,6 +91,41 @@ douyin.dev/{{ . }}-client: "true"
 {{- end -}}
 {{- end -}}
 
+{{/* Stores of a service whose TLS needs files, by name: dict root, svc. */}}
+{{- define "douyin.storesWithFiles" -}}
+{{- range list "redis" "kafka" -}}
+{{- $t := (index $.root.Values .).tls -}}
+{{- if and (has . $.svc.uses) $t.enabled (or $t.caSecret $t.caConfigMap $t.clientSecret) (not $.root.Values.dev.enabled) }}{{ . }} {{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Volumes with these files: dict root, svc. */}}
+{{- define "douyin.storeVolumes" -}}
+{{- range include "douyin.storesWithFiles" . | trim | splitList " " | compact }}
+{{- $t := (index $.root.Values .).tls }}
+- name: {{ . }}-tls
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- with $t.caSecret }}
+      - secret: {name: {{ . }}, items: [{key: {{ $t.caKey }}, path: ca.crt}]}
+      {{- end }}
+      {{- with $t.caConfigMap }}
+      - configMap: {name: {{ . }}, items: [{key: {{ $t.caKey }}, path: ca.crt}]}
+      {{- end }}
+      {{- with $t.clientSecret }}
+      - secret: {name: {{ . }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
+      {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where they are: dict root, svc. */}}
+{{- define "douyin.storeMounts" -}}
+{{- range include "douyin.storesWithFiles" . | trim | splitList " " | compact }}
+- {name: {{ . }}-tls, mountPath: /etc/douyin/{{ . }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
 {{/* Volumes of a service: dict root, name, svc. */}}
 {{- define "douyin.volumes" -}}
 - name: tmp
@@ -93,6 +136,7 @@ douyin.dev/{{ . }}-client: "true"
     secretName: {{ .root.Values.postgres.tls.caSecret }}
     items: [{key: {{ .root.Values.postgres.tls.caKey }}, path: ca.crt}]
 {{- end }}
+{{- include "douyin.storeVolumes" . }}
 {{- $key := include "douyin.signingKeySecret" .root }}
 {{- if and (eq .name "user") $key }}
 - name: signing-key
@@ -114,6 +158,7 @@ douyin.dev/{{ . }}-client: "true"
 {{- if and (has "postgres" .svc.uses) .root.Values.postgres.tls.caSecret (not .root.Values.dev.enabled) }}
 - {name: postgres-ca, mountPath: /etc/douyin/postgres, readOnly: true}
 {{- end }}
+{{- include "douyin.storeMounts" . }}
 {{- if and (eq .name "user") (include "douyin.signingKeySecret" .root) }}
 - {name: signing-key, mountPath: /etc/douyin/signing, readOnly: true}
 {{- end }}
