@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +37,8 @@ type covers struct {
 	slots   chan struct{}
 	sandbox *sandbox
 	log     *slog.Logger
+	// unusable is set when ffmpeg does not run in its sandbox.
+	unusable atomic.Bool
 }
 
 func newCovers(o CoverOptions, log *slog.Logger) *covers {
@@ -50,9 +53,9 @@ func (c *covers) check(ctx context.Context) {
 	if c.options.FFmpeg == "" {
 		return
 	}
-	if err := c.sandbox.check(ctx, c.options.FFmpeg, "-version"); err != nil {
+	if err := c.sandbox.check(ctx, c.options.FFmpeg, "-version"); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "ffmpeg does not run in its sandbox, covers are drawn instead of taken from the video", "error", err)
-		c.options.FFmpeg = ""
+		c.unusable.Store(true)
 	}
 }
 
@@ -64,7 +67,7 @@ var errNoFrame = errors.New("no frame can be decoded")
 // missing, fails or takes too long. NOT_PLAYABLE is the answer for a video of
 // which ffmpeg decodes nothing.
 func (c *covers) picture(ctx context.Context, file *os.File, m playable) ([]byte, error) {
-	if c.options.FFmpeg == "" {
+	if c.options.FFmpeg == "" || c.unusable.Load() {
 		return placeholder(m.media), nil
 	}
 	frame, err := c.frame(ctx, file, m)
@@ -86,8 +89,9 @@ func (c *covers) frame(ctx context.Context, file *os.File, m playable) ([]byte, 
 		return nil, ctx.Err()
 	}
 	picture, err := c.decode(ctx, file, m)
-	if err != nil && m.transfer != "" && strings.Contains(err.Error(), "No such filter") {
-		c.log.WarnContext(ctx, "ffmpeg has no zscale or tonemap, covers of HDR videos are pale", "error", err)
+	var failed *programError
+	if m.transfer != "" && errors.As(err, &failed) && failed.exited && !errors.Is(err, errNoFrame) {
+		c.log.WarnContext(ctx, "HDR is not mapped to SDR, the cover is pale; it takes the filters zscale and tonemap", "error", err)
 		m.transfer = ""
 		picture, err = c.decode(ctx, file, m)
 	}

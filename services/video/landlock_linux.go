@@ -20,7 +20,8 @@ const (
 
 // systemFiles are what a program needs to start: its libraries and their index.
 var systemFiles = map[string]uint64{
-	"/usr": mayRun, "/lib": mayRun, "/lib64": mayRun, "/bin": mayRun, "/nix/store": mayRun,
+	"/usr": mayRun, "/lib": mayRun, "/lib64": mayRun, "/bin": mayRun,
+	"/nix/store": mayRun, "/gnu/store": mayRun, "/home/linuxbrew": mayRun,
 	"/etc/ld.so.cache": mayRead, "/dev/null": mayWrite, "/dev/urandom": mayRead,
 }
 

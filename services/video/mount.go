@@ -71,9 +71,10 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := svc.confine(ctx); err != nil {
-		return err
+	if err := hideProcess(); err != nil {
+		rt.Log.WarnContext(ctx, "ffmpeg may read this process where Landlock is missing", "error", err)
 	}
+	rt.Go("sandbox", func(ctx context.Context) error { svc.covers.check(ctx); return nil })
 	rt.Go("cache", svc.Run)
 	rt.Go("events", func(ctx context.Context) error { return rt.Bus().Consume(ctx, svc.Subscription()) })
 	rt.Go("janitor", func(ctx context.Context) error { return svc.Janitor(ctx, c.JanitorEvery) })

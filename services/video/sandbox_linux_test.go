@@ -192,6 +192,19 @@ func TestSandboxRunsWithoutNamespaces(t *testing.T) {
 	}
 }
 
+// Also as root, with and without namespaces.
+func TestSandboxHasNoCapabilities(t *testing.T) {
+	t.Parallel()
+	for _, off := range []layer{landlock, landlock | namespaces} {
+		s := &sandbox{log: quiet()}
+		s.off.Store(uint32(off))
+		out, err := outputOf(t.Context(), t, s, time.Minute, 1<<20, script(t, "grep -E 'CapEff|CapPrm|NoNewPrivs' /proc/self/status"))
+		if err != nil || strings.Count(out, ":\t0000000000000000\n") != 2 || !strings.Contains(out, "NoNewPrivs:\t1\n") {
+			t.Errorf("without layers %03b: %q, %v", off, out, err)
+		}
+	}
+}
+
 func TestSandboxCutsLongOutput(t *testing.T) {
 	t.Parallel()
 	if _, err := outputOf(t.Context(), t, openSandbox(), time.Minute, 1000, script(t, "head -c 100000 /dev/zero")); err == nil {

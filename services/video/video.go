@@ -122,10 +122,3 @@ func (s *Service) publishTime() int64 {
 	s.newest = max(s.now().UnixMilli(), s.newest+1)
 	return s.newest
 }
-
-// confine hides this process from the programs it starts on what strangers sent,
-// and finds out how those can be confined. It comes before the first call.
-func (s *Service) confine(ctx context.Context) error {
-	s.covers.check(ctx)
-	return hideProcess()
-}
