@@ -65,7 +65,7 @@ type Settings struct {
 	MaxCalls            int            `help:"Calls under way at once; more are refused with 503 at once, the less important ones from seven tenths of it. 0 for no limit." default:"1024"`
 	MaxUploads          int            `help:"Uploads under way at once; 0 for no limit." default:"128"`
 	MaxAnonymousUploads int            `help:"Uploads under way at once whose token does not come before the file; they may have 1 MiB. 0 for no limit." default:"8"`
-	MaxStreams          int            `help:"Push streams and downloads under way at once; 0 for no limit." default:"10000"`
+	MaxStreams          int            `help:"Push streams and downloads under way at once; 0 for no limit." default:"5000"`
 	SessionRecheck      time.Duration  `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
 }
 

@@ -26,7 +26,7 @@ import (
 )
 
 // maxAttribute bounds an attribute's text, in characters: a span must not carry a body.
-const maxAttribute = 512
+const maxAttribute = 256
 
 // Config says who the process is and how much it tells.
 type Config struct {
