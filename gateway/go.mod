@@ -25,7 +25,6 @@ require (
 	github.com/redis/rueidis v1.0.79 // indirect
 	github.com/redis/rueidis/rueidisotel v1.0.76 // indirect
 	github.com/segmentio/kafka-go v0.4.51 // indirect
-	github.com/sony/sonyflake/v2 v2.2.0 // indirect
 	go.opentelemetry.io/contrib/exporters/autoexport v0.72.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/contrib/instrumentation/runtime v0.72.0 // indirect

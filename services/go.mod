@@ -59,7 +59,6 @@ require (
 	github.com/pressly/goose/v3 v3.29.0 // indirect
 	github.com/redis/rueidis/rueidisotel v1.0.76 // indirect
 	github.com/segmentio/kafka-go v0.4.51
-	github.com/sony/sonyflake/v2 v2.2.0 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // indirect
 	github.com/versity/versitygw v1.8.0 // indirect

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/sony/sonyflake/v2"
 )
 
 const (
@@ -17,103 +15,93 @@ const (
 
 	machineBits  = 10
 	sequenceBits = 4
-
-	// clockPatience is how far the wall clock may step back before Next refuses.
-	// Up to it sonyflake waits for the time to come again.
-	clockPatience = 100 * time.Millisecond
+	sequences    = 1 << sequenceBits
 )
 
 // epoch is when ids begin.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-var (
-	// ErrNoLease says that this process may not use its machine number now.
-	ErrNoLease = errors.New("machine number is not leased")
-	// ErrClockBack says that the wall clock went back behind the newest id.
-	ErrClockBack = errors.New("clock went back behind the newest id")
-)
+// ErrNoLease says that this process may not use its machine number now.
+var ErrNoLease = errors.New("machine number is not leased")
 
-// Source says which machine number may be used at this moment.
+// Source says which machine number may be used at this moment, and which moment
+// that is for all who use the number.
 type Source interface {
-	// Machine returns a number in [0, Machines), or an error when none may be used.
-	Machine() (int, error)
+	// Machine returns a number in [0, Machines) and the time to write into an id, or
+	// an error when none may be used. The time goes back by some milliseconds at
+	// most, whatever clocks do.
+	Machine() (number int, now time.Time, err error)
 }
 
-// Fixed is a machine number that somebody else keeps unique: for tests, and
-// for a process that is alone by other means.
-type Fixed int
+// Fixed is a machine number that somebody else keeps unique: for tests, and for a
+// process that is alone by other means. Its time is the machine's from when it was
+// made on, and does not step with it.
+func Fixed(number int) Source { return fixed{number, time.Now()} }
 
-// Machine implements Source.
-func (f Fixed) Machine() (int, error) { return int(f), nil }
+type fixed struct {
+	number int
+	began  time.Time
+}
+
+func (f fixed) Machine() (int, time.Time, error) {
+	return f.number, f.began.Add(time.Since(f.began)), nil
+}
 
 // Generator makes ids, at most 16 in a millisecond. It is safe for concurrent use.
 type Generator struct {
 	source Source
-	now    func() time.Time
 
-	mu      sync.Mutex
-	machine int
-	flake   *sonyflake.Sonyflake
-	newest  time.Time // of the newest id; every id of this process is older or equal
+	mu       sync.Mutex
+	newest   int64 // milliseconds since the epoch in the newest id
+	sequence int64 // of the newest id in its millisecond
 }
 
 // New returns a generator that uses the machine number of source.
-func New(source Source) *Generator {
-	return &Generator{source: source, now: time.Now}
-}
+func New(source Source) *Generator { return &Generator{source: source} }
 
-// Next returns a new id. It fails with ErrNoLease or ErrClockBack rather than
-// make an id that may exist.
+// Next returns a new id. It fails with ErrNoLease rather than make an id that may
+// exist.
 func (g *Generator) Next() (int64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.prepare(); err != nil {
-		return 0, err
-	}
-	if back := g.newest.Sub(g.now()); back > clockPatience {
-		return 0, fmt.Errorf("%w by %v", ErrClockBack, back)
-	}
-	id, err := g.flake.NextID()
-	if err != nil {
-		return 0, fmt.Errorf("next id: %w", err)
-	}
-	g.newest = g.flake.ToTime(id)
-	// Only now is it known that the lease covered the time written in the id:
-	// the process may have stood still since prepare looked.
-	machine, err := g.source.Machine()
+	machine, now, err := g.source.Machine()
 	if err != nil {
 		return 0, err
 	}
-	if machine != g.machine {
+	if machine < 0 || machine >= Machines {
+		return 0, fmt.Errorf("machine number %d is not in [0, %d)", machine, Machines)
+	}
+	g.advance(now)
+	// Only now is it known that the lease covered the time written in the id: the
+	// process may have stood still since the source looked.
+	again, _, err := g.source.Machine()
+	if err != nil {
+		return 0, err
+	}
+	if again != machine {
 		return 0, fmt.Errorf("%w: it changed meanwhile", ErrNoLease)
 	}
+	id := g.newest<<(sequenceBits+machineBits) | g.sequence<<machineBits | int64(machine)
 	if id <= 0 || id >= Max {
 		return 0, fmt.Errorf("id %d is out of range: the clock is before 2026 or after June 2043", id)
 	}
 	return id, nil
 }
 
-// prepare has a flake for the machine number of this moment.
-func (g *Generator) prepare() error {
-	machine, err := g.source.Machine()
-	if err != nil {
-		return err
+// advance moves on to the next millisecond and sequence, and waits for a
+// millisecond that has not come yet.
+func (g *Generator) advance(now time.Time) {
+	if at := now.Sub(epoch).Milliseconds(); at > g.newest {
+		g.newest, g.sequence = at, 0
+		return
 	}
-	if g.flake != nil && machine == g.machine {
-		return nil
+	if g.sequence++; g.sequence < sequences {
+		return
 	}
-	flake, err := sonyflake.New(sonyflake.Settings{
-		BitsSequence:  sequenceBits,
-		BitsMachineID: machineBits,
-		TimeUnit:      time.Millisecond,
-		StartTime:     epoch,
-		MachineID:     func() (int, error) { return machine, nil },
-	})
-	if err != nil {
-		return fmt.Errorf("id generator: %w", err)
+	g.newest, g.sequence = g.newest+1, 0
+	if ahead := epoch.Add(time.Duration(g.newest) * time.Millisecond).Sub(now); ahead > 0 {
+		time.Sleep(ahead)
 	}
-	g.flake, g.machine = flake, machine
-	return nil
 }
 
 // Time returns when an id was made, to the millisecond.

@@ -67,31 +67,54 @@ func TestMachineNumberOutOfRangeIsRefused(t *testing.T) {
 	}
 }
 
-func TestClockThatGoesBackMakesNoIds(t *testing.T) {
+// granted is a lease with a time of Postgres, renewed for the length of a test.
+func granted(now time.Time) *Lease {
+	l := &Lease{timing: slow}
+	l.grant(5, time.Now(), now)
+	return l
+}
+
+// Ids carry Postgres's time: a machine's clock may be ahead or behind by years.
+func TestIdsCarryTheTimeOfTheLeaseAndNotTheMachines(t *testing.T) {
 	t.Parallel()
-	g := New(Fixed(1))
-	if _, err := g.Next(); err != nil {
-		t.Fatal(err)
+	for _, off := range []time.Duration{-30 * 24 * time.Hour, time.Hour, 5 * 365 * 24 * time.Hour} {
+		now := time.Now().Add(off)
+		n, err := New(granted(now)).Next()
+		if made := Time(n); err != nil || made.Before(now.Truncate(time.Millisecond)) || made.After(now.Add(time.Minute)) {
+			t.Errorf("off by %v: id of %v, %v", off, made, err)
+		}
 	}
-	g.now = func() time.Time { return time.Now().Add(-time.Minute) }
-	if _, err := g.Next(); !errors.Is(err, ErrClockBack) {
-		t.Errorf("got %v, want ErrClockBack", err)
-	}
-	g.now = time.Now
-	if _, err := g.Next(); err != nil {
-		t.Errorf("after the clock was put right: %v", err)
+}
+
+// The clock was ahead when the process started, and is then set right.
+func TestIdsGoOnAfterTheClockWasAhead(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{time.Millisecond, time.Second, time.Hour, 365 * 24 * time.Hour} {
+		l := granted(time.Now().Add(ahead))
+		g := New(l)
+		var last int64
+		for round := range 5 {
+			for range 100 {
+				n, err := g.Next()
+				if err != nil || n <= last {
+					t.Fatalf("ahead by %v, round %d: %d after %d, %v", ahead, round, n, last, err)
+				}
+				last = n
+			}
+			l.grant(5, time.Now(), time.Now()) // a renewal, by the clock that is right
+		}
 	}
 }
 
 // fading is a lease that ends between being looked at and being used.
 type fading struct{ looks int }
 
-func (f *fading) Machine() (int, error) {
+func (f *fading) Machine() (int, time.Time, error) {
 	f.looks++
 	if f.looks%2 == 0 {
-		return 0, ErrNoLease
+		return 0, time.Time{}, ErrNoLease
 	}
-	return 5, nil
+	return 5, time.Now(), nil
 }
 
 func TestIdMadeWhileTheLeaseEndedIsNotHandedOut(t *testing.T) {

@@ -31,15 +31,18 @@ type DB interface {
 type timing struct {
 	// lease is how long others keep away after the last renewal.
 	lease time.Duration
-	// use is how long the holder relies on it. The rest of the lease is for
-	// wall clocks that differ: ids carry the time of their machine, and the next
-	// holder's clock may be behind ours by up to lease - use.
+	// use is how long the holder relies on it; the rest of the lease is for clocks
+	// that run at different speeds.
 	use time.Duration
 	// renew is the pause between renewals, retry that after one that failed.
 	renew, retry time.Duration
 	// attempt bounds one statement.
 	attempt time.Duration
 }
+
+// clockCorrection is how much a renewal sets the time of a lease back at most, when
+// it ran ahead of Postgres's.
+const clockCorrection = 10 * time.Millisecond
 
 // Two renewals may fail before ids are refused.
 var usual = timing{lease: 60 * time.Second, use: 45 * time.Second, renew: 15 * time.Second, retry: 3 * time.Second, attempt: 5 * time.Second}
@@ -55,6 +58,8 @@ type Lease struct {
 	machine int
 	until   time.Time // on the monotonic clock; zero after release
 	err     error     // of the last renewal
+	granted time.Time // Postgres's time at asOf
+	asOf    time.Time // on the monotonic clock; zero before the first grant
 }
 
 // LeaseMachineID leases a free machine number. owner tells operators who holds
@@ -73,18 +78,32 @@ func leaseMachineID(ctx context.Context, db DB, owner string, t timing) (*Lease,
 	return l, nil
 }
 
-// Machine returns the leased number, or ErrNoLease when it is not certain that
-// it is still ours.
-func (l *Lease) Machine() (int, error) {
+// Machine returns the leased number and Postgres's time, or ErrNoLease when it is
+// not certain that the number is still ours.
+func (l *Lease) Machine() (int, time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Now().Before(l.until) {
-		return l.machine, nil
+	now := time.Now()
+	if now.Before(l.until) {
+		return l.machine, l.timeAt(now), nil
 	}
 	if l.err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrNoLease, l.err)
+		return 0, time.Time{}, fmt.Errorf("%w: %w", ErrNoLease, l.err)
 	}
-	return 0, ErrNoLease
+	return 0, time.Time{}, ErrNoLease
+}
+
+// timeAt is Postgres's time at a moment of this process.
+func (l *Lease) timeAt(moment time.Time) time.Time { return l.granted.Add(moment.Sub(l.asOf)) }
+
+// newest is a time that no id of this process is after; the year 1970 without any.
+func (l *Lease) newest() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asOf.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return l.timeAt(time.Now())
 }
 
 // Keep renews the lease until ctx ends, and then gives it back. A lease that
@@ -111,11 +130,14 @@ func (l *Lease) Keep(ctx context.Context) error {
 
 const liveSQL = `SELECT coalesce(array_agg(id), '{}') FROM machine_lease WHERE expires_at > now()`
 
-// Whoever comes second finds a row that has not expired, and gets nothing.
+// Whoever comes second finds a row that has not expired, and gets nothing. A lease
+// also covers ids of this process that are ahead of Postgres's clock, which may have
+// been set back.
 const takeSQL = `INSERT INTO machine_lease (id, holder, expires_at)
-VALUES (@id, @holder, now() + @lease)
+VALUES (@id, @holder, greatest(now(), @newest) + @lease)
 ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-WHERE machine_lease.expires_at <= now()`
+WHERE machine_lease.expires_at <= now()
+RETURNING now()`
 
 // acquire takes a free number. Numbers are tried at random, so that processes
 // that start together seldom meet.
@@ -135,39 +157,42 @@ func (l *Lease) acquire(ctx context.Context) error {
 			continue
 		}
 		asked := time.Now()
-		tag, err := l.db.Exec(ctx, takeSQL, pgx.NamedArgs{"id": n, "holder": l.holder, "lease": l.timing.lease})
-		if err != nil {
-			return fmt.Errorf("lease machine number: %w", err)
-		}
-		if tag.RowsAffected() == 1 {
-			l.granted(n, asked)
+		var now time.Time
+		err := l.db.QueryRow(ctx, takeSQL, pgx.NamedArgs{"id": n, "holder": l.holder, "newest": l.newest(), "lease": l.timing.lease}).Scan(&now)
+		switch {
+		case err == nil:
+			l.grant(n, asked, now)
 			return nil
+		case !errors.Is(err, pgx.ErrNoRows):
+			return fmt.Errorf("lease machine number: %w", err)
 		}
 	}
 	return fmt.Errorf("lease machine number: all %d are in use", Machines)
 }
 
 // A lease that ended but that nobody took is still ours to renew.
-const renewSQL = `UPDATE machine_lease SET expires_at = now() + @lease WHERE id = @id AND holder = @holder`
+const renewSQL = `UPDATE machine_lease SET expires_at = greatest(now(), @newest) + @lease WHERE id = @id AND holder = @holder
+RETURNING now()`
 
 func (l *Lease) renew(ctx context.Context) error {
 	attempt, cancel := context.WithTimeout(ctx, l.timing.attempt)
 	defer cancel()
 	asked := time.Now()
-	tag, err := l.db.Exec(attempt, renewSQL, pgx.NamedArgs{"id": l.machine, "holder": l.holder, "lease": l.timing.lease})
-	if err != nil {
-		return fmt.Errorf("renew machine lease: %w", err)
-	}
-	if tag.RowsAffected() == 1 {
-		l.granted(l.machine, asked)
+	var now time.Time
+	err := l.db.QueryRow(attempt, renewSQL, pgx.NamedArgs{"id": l.machine, "holder": l.holder, "newest": l.newest(), "lease": l.timing.lease}).Scan(&now)
+	switch {
+	case err == nil:
+		l.grant(l.machine, asked, now)
 		return nil
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("renew machine lease: %w", err)
 	}
 	l.revoke(errors.New("another process took it"))
 	return l.acquire(ctx)
 }
 
 // Giving back leaves the time for which clocks may differ.
-const releaseSQL = `UPDATE machine_lease SET expires_at = now() + @rest WHERE id = @id AND holder = @holder`
+const releaseSQL = `UPDATE machine_lease SET expires_at = greatest(now(), @newest) + @rest WHERE id = @id AND holder = @holder`
 
 // release gives the number back. A failure costs only the rest of the lease.
 func (l *Lease) release(ctx context.Context) {
@@ -175,13 +200,22 @@ func (l *Lease) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, l.timing.attempt)
 	defer cancel()
 	rest := l.timing.lease - l.timing.use
-	_, _ = l.db.Exec(ctx, releaseSQL, pgx.NamedArgs{"id": l.machine, "holder": l.holder, "rest": rest})
+	_, _ = l.db.Exec(ctx, releaseSQL, pgx.NamedArgs{"id": l.machine, "holder": l.holder, "newest": l.newest(), "rest": rest})
 }
 
-// granted counts from when the lease was asked for: the database counted later.
-func (l *Lease) granted(machine int, asked time.Time) {
+// grant counts the lease from when it was asked for: the database counted later.
+// The time of the lease follows Postgres's, but goes back only slowly: a clock that
+// was set back must not hold up ids, nor repeat times.
+func (l *Lease) grant(machine int, asked, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	answered := time.Now()
+	if !l.asOf.IsZero() {
+		if least := l.timeAt(answered).Add(-clockCorrection); least.After(now) {
+			now = least
+		}
+	}
+	l.granted, l.asOf = now, answered
 	l.machine, l.until, l.err = machine, asked.Add(l.timing.use), nil
 }
 

@@ -99,6 +99,17 @@ func (f *flaky) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 	return f.DB.Exec(ctx, sql, args...)
 }
 
+func (f *flaky) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if f.down.Load() {
+		return noRow{}
+	}
+	return f.DB.QueryRow(ctx, sql, args...)
+}
+
+type noRow struct{}
+
+func (noRow) Scan(...any) error { return errors.New("database is away") }
+
 // One server serves all: each group of leases below has the table to itself.
 func TestLease(t *testing.T) {
 	t.Parallel()
@@ -114,6 +125,7 @@ func TestLease(t *testing.T) {
 		{"an outage passes and the number stays", outage},
 		{"a number another process took is never used again", takenOver},
 		{"a number given back rests before it is used again", givenBack},
+		{"a number used ahead of the clock is not leased before that time", usedAhead},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			exec(t, pool, "TRUNCATE machine_lease")
@@ -140,7 +152,7 @@ func startTogether(t *testing.T, pool *pgxpool.Pool) {
 		if l == nil {
 			continue
 		}
-		n, err := l.Machine()
+		n, _, err := l.Machine()
 		if err != nil || n < 0 || n >= Machines || seen[n] {
 			t.Errorf("number %d, seen %v, %v", n, seen[n], err)
 		}
@@ -151,7 +163,7 @@ func startTogether(t *testing.T, pool *pgxpool.Pool) {
 func allUsed(t *testing.T, pool *pgxpool.Pool) {
 	exec(t, pool, `INSERT INTO machine_lease SELECT n, 'x', now() + interval '1 hour' FROM generate_series(0, 1023) n WHERE n <> 77`)
 	l := lease(t, pool, slow)
-	if n, err := l.Machine(); n != 77 || err != nil {
+	if n, _, err := l.Machine(); n != 77 || err != nil {
 		t.Errorf("got %d, %v, want the one free number", n, err)
 	}
 	if _, err := leaseMachineID(t.Context(), pool, "test", slow); err == nil {
@@ -165,13 +177,13 @@ func keptLease(t *testing.T, pool *pgxpool.Pool) {
 	l := lease(t, pool, kept)
 	keep(t, l)
 	g := New(l)
-	before, _ := l.Machine()
+	before, _, _ := l.Machine()
 	for end := time.Now().Add(2 * kept.lease); time.Now().Before(end); {
 		if _, err := g.Next(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if after, err := l.Machine(); after != before || err != nil {
+	if after, _, err := l.Machine(); after != before || err != nil {
 		t.Errorf("number went from %d to %d, %v", before, after, err)
 	}
 }
@@ -196,12 +208,12 @@ func outage(t *testing.T, pool *pgxpool.Pool) {
 	db := &flaky{DB: pool}
 	l := lease(t, db, brisk)
 	keep(t, l)
-	before, _ := l.Machine()
+	before, _, _ := l.Machine()
 	db.down.Store(true)
-	eventually(t, "refused", func() bool { _, err := l.Machine(); return errors.Is(err, ErrNoLease) })
+	eventually(t, "refused", func() bool { _, _, err := l.Machine(); return errors.Is(err, ErrNoLease) })
 	db.down.Store(false)
-	eventually(t, "back", func() bool { _, err := l.Machine(); return err == nil })
-	if after, _ := l.Machine(); after != before {
+	eventually(t, "back", func() bool { _, _, err := l.Machine(); return err == nil })
+	if after, _, _ := l.Machine(); after != before {
 		t.Errorf("number went from %d to %d though nobody took it", before, after)
 	}
 }
@@ -209,14 +221,14 @@ func outage(t *testing.T, pool *pgxpool.Pool) {
 func takenOver(t *testing.T, pool *pgxpool.Pool) {
 	l := lease(t, pool, brisk)
 	g := New(l)
-	before, _ := l.Machine()
+	before, _, _ := l.Machine()
 	first, err := g.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
 	exec(t, pool, `UPDATE machine_lease SET holder = 'another', expires_at = now() + interval '1 hour' WHERE id = @id`, pgx.NamedArgs{"id": before})
 	keep(t, l)
-	eventually(t, "another number", func() bool { n, err := l.Machine(); return err == nil && n != before })
+	eventually(t, "another number", func() bool { n, _, err := l.Machine(); return err == nil && n != before })
 	second, err := g.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -238,5 +250,37 @@ func givenBack(t *testing.T, pool *pgxpool.Pool) {
 	}
 	if rest < 20*time.Second || rest > 30*time.Second {
 		t.Errorf("the number rests %v, want about 30 s", rest)
+	}
+}
+
+// The clock of Postgres was an hour ahead when the number was leased, and was set
+// right: the number's ids are of an hour that is to come.
+func usedAhead(t *testing.T, pool *pgxpool.Pool) {
+	l := lease(t, pool, slow)
+	number, _, err := l.Machine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.grant(number, time.Now(), time.Now().Add(time.Hour))
+	first, err := New(l).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := New(l).Next()
+	if err != nil || Time(second).Before(Time(first).Add(-time.Second)) {
+		t.Errorf("ids of %v and %v, %v", Time(first), Time(second), err)
+	}
+	for what, end := range map[string]func(){"renewed": func() {}, "given back": func() { l.release(t.Context()) }} {
+		end()
+		var expires time.Time
+		if err := pool.QueryRow(t.Context(), `SELECT expires_at FROM machine_lease WHERE id = @id`, pgx.NamedArgs{"id": number}).Scan(&expires); err != nil {
+			t.Fatal(err)
+		}
+		if !expires.Add(time.Millisecond).After(Time(second)) {
+			t.Errorf("%s: leased again from %v on, with ids of %v", what, expires, Time(second))
+		}
 	}
 }
