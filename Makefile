@@ -67,12 +67,12 @@ test-operator: ## The operator against a real API server; KUBEBUILDER_ASSETS has
 	@test -n "$$KUBEBUILDER_ASSETS" || { echo "KUBEBUILDER_ASSETS must name a directory with kube-apiserver, etcd and kubectl"; exit 1; }
 	go test -tags envtest -count=1 -timeout 30m -parallel 3 ./services/operator/envtest/
 
-fuzz: ## Each fuzz target for 30 s.
-	@set -e; for t in platform/page:FuzzParse platform/auth:FuzzVerify platform/auth:FuzzParseJWKS counter:FuzzFold video:FuzzProbe; do \
-	  go test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 30s ./services/$${t%%:*}; done
-	go test -run '^$$' -fuzz '^FuzzForwarded$$' -fuzztime 30s ./services/platform/client
-	@set -e; for t in Parameters JSONBody Multipart UploadForm; do go test -run '^$$' -fuzz "^Fuzz$$t$$" -fuzztime 30s ./gateway; done
-	go test -run '^$$' -fuzz '^FuzzMarshal$$' -fuzztime 30s ./gateway/numjson
+FUZZTIME ?= 30s
+fuzz: ## Each fuzz target in the tree for FUZZTIME, 30 s.
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' gateway services test); do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+	    echo "== $$name in $$(dirname $$file)"; \
+	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); done; done
 
 bench: build ## Measure beside the machine's limits (docs/benchmarks.md); needs a quiet machine and twenty minutes.
 	go run ./test/bench
