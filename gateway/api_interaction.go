@@ -18,7 +18,7 @@ func (g *Gateway) LikeVideo(ctx context.Context, req *apiv1.LikeVideoRequest) (*
 	if err := required("video_id", req.GetVideoId()); err != nil {
 		return nil, err
 	}
-	_, err := g.Interaction.LikeVideo(ctx, &interactionv1.LikeVideoRequest{VideoId: req.GetVideoId()})
+	_, err := g.Interaction.LikeVideo(ctx, &interactionv1.LikeVideoRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.LikeVideoResponse{}, err
 }
 
@@ -27,7 +27,7 @@ func (g *Gateway) UnlikeVideo(ctx context.Context, req *apiv1.UnlikeVideoRequest
 	if err := required("video_id", req.GetVideoId()); err != nil {
 		return nil, err
 	}
-	_, err := g.Interaction.UnlikeVideo(ctx, &interactionv1.UnlikeVideoRequest{VideoId: req.GetVideoId()})
+	_, err := g.Interaction.UnlikeVideo(ctx, &interactionv1.UnlikeVideoRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.UnlikeVideoResponse{}, err
 }
 
@@ -71,7 +71,9 @@ func (g *Gateway) DeleteComment(ctx context.Context, req *apiv1.DeleteCommentReq
 	if err := cmp.Or(required("video_id", req.GetVideoId()), required("comment_id", req.GetCommentId())); err != nil {
 		return nil, err
 	}
-	_, err := g.Interaction.DeleteComment(ctx, &interactionv1.DeleteCommentRequest{VideoId: req.GetVideoId(), CommentId: req.GetCommentId()})
+	_, err := g.Interaction.DeleteComment(ctx, &interactionv1.DeleteCommentRequest{
+		VideoId: req.GetVideoId(), CommentId: req.GetCommentId(), IdempotencyKey: req.GetIdempotencyKey(),
+	})
 	return &apiv1.DeleteCommentResponse{}, err
 }
 

@@ -16,7 +16,7 @@ func (g *Gateway) Follow(ctx context.Context, req *apiv1.FollowRequest) (*apiv1.
 	if err := required("to_user_id", req.GetToUserId()); err != nil {
 		return nil, err
 	}
-	_, err := g.Relation.Follow(ctx, &relationv1.FollowRequest{UserId: req.GetToUserId()})
+	_, err := g.Relation.Follow(ctx, &relationv1.FollowRequest{UserId: req.GetToUserId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.FollowResponse{}, err
 }
 
@@ -25,7 +25,7 @@ func (g *Gateway) Unfollow(ctx context.Context, req *apiv1.UnfollowRequest) (*ap
 	if err := required("to_user_id", req.GetToUserId()); err != nil {
 		return nil, err
 	}
-	_, err := g.Relation.Unfollow(ctx, &relationv1.UnfollowRequest{UserId: req.GetToUserId()})
+	_, err := g.Relation.Unfollow(ctx, &relationv1.UnfollowRequest{UserId: req.GetToUserId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.UnfollowResponse{}, err
 }
 

@@ -15,7 +15,9 @@ func (g *Gateway) Register(ctx context.Context, req *apiv1.RegisterRequest) (*ap
 	if err := g.allowRegistration(ctx); err != nil {
 		return nil, err
 	}
-	res, err := g.User.Register(ctx, &userv1.RegisterRequest{Username: req.GetUsername(), Password: req.GetPassword()})
+	res, err := g.User.Register(ctx, &userv1.RegisterRequest{
+		Username: req.GetUsername(), Password: req.GetPassword(), IdempotencyKey: req.GetIdempotencyKey(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +29,9 @@ func (g *Gateway) Login(ctx context.Context, req *apiv1.LoginRequest) (*apiv1.Lo
 	if err := g.allowLogin(ctx, req.GetUsername()); err != nil {
 		return nil, err
 	}
-	res, err := g.User.Login(ctx, &userv1.LoginRequest{Username: req.GetUsername(), Password: req.GetPassword()})
+	res, err := g.User.Login(ctx, &userv1.LoginRequest{
+		Username: req.GetUsername(), Password: req.GetPassword(), IdempotencyKey: req.GetIdempotencyKey(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +55,14 @@ func (g *Gateway) GetUser(ctx context.Context, req *apiv1.GetUserRequest) (*apiv
 func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileRequest) (*apiv1.UpdateProfileResponse, error) {
 	res, err := g.User.UpdateProfile(ctx, &userv1.UpdateProfileRequest{
 		AvatarUrl: req.Avatar, BackgroundUrl: req.BackgroundImage, Signature: req.Signature,
+		IdempotencyKey: req.GetIdempotencyKey(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	user, err := g.user(ctx, res.GetUser().GetId())
-	if err != nil {
-		return nil, err
+	if err != nil { // changed all the same
+		user = publicUser(baseURL(ctx), res.GetUser(), nil)
 	}
 	return &apiv1.UpdateProfileResponse{User: user}, nil
 }
@@ -67,6 +72,18 @@ func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileReq
 func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordRequest) (*apiv1.ChangePasswordResponse, error) {
 	if req.GetOldPassword() == "" {
 		return nil, fault.Invalid("old_password", "is required")
+	}
+	change := &userv1.ChangePasswordRequest{
+		OldPassword: req.GetOldPassword(), NewPassword: req.GetNewPassword(), IdempotencyKey: req.GetIdempotencyKey(),
+	}
+	if _, ok := auth.ViewerFrom(ctx); !ok {
+		if err := g.allowLoginFrom(ctx); err != nil {
+			return nil, err
+		}
+		token, err := g.repeatAnswer(ctx, change.GetIdempotencyKey(), &userv1.RepeatAnswerRequest{
+			Call: &userv1.RepeatAnswerRequest_ChangePassword{ChangePassword: change},
+		})
+		return &apiv1.ChangePasswordResponse{Token: token}, err
 	}
 	caller, err := callerID(ctx)
 	if err != nil {
@@ -79,7 +96,7 @@ func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordR
 	if err := g.allowLogin(ctx, known[caller].GetName()); err != nil {
 		return nil, err
 	}
-	res, err := g.User.ChangePassword(ctx, &userv1.ChangePasswordRequest{OldPassword: req.GetOldPassword(), NewPassword: req.GetNewPassword()})
+	res, err := g.User.ChangePassword(ctx, change)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +105,15 @@ func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordR
 }
 
 // Logout ends the caller's session.
-func (g *Gateway) Logout(ctx context.Context, _ *apiv1.LogoutRequest) (*apiv1.LogoutResponse, error) {
-	if _, err := g.User.Logout(ctx, &userv1.LogoutRequest{}); err != nil {
+func (g *Gateway) Logout(ctx context.Context, req *apiv1.LogoutRequest) (*apiv1.LogoutResponse, error) {
+	logout := &userv1.LogoutRequest{IdempotencyKey: req.GetIdempotencyKey()}
+	if _, ok := auth.ViewerFrom(ctx); !ok {
+		_, err := g.repeatAnswer(ctx, logout.GetIdempotencyKey(), &userv1.RepeatAnswerRequest{
+			Call: &userv1.RepeatAnswerRequest_Logout{Logout: logout},
+		})
+		return &apiv1.LogoutResponse{}, err
+	}
+	if _, err := g.User.Logout(ctx, logout); err != nil {
 		return nil, err
 	}
 	g.sessions.forget(TokenFrom(ctx))
@@ -97,12 +121,30 @@ func (g *Gateway) Logout(ctx context.Context, _ *apiv1.LogoutRequest) (*apiv1.Lo
 }
 
 // LogoutEverywhere ends all of the caller's sessions.
-func (g *Gateway) LogoutEverywhere(ctx context.Context, _ *apiv1.LogoutEverywhereRequest) (*apiv1.LogoutEverywhereResponse, error) {
-	if _, err := g.User.LogoutEverywhere(ctx, &userv1.LogoutEverywhereRequest{}); err != nil {
+func (g *Gateway) LogoutEverywhere(ctx context.Context, req *apiv1.LogoutEverywhereRequest) (*apiv1.LogoutEverywhereResponse, error) {
+	logout := &userv1.LogoutEverywhereRequest{IdempotencyKey: req.GetIdempotencyKey()}
+	if _, ok := auth.ViewerFrom(ctx); !ok {
+		_, err := g.repeatAnswer(ctx, logout.GetIdempotencyKey(), &userv1.RepeatAnswerRequest{
+			Call: &userv1.RepeatAnswerRequest_LogoutEverywhere{LogoutEverywhere: logout},
+		})
+		return &apiv1.LogoutEverywhereResponse{}, err
+	}
+	if _, err := g.User.LogoutEverywhere(ctx, logout); err != nil {
 		return nil, err
 	}
 	g.sessions.forget(TokenFrom(ctx))
 	return &apiv1.LogoutEverywhereResponse{}, nil
+}
+
+// repeatAnswer answers a call whose caller has no session any more, because the
+// call itself ended it when it came before.
+func (g *Gateway) repeatAnswer(ctx context.Context, key string, req *userv1.RepeatAnswerRequest) (string, error) {
+	if key == "" {
+		return "", fault.LoginRequired()
+	}
+	req.Token = TokenFrom(ctx)
+	res, err := g.User.RepeatAnswer(ctx, req)
+	return res.GetToken(), err
 }
 
 // user answers one user, or that there is none.

@@ -45,7 +45,7 @@ func (g *Gateway) DeleteVideo(ctx context.Context, req *apiv1.DeleteVideoRequest
 	if err := required("video_id", req.GetVideoId()); err != nil {
 		return nil, err
 	}
-	_, err := g.Video.DeleteVideo(ctx, &videov1.DeleteVideoRequest{VideoId: req.GetVideoId()})
+	_, err := g.Video.DeleteVideo(ctx, &videov1.DeleteVideoRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.DeleteVideoResponse{}, err
 }
 

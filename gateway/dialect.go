@@ -87,20 +87,3 @@ func tokenOf(given params, h http.Header) string {
 	}
 	return headerToken(h)
 }
-
-const idempotencyParam = "idempotency_key"
-
-// withIdempotencyKey takes the key from its header when no parameter has it.
-func withIdempotencyKey(given params, h http.Header) params {
-	key := first(h, "Idempotency-Key")
-	if key == "" || given.value(idempotencyParam) != "" {
-		return given
-	}
-	for i := range given {
-		if given[i].name == idempotencyParam {
-			given[i].value = key
-			return given
-		}
-	}
-	return append(given, pair{idempotencyParam, key})
-}

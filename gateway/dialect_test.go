@@ -288,8 +288,10 @@ func TestIdempotencyKeyMayBeAHeader(t *testing.T) {
 	b.askedFor(&apiv1.SendMessageRequest{ToUserId: 1, Content: "x", IdempotencyKey: "h"})
 	post("/douyin/message/action/?action_type=1&to_user_id=1&content=x&idempotency_key=p")
 	b.askedFor(&apiv1.SendMessageRequest{ToUserId: 1, Content: "x", IdempotencyKey: "p"})
-	post("/douyin/relation/follow/?to_user_id=1") // has no such field
-	b.askedFor(&apiv1.FollowRequest{ToUserId: 1})
+	post("/douyin/relation/follow/?to_user_id=1")
+	b.askedFor(&apiv1.FollowRequest{ToUserId: 1, IdempotencyKey: "h"})
+	post("/douyin/relation/isFollow/?to_user_id=1") // has no such field
+	b.askedFor(&apiv1.CheckFollowRequest{ToUserId: 1})
 }
 
 func TestTextMustBeStorable(t *testing.T) {

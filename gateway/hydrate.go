@@ -10,6 +10,7 @@ import (
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 )
@@ -52,13 +53,7 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 		if u == nil {
 			continue
 		}
-		users[id] = &apiv1.User{
-			Id: id, Name: u.GetName(), Signature: u.GetSignature(),
-			Avatar:          orDefault(u.GetAvatarUrl(), base+defaultAvatarPath),
-			BackgroundImage: orDefault(u.GetBackgroundUrl(), base+defaultBackgroundPath),
-			FollowCount:     c.GetFollowCount(), FollowerCount: c.GetFollowerCount(),
-			TotalFavorited: c.GetTotalFavorited(), WorkCount: c.GetWorkCount(), FavoriteCount: c.GetFavoriteCount(),
-		}
+		users[id] = publicUser(base, u, c)
 	}
 	for _, id := range followed {
 		if u := users[id]; u != nil {
@@ -66,6 +61,17 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 		}
 	}
 	return users, nil
+}
+
+// publicUser is a user as anonymous callers see it; base begins the URLs of default pictures.
+func publicUser(base string, u *userv1.User, c *counterv1.UserCounts) *apiv1.User {
+	return &apiv1.User{
+		Id: u.GetId(), Name: u.GetName(), Signature: u.GetSignature(),
+		Avatar:          orDefault(u.GetAvatarUrl(), base+defaultAvatarPath),
+		BackgroundImage: orDefault(u.GetBackgroundUrl(), base+defaultBackgroundPath),
+		FollowCount:     c.GetFollowCount(), FollowerCount: c.GetFollowerCount(),
+		TotalFavorited: c.GetTotalFavorited(), WorkCount: c.GetWorkCount(), FavoriteCount: c.GetFavoriteCount(),
+	}
 }
 
 // videos answers the videos that exist, in the order of ids.

@@ -37,12 +37,16 @@ func (g *Gateway) allow(ctx context.Context, procedure string) error {
 
 // allowLogin counts an attempt against the account's and the address's budget.
 func (g *Gateway) allowLogin(ctx context.Context, name string) error {
-	burst, rate := g.Settings.LoginBurst, g.Settings.LoginRate
-	address := callFrom(ctx).origin.client.String()
-	if err := g.spend(ctx, "login-address", address, burst*addressFactor, rate*addressFactor); err != nil {
+	if err := g.allowLoginFrom(ctx); err != nil {
 		return err
 	}
-	return g.spend(ctx, "login-account", username.Key(name), burst, rate)
+	return g.spend(ctx, "login-account", username.Key(name), g.Settings.LoginBurst, g.Settings.LoginRate)
+}
+
+// allowLoginFrom counts an attempt against the address's budget.
+func (g *Gateway) allowLoginFrom(ctx context.Context) error {
+	address := callFrom(ctx).origin.client.String()
+	return g.spend(ctx, "login-address", address, g.Settings.LoginBurst*addressFactor, g.Settings.LoginRate*addressFactor)
 }
 
 // allowRegistration counts a registration against its client's budget.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -453,7 +454,7 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 		switch p := in.Msg().GetPart().(type) {
 		case *apiv1.PublishVideoRequest_Header:
 			part = &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: &videov1.PublishVideoHeader{
-				Title: p.Header.GetTitle(), IdempotencyKey: p.Header.GetIdempotencyKey(),
+				Title: p.Header.GetTitle(), IdempotencyKey: cmp.Or(p.Header.GetIdempotencyKey(), first(in.RequestHeader(), idempotencyHeader)),
 			}}}
 		case *apiv1.PublishVideoRequest_Chunk:
 			part = chunk(p.Chunk)

@@ -66,14 +66,16 @@ func (s *Service) createOnce(ctx context.Context, c comment, key string) (*inter
 		if !exists[0] {
 			return noSuchVideo()
 		}
-		answer.Comment = c.proto()
+		answer.Comment = &interactionv1.Comment{Id: c.ID} // the text must not outlive the comment
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create comment: %w", err)
 	}
 	s.wake()
-	return answer, nil
+	c.ID = answer.GetComment().GetId()
+	c.CreatedAtMs = id.Time(c.ID).UnixMilli()
+	return &interactionv1.CreateCommentResponse{Comment: c.proto()}, nil
 }
 
 // complete adds what the request does not say: author, id and time. The time is
@@ -111,12 +113,17 @@ func (s *Service) DeleteComment(ctx context.Context, req *interactionv1.DeleteCo
 	if err != nil {
 		return nil, err
 	}
-	if err := s.store.deleteComment(ctx, req.GetVideoId(), req.GetCommentId(), viewer.UserID); err != nil {
+	request := &interactionv1.DeleteCommentRequest{VideoId: req.GetVideoId(), CommentId: req.GetCommentId()}
+	answer := &interactionv1.DeleteCommentResponse{}
+	err = pg.Once(ctx, s.store.db, viewer.UserID, req.GetIdempotencyKey(), request, answer, func(tx pgx.Tx) error {
+		return deleteComment(ctx, tx, req.GetVideoId(), req.GetCommentId(), viewer.UserID)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("delete comment: %w", err)
 	}
 	s.written.forget(req.GetCommentId())
 	s.wake()
-	return &interactionv1.DeleteCommentResponse{}, nil
+	return answer, nil
 }
 
 // ListComments implements interactionv1connect.InteractionServiceHandler.

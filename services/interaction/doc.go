@@ -3,7 +3,7 @@
 // It promises: what was acknowledged is committed, and a change and its event
 // (LikeChanged, CommentChanged) are one transaction, so there are as many events
 // as changes. A like is a register per (user, video): liking twice changes and
-// announces nothing. A comment with an idempotency key is created once.
+// announces nothing. A change with an idempotency key happens once.
 //
 // What a comment says never changes and is remembered; which comments there are,
 // and who likes what, is read from the primary each time, for all who ask at the

@@ -4,15 +4,20 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
+	"douyin.dev/services/platform/pg"
 )
 
 // LikeVideo implements interactionv1connect.InteractionServiceHandler.
 func (s *Service) LikeVideo(ctx context.Context, req *interactionv1.LikeVideoRequest) (*interactionv1.LikeVideoResponse, error) {
-	if err := s.toggle(ctx, req.GetVideoId(), true); err != nil {
+	if err := s.toggle(ctx, req, true); err != nil {
 		return nil, fmt.Errorf("like video: %w", err)
 	}
 	return &interactionv1.LikeVideoResponse{}, nil
@@ -20,24 +25,31 @@ func (s *Service) LikeVideo(ctx context.Context, req *interactionv1.LikeVideoReq
 
 // UnlikeVideo implements interactionv1connect.InteractionServiceHandler.
 func (s *Service) UnlikeVideo(ctx context.Context, req *interactionv1.UnlikeVideoRequest) (*interactionv1.UnlikeVideoResponse, error) {
-	if err := s.toggle(ctx, req.GetVideoId(), false); err != nil {
+	if err := s.toggle(ctx, req, false); err != nil {
 		return nil, fmt.Errorf("unlike video: %w", err)
 	}
 	return &interactionv1.UnlikeVideoResponse{}, nil
 }
 
-func (s *Service) toggle(ctx context.Context, videoID int64, liked bool) error {
+// toggleRequest is what LikeVideoRequest and UnlikeVideoRequest have in common.
+type toggleRequest interface {
+	GetVideoId() int64
+	GetIdempotencyKey() string
+}
+
+func (s *Service) toggle(ctx context.Context, req toggleRequest, liked bool) error {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return err
 	}
-	author, err := s.videos.author(ctx, videoID)
-	if err != nil {
+	t := toggle{userID: viewer.UserID, videoID: req.GetVideoId(), liked: liked, at: s.now().UnixMicro()}
+	if req.GetIdempotencyKey() != "" {
+		return s.toggleOnce(ctx, t, req.GetIdempotencyKey())
+	}
+	if t.authorID, err = s.videos.author(ctx, t.videoID); err != nil {
 		return err
 	}
-	exists, err := s.toggles.Do(ctx, toggle{
-		userID: viewer.UserID, videoID: videoID, authorID: author, liked: liked, at: s.now().UnixMicro(),
-	})
+	exists, err := s.toggles.Do(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -45,6 +57,31 @@ func (s *Service) toggle(ctx context.Context, videoID int64, liked bool) error {
 		return noSuchVideo()
 	}
 	return nil
+}
+
+// toggleOnce toggles under an idempotency key.
+func (s *Service) toggleOnce(ctx context.Context, t toggle, key string) error {
+	var request proto.Message = &interactionv1.UnlikeVideoRequest{VideoId: t.videoID}
+	if t.liked {
+		request = &interactionv1.LikeVideoRequest{VideoId: t.videoID}
+	}
+	// A video that is gone does not take the answer back that its key once got.
+	author, unknown := s.videos.author(ctx, t.videoID)
+	t.authorID = author
+	err := pg.Once(ctx, s.store.db, t.userID, key, request, &emptypb.Empty{}, func(tx pgx.Tx) error {
+		if unknown != nil {
+			return unknown
+		}
+		exists, err := writeLikes(ctx, tx, s.store.gateClass, []toggle{t})
+		if err == nil && !exists[0] {
+			err = noSuchVideo()
+		}
+		return err
+	})
+	if err == nil {
+		s.wake()
+	}
+	return err
 }
 
 // BatchCheckLikes implements interactionv1connect.InteractionServiceHandler.

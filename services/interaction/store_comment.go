@@ -83,28 +83,26 @@ FROM comment WHERE video_id = @video_id AND id = @id FOR UPDATE`
 const deleteCommentSQL = `DELETE FROM comment WHERE video_id = @video_id AND id = @id`
 
 // deleteComment deletes a comment that userID may delete.
-func (s *store) deleteComment(ctx context.Context, videoID, commentID, userID int64) error {
+func deleteComment(ctx context.Context, tx pgx.Tx, videoID, commentID, userID int64) error {
 	args := pgx.NamedArgs{"video_id": videoID, "id": commentID}
-	return s.db.InTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, commentForUpdateSQL, args)
-		if err != nil {
-			return err
-		}
-		c, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[comment])
-		if errors.Is(err, pgx.ErrNoRows) {
-			return noSuchComment()
-		}
-		if err != nil {
-			return err
-		}
-		if userID != c.UserID && userID != c.AuthorID {
-			return fault.Forbidden("only its author and the video's author may delete a comment")
-		}
-		if _, err := tx.Exec(ctx, deleteCommentSQL, args); err != nil {
-			return err
-		}
-		return outbox.Append(ctx, tx, c.event(false))
-	})
+	rows, err := tx.Query(ctx, commentForUpdateSQL, args)
+	if err != nil {
+		return err
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[comment])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return noSuchComment()
+	}
+	if err != nil {
+		return err
+	}
+	if userID != c.UserID && userID != c.AuthorID {
+		return fault.Forbidden("only its author and the video's author may delete a comment")
+	}
+	if _, err := tx.Exec(ctx, deleteCommentSQL, args); err != nil {
+		return err
+	}
+	return outbox.Append(ctx, tx, c.event(false))
 }
 
 // listing asks for the newest comments of a video with an id below one.

@@ -55,14 +55,15 @@ func (s *Service) sendOnce(ctx context.Context, d draft, key string) (*messagev1
 		if err != nil {
 			return err
 		}
-		answer.Message = d.proto(times[0])
+		answer.Message = &messagev1.Message{Id: d.id, SentAtMs: times[0]} // the content must not outlive the message
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("send message: %w", err)
 	}
 	s.announce([]draft{d})
-	return answer, nil
+	d.id = answer.GetMessage().GetId()
+	return &messagev1.SendMessageResponse{Message: d.proto(answer.GetMessage().GetSentAtMs())}, nil
 }
 
 // sendAll sends messages in one transaction and answers their times.

@@ -183,6 +183,10 @@ func TestMessageWithAKeyIsSentOnce(t *testing.T) {
 	if n := len(instances[0].conversation(t, 2, 1)); n != 1 {
 		t.Errorf("sent %d times", n)
 	}
+	var kept int
+	if err := r.db.RW().QueryRow(t.Context(), `SELECT count(*) FROM idempotency WHERE position('once'::bytea IN answer) > 0`).Scan(&kept); err != nil || kept != 0 {
+		t.Errorf("the content is kept with the key: %d, %v", kept, err)
+	}
 	other := &messagev1.SendMessageRequest{ToUserId: 3, Content: "once", IdempotencyKey: "k"}
 	if _, err := instances[0].client.SendMessage(as(t.Context(), 1), other); fault.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("same key, other receiver: %v", err)

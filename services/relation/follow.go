@@ -5,10 +5,13 @@ import (
 	"fmt"
 
 	"connectrpc.com/connect"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	v1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pg"
 )
 
 // maxCheck bounds the users of a BatchCheckFollows.
@@ -28,6 +31,10 @@ func (s *Service) Follow(ctx context.Context, req *v1.FollowRequest) (*v1.Follow
 	if err != nil {
 		return nil, err
 	}
+	if req.GetIdempotencyKey() != "" {
+		answer := &v1.FollowResponse{}
+		return answer, s.changeOnce(ctx, p, true, req.GetIdempotencyKey(), &v1.FollowRequest{UserId: p.Followee}, answer)
+	}
 	if err := s.mustExist(ctx, p.Followee); err != nil {
 		return nil, err
 	}
@@ -43,6 +50,10 @@ func (s *Service) Unfollow(ctx context.Context, req *v1.UnfollowRequest) (*v1.Un
 	p, err := pairOf(ctx, req.GetUserId())
 	if err != nil {
 		return nil, err
+	}
+	if req.GetIdempotencyKey() != "" {
+		answer := &v1.UnfollowResponse{}
+		return answer, s.changeOnce(ctx, p, false, req.GetIdempotencyKey(), &v1.UnfollowRequest{UserId: p.Followee}, answer)
 	}
 	changed, err := s.change(ctx, p, false)
 	if err != nil {
@@ -102,4 +113,20 @@ func (s *Service) change(ctx context.Context, p pair, follows bool) (bool, error
 		s.wake()
 	}
 	return changed, nil
+}
+
+// changeOnce makes a change under an idempotency key.
+func (s *Service) changeOnce(ctx context.Context, p pair, follows bool, key string, request, answer proto.Message) error {
+	missing := s.mustExist(ctx, p.Followee)
+	err := pg.Once(ctx, s.store.db, p.Follower, key, request, answer, func(tx pgx.Tx) error {
+		if missing != nil {
+			return missing
+		}
+		_, err := apply(ctx, tx, []change{{pair: p, follows: follows, at: s.now().UnixMicro()}})
+		return err
+	})
+	if err == nil {
+		s.wake()
+	}
+	return err
 }

@@ -129,3 +129,46 @@ func pairs(rows map[follow]bool) map[pair]bool {
 	}
 	return set
 }
+
+func TestFollowWithAKeyIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	follow := &v1.FollowRequest{UserId: 2, IdempotencyKey: "follow"}
+	unfollow := &v1.UnfollowRequest{UserId: 2, IdempotencyKey: "unfollow"}
+	done := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		_, err := b.Follow(as(t.Context(), 1), follow)
+		done(err)
+	}
+	b.unfollow(t, 1, 2)
+	_, err := b.Follow(as(t.Context(), 1), follow)
+	done(err)
+	if n := len(b.rows(t, "following")); n != 0 {
+		t.Error("a repeated follow was done again")
+	}
+	b.follow(t, 1, 2)
+	for range 2 {
+		_, err := b.Unfollow(as(t.Context(), 1), unfollow)
+		done(err)
+	}
+	b.follow(t, 1, 2)
+	_, err = b.Unfollow(as(t.Context(), 1), unfollow)
+	done(err)
+	if n := len(b.rows(t, "following")); n != 1 {
+		t.Error("a repeated unfollow was done again")
+	}
+	if n := len(b.events(t)); n != 5 {
+		t.Errorf("%d events for 5 changes", n)
+	}
+	for _, other := range []*v1.FollowRequest{{UserId: 3, IdempotencyKey: "follow"}, {UserId: 2, IdempotencyKey: "unfollow"}, {UserId: 2, IdempotencyKey: "\x00"}} {
+		_, err := b.Follow(as(t.Context(), 1), other)
+		wantField(t, err, "idempotency_key")
+	}
+	_, err = b.Follow(as(t.Context(), 1), &v1.FollowRequest{UserId: 1001, IdempotencyKey: "nobody"})
+	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+}

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pg"
 	"douyin.dev/services/platform/username"
 )
 
@@ -35,12 +37,15 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 	if err := s.config.checkPassword("password", req.GetPassword()); err != nil {
 		return nil, err
 	}
+	if err := pg.CheckKey(req.GetIdempotencyKey()); err != nil {
+		return nil, err
+	}
 	// The insert decides. Looking first spares the hash of a hopeless try, and finds
 	// accounts under what names were compared by before: no more of those are made.
 	if owner, err := s.ownerOf(ctx, name); err != nil {
 		return nil, err
 	} else if owner != 0 {
-		return nil, usernameTaken()
+		return s.registerAgain(ctx, owner, req)
 	}
 	hash, err := s.passwords.Hash(ctx, auth.ForRegistration, req.GetPassword())
 	if err != nil {
@@ -51,12 +56,17 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 		return nil, fault.Unavailable(fmt.Errorf("id of a new account: %w", err))
 	}
 	opened := s.newSession(userID)
-	created, err := s.store.insertAccount(ctx, newAccount{ID: userID, Name: name, NameKey: username.Key(name), PasswordHash: hash}, opened)
+	account := newAccount{ID: userID, Name: name, NameKey: username.Key(name), PasswordHash: hash}
+	err = s.store.insertAccount(ctx, account, opened, req.GetIdempotencyKey())
+	if fault.HasReason(err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN) && req.GetIdempotencyKey() != "" {
+		owner, err := s.ownerOf(ctx, name) // perhaps of this very call, which came twice at once
+		if err != nil {
+			return nil, err
+		}
+		return s.registerAgain(ctx, owner, req)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !created {
-		return nil, usernameTaken()
 	}
 	// That there is no such user may be remembered.
 	s.users.Put(ctx, userID, profile{ID: userID, Name: name, Version: firstVersion}.user())
@@ -67,13 +77,53 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 	return &v1.RegisterResponse{UserId: userID, Token: token}, nil
 }
 
-// Login opens a session.
+// registerAgain refuses a name that has an owner, unless the call is the one that
+// made the account: it has its idempotency key, which belongs to the owner, and the
+// password. Then it answers the same session; nobody else learns of it.
+func (s *Service) registerAgain(ctx context.Context, owner int64, req *v1.RegisterRequest) (*v1.RegisterResponse, error) {
+	opened := &wrapperspb.StringValue{}
+	found, err := pg.Recall(ctx, s.store.db, owner, req.GetIdempotencyKey(), registration(), opened)
+	if err != nil && fault.CodeOf(err) != connect.CodeInvalidArgument {
+		return nil, err
+	}
+	if !found {
+		return nil, usernameTaken()
+	}
+	right, err := s.hasPassword(ctx, owner, req.GetPassword())
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return nil, usernameTaken()
+	}
+	token, err := s.sign(session{UserID: owner, ID: opened.GetValue()})
+	if err != nil {
+		return nil, err
+	}
+	return &v1.RegisterResponse{UserId: owner, Token: token}, nil
+}
+
+// hasPassword reports whether a password is a user's.
+func (s *Service) hasPassword(ctx context.Context, userID int64, password string) (bool, error) {
+	c, err := s.store.credentialsOf(ctx, userID)
+	if err != nil || c.UserID == 0 {
+		return false, err
+	}
+	right, _, err := s.passwords.Verify(ctx, password, c.PasswordHash)
+	return right, err
+}
+
+// Login opens a session. A repeated call proves the password again, and gets a
+// new token of the same session.
 func (s *Service) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginResponse, error) {
 	if strings.TrimSpace(req.GetUsername()) == "" {
 		return nil, fault.Invalid("username", "must not be empty")
 	}
 	if req.GetPassword() == "" {
 		return nil, fault.Invalid("password", "must not be empty")
+	}
+	if err := pg.CheckKey(req.GetIdempotencyKey()); err != nil {
+		return nil, err
 	}
 	found, err := s.credentials(ctx, req.GetUsername())
 	if err != nil {
@@ -84,12 +134,8 @@ func (s *Service) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginRes
 	}
 	opened := s.newSession(found.UserID)
 	// A password that was changed since it was read opens nothing.
-	inserted, err := s.store.insertSession(ctx, opened, found.PasswordVersion)
-	if err != nil {
+	if opened.ID, err = s.store.insertSession(ctx, opened, found.PasswordVersion, req.GetIdempotencyKey()); err != nil {
 		return nil, err
-	}
-	if !inserted {
-		return nil, wrongCredentials()
 	}
 	token, err := s.sign(opened)
 	if err != nil {
@@ -154,6 +200,44 @@ func (s *Service) ChangePassword(ctx context.Context, req *v1.ChangePasswordRequ
 	if err := s.config.checkPassword("new_password", req.GetNewPassword()); err != nil {
 		return nil, err
 	}
+	// A repeated call comes with an old password that is right no more.
+	if before, err := s.changedBefore(ctx, viewer.UserID, req); before != nil || err != nil {
+		return before, err
+	}
+	now, err := s.changePassword(ctx, viewer, req)
+	if req.GetIdempotencyKey() != "" && fault.HasReason(err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) {
+		// The same call may have come twice at once.
+		if before, err := s.changedBefore(ctx, viewer.UserID, req); before != nil || err != nil {
+			return before, err
+		}
+	}
+	return now, err
+}
+
+// changedBefore answers a ChangePassword whose idempotency key has been used: as
+// the first time when the new password is the user's by now. It returns nil when
+// the key is new.
+func (s *Service) changedBefore(ctx context.Context, userID int64, req *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error) {
+	opened := &wrapperspb.StringValue{}
+	found, err := pg.Recall(ctx, s.store.db, userID, req.GetIdempotencyKey(), passwordChange(), opened)
+	if err != nil || !found {
+		return nil, err
+	}
+	right, err := s.hasPassword(ctx, userID, req.GetNewPassword())
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return nil, pg.OtherParameters()
+	}
+	token, err := s.sign(session{UserID: userID, ID: opened.GetValue()})
+	if err != nil {
+		return nil, err
+	}
+	return &v1.ChangePasswordResponse{Token: token}, nil
+}
+
+func (s *Service) changePassword(ctx context.Context, viewer auth.Viewer, req *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error) {
 	found, err := s.store.credentialsOf(ctx, viewer.UserID)
 	if err != nil {
 		return nil, err
@@ -166,12 +250,9 @@ func (s *Service) ChangePassword(ctx context.Context, req *v1.ChangePasswordRequ
 		return nil, err
 	}
 	opened := s.newSession(viewer.UserID)
-	changed, ended, err := s.store.changePassword(ctx, opened, found.PasswordVersion, hash)
+	ended, err := s.store.changePassword(ctx, opened, found.PasswordVersion, hash, req.GetIdempotencyKey())
 	if err != nil {
 		return nil, err
-	}
-	if !changed {
-		return nil, wrongCredentials()
 	}
 	s.sessions.forget(viewer.UserID, ended...)
 	token, err := s.sign(opened)

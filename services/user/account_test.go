@@ -82,10 +82,8 @@ func TestStoreGivesTakenNameNothing(t *testing.T) {
 	b := setup(t)
 	b.register(t, "taken", "p")
 	// As after the look and before the insert of a race that was lost.
-	created, err := b.store.insertAccount(t.Context(), newAccount{ID: 7, Name: "Taken", NameKey: username.Key("Taken"), PasswordHash: "x"}, b.newSession(7))
-	if err != nil || created {
-		t.Fatalf("got %v, %v", created, err)
-	}
+	err := b.store.insertAccount(t.Context(), newAccount{ID: 7, Name: "Taken", NameKey: username.Key("Taken"), PasswordHash: "x"}, b.newSession(7), "")
+	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 	if n := b.count(t, "account") + b.count(t, "session"); n != 2 {
 		t.Errorf("%d rows of accounts and sessions, want the 2 of the first", n)
 	}
@@ -234,9 +232,8 @@ func TestLoginDuringChangePasswordLeavesNoSession(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		changed, _, err := b.store.changePassword(t.Context(), opened, seen.PasswordVersion, "hash")
-		if err != nil || !changed {
-			t.Errorf("change of the password: %v, %v", changed, err)
+		if _, err := b.store.changePassword(t.Context(), opened, seen.PasswordVersion, "hash", ""); err != nil {
+			t.Errorf("change of the password: %v", err)
 		}
 	})
 	waitForWaiter(t, b.db)
@@ -255,8 +252,9 @@ func TestLoginDuringChangePasswordLeavesNoSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	wg.Go(func() {
-		if inserted, err := b.store.insertSession(t.Context(), late, seen.PasswordVersion+1); err != nil || inserted {
-			t.Errorf("login with the password before: %v, %v", inserted, err)
+		_, err := b.store.insertSession(t.Context(), late, seen.PasswordVersion+1, "")
+		if !fault.HasReason(err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) {
+			t.Errorf("login with the password before: %v", err)
 		}
 	})
 	waitForWaiter(t, b.db)
@@ -265,7 +263,7 @@ func TestLoginDuringChangePasswordLeavesNoSession(t *testing.T) {
 	}
 	wg.Wait()
 
-	left, err := b.store.deleteSessions(t.Context(), id)
+	left, err := b.store.deleteSessions(t.Context(), id, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pg"
 )
 
 // newSession is a session from now on, not stored yet.
@@ -25,12 +26,12 @@ func (s *Service) sign(opened session) (string, error) {
 }
 
 // Logout ends the session of the call.
-func (s *Service) Logout(ctx context.Context, _ *v1.LogoutRequest) (*v1.LogoutResponse, error) {
+func (s *Service) Logout(ctx context.Context, req *v1.LogoutRequest) (*v1.LogoutResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.store.deleteSession(ctx, viewer.UserID, viewer.SessionID); err != nil {
+	if err := s.store.deleteSession(ctx, viewer.UserID, viewer.SessionID, req.GetIdempotencyKey()); err != nil {
 		return nil, err
 	}
 	s.sessions.forget(viewer.UserID, viewer.SessionID)
@@ -38,17 +39,45 @@ func (s *Service) Logout(ctx context.Context, _ *v1.LogoutRequest) (*v1.LogoutRe
 }
 
 // LogoutEverywhere ends every session of the viewer.
-func (s *Service) LogoutEverywhere(ctx context.Context, _ *v1.LogoutEverywhereRequest) (*v1.LogoutEverywhereResponse, error) {
+func (s *Service) LogoutEverywhere(ctx context.Context, req *v1.LogoutEverywhereRequest) (*v1.LogoutEverywhereResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ended, err := s.store.deleteSessions(ctx, viewer.UserID)
+	ended, err := s.store.deleteSessions(ctx, viewer.UserID, req.GetIdempotencyKey())
 	if err != nil {
 		return nil, err
 	}
 	s.sessions.forget(viewer.UserID, ended...)
 	return &v1.LogoutEverywhereResponse{}, nil
+}
+
+// RepeatAnswer answers a call again that ended the session of its token. That the
+// token is signed, is enough to learn that: it opens nothing.
+func (s *Service) RepeatAnswer(ctx context.Context, req *v1.RepeatAnswerRequest) (*v1.RepeatAnswerResponse, error) {
+	token, err := s.verifier.Verify(ctx, req.GetToken())
+	if err != nil {
+		return nil, err
+	}
+	userID, found := token.Viewer.UserID, false
+	res := &v1.RepeatAnswerResponse{}
+	switch call := req.GetCall().(type) {
+	case *v1.RepeatAnswerRequest_Logout:
+		found, err = pg.Recall(ctx, s.store.db, userID, call.Logout.GetIdempotencyKey(), logout(token.Viewer.SessionID), &v1.LogoutResponse{})
+	case *v1.RepeatAnswerRequest_LogoutEverywhere:
+		found, err = pg.Recall(ctx, s.store.db, userID, call.LogoutEverywhere.GetIdempotencyKey(), logoutEverywhere(), &v1.LogoutEverywhereResponse{})
+	case *v1.RepeatAnswerRequest_ChangePassword:
+		var before *v1.ChangePasswordResponse
+		before, err = s.changedBefore(ctx, userID, call.ChangePassword)
+		found, res.Token = before != nil, before.GetToken()
+	}
+	if err == nil && !found {
+		err = fault.LoginRequired()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
 }
 
 // VerifySession checks a client's token and its session, and answers a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/outbox"
@@ -79,16 +80,39 @@ func (s store) updateProfile(ctx context.Context, userID int64, req *v1.UpdatePr
 	}
 	args := event.Args()
 	args["id"], args["avatar_url"], args["background_url"], args["signature"] = userID, req.AvatarUrl, req.BackgroundUrl, req.Signature
-	rows, err := s.db.RW().Query(ctx, updateProfileSQL, args)
+	request := proto.CloneOf(req)
+	request.IdempotencyKey = ""
+	var updated *v1.User
+	// Nothing of the profile is remembered with the key: it must not outlive its replacement.
+	err = s.write(ctx, userID, req.GetIdempotencyKey(), request, &v1.UpdateProfileResponse{}, func(q querier) error {
+		rows, err := q.Query(ctx, updateProfileSQL, args)
+		if err != nil {
+			return err
+		}
+		p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[profile])
+		if errors.Is(err, pgx.ErrNoRows) {
+			return noSuchUser()
+		}
+		updated = p.user()
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("update profile: %w", err)
 	}
-	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[profile])
-	if errors.Is(err, pgx.ErrNoRows) {
+	if updated != nil {
+		return updated, nil
+	}
+	return s.updatedBefore(ctx, userID)
+}
+
+// updatedBefore returns a profile that was updated by an earlier call, as it is now.
+func (s store) updatedBefore(ctx context.Context, userID int64) (*v1.User, error) {
+	users, err := s.users(ctx, []int64{userID})
+	if err != nil {
+		return nil, err
+	}
+	if users[userID] == nil {
 		return nil, noSuchUser()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("update profile: %w", err)
-	}
-	return p.user(), nil
+	return users[userID], nil
 }

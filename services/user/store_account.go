@@ -6,6 +6,11 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	v1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/pg"
 )
 
 // firstVersion is the default of account.version.
@@ -54,15 +59,26 @@ const insertAccountSQL = `WITH named AS (
 INSERT INTO session (user_id, id, created_at, expires_at)
 SELECT user_id, @session_id, @created_at, @expires_at FROM named`
 
-// insertAccount creates an account with its first session; false when the name is taken.
-func (s store) insertAccount(ctx context.Context, a newAccount, first session) (bool, error) {
+// registration stands for a Register of the user whose key it is: the rest of the
+// request is compared with the account itself, as no digest of a password is kept.
+func registration() proto.Message { return &v1.RegisterRequest{} }
+
+// insertAccount creates an account with its first session, or says that the name
+// is taken.
+func (s store) insertAccount(ctx context.Context, a newAccount, first session, key string) error {
 	args := first.args()
 	args["id"], args["name"], args["name_key"], args["password_hash"] = a.ID, a.Name, a.NameKey, a.PasswordHash
-	tag, err := s.db.RW().Exec(ctx, insertAccountSQL, args)
+	err := s.write(ctx, a.ID, key, registration(), wrapperspb.String(first.ID), func(q querier) error {
+		tag, err := q.Exec(ctx, insertAccountSQL, args)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = usernameTaken()
+		}
+		return err
+	})
 	if err != nil {
-		return false, fmt.Errorf("create account: %w", err)
+		return fmt.Errorf("create account: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return nil
 }
 
 const credentialsSQL = `SELECT id, password_hash, password_version FROM account WHERE id = @id`
@@ -94,10 +110,15 @@ func (s store) rehash(ctx context.Context, c credentials, hash string) error {
 const replacePasswordSQL = `UPDATE account SET password_hash = @password_hash, password_version = password_version + 1
 WHERE id = @id AND password_version = @password_version`
 
+// passwordChange stands for a ChangePassword, as registration does for a Register.
+func passwordChange() proto.Message { return &v1.ChangePasswordRequest{} }
+
 // changePassword replaces the password if it still has this version, ends all
-// sessions and opens the given one. It returns the ended ones.
-func (s store) changePassword(ctx context.Context, opened session, version int64, hash string) (changed bool, ended []string, err error) {
-	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
+// sessions and opens the given one. It returns the ended ones. With another
+// version, or when the key was used meanwhile, it refuses the credentials.
+func (s store) changePassword(ctx context.Context, opened session, version int64, hash, key string) (ended []string, err error) {
+	answer, changed := wrapperspb.String(opened.ID), false
+	err = pg.Once(ctx, s.db, opened.UserID, key, passwordChange(), answer, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, replacePasswordSQL, pgx.NamedArgs{
 			"id": opened.UserID, "password_version": version, "password_hash": hash,
 		})
@@ -105,7 +126,7 @@ func (s store) changePassword(ctx context.Context, opened session, version int64
 			return fmt.Errorf("replace password: %w", err)
 		}
 		if changed = tag.RowsAffected() == 1; !changed {
-			return nil
+			return wrongCredentials()
 		}
 		// A statement of its own: it also sees the session of a login that held
 		// the account's row while the update waited.
@@ -117,5 +138,8 @@ func (s store) changePassword(ctx context.Context, opened session, version int64
 		}
 		return nil
 	})
-	return changed, ended, err
+	if err == nil && !changed {
+		err = wrongCredentials()
+	}
+	return ended, err
 }

@@ -3,10 +3,17 @@ package user
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	v1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/pg"
 )
 
 // session is a login.
@@ -32,15 +39,35 @@ const insertSessionSQL = `WITH checked AS (
 INSERT INTO session (user_id, id, created_at, expires_at)
 SELECT id, @session_id, @created_at, @expires_at FROM checked`
 
-// insertSession opens a session; false when the password has another version by now.
-func (s store) insertSession(ctx context.Context, opened session, passwordVersion int64) (bool, error) {
+// insertSession opens a session and returns its id, which is the first one's for a
+// key that was used. It refuses the credentials when the password has another
+// version by now.
+func (s store) insertSession(ctx context.Context, opened session, passwordVersion int64, key string) (string, error) {
 	args := opened.args()
 	args["password_version"] = passwordVersion
-	tag, err := s.db.RW().Exec(ctx, insertSessionSQL, args)
+	// The version stands for the password, which was verified: no digest of one is kept.
+	request := &v1.LoginRequest{Password: strconv.FormatInt(passwordVersion, 10)}
+	answer := wrapperspb.String(opened.ID)
+	err := s.write(ctx, opened.UserID, key, request, answer, func(q querier) error {
+		tag, err := q.Exec(ctx, insertSessionSQL, args)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = wrongCredentials()
+		}
+		return err
+	})
 	if err != nil {
-		return false, fmt.Errorf("open session: %w", err)
+		return "", fmt.Errorf("open session: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return answer.GetValue(), nil
+}
+
+// write runs a statement that commits by itself; with an idempotency key in a
+// transaction with it.
+func (s store) write(ctx context.Context, userID int64, key string, request, answer proto.Message, statement func(querier) error) error {
+	if key == "" {
+		return s.db.Write(ctx, func(conn *pgxpool.Conn) error { return statement(conn) })
+	}
+	return pg.Once(ctx, s.db, userID, key, request, answer, func(tx pgx.Tx) error { return statement(tx) })
 }
 
 const replacementSQL = `INSERT INTO session (user_id, id, created_at, expires_at)
@@ -48,19 +75,32 @@ VALUES (@user_id, @session_id, @created_at, @expires_at)`
 
 const deleteSessionSQL = `DELETE FROM session WHERE user_id = @user_id AND id = @session_id`
 
-func (s store) deleteSession(ctx context.Context, userID int64, id string) error {
-	if _, err := s.db.RW().Exec(ctx, deleteSessionSQL, pgx.NamedArgs{"user_id": userID, "session_id": id}); err != nil {
+// logout stands for a Logout of a session, which only the token names.
+func logout(sessionID string) proto.Message { return &v1.LogoutRequest{IdempotencyKey: sessionID} }
+
+func (s store) deleteSession(ctx context.Context, userID int64, id, key string) error {
+	err := s.write(ctx, userID, key, logout(id), &v1.LogoutResponse{}, func(q querier) error {
+		_, err := q.Exec(ctx, deleteSessionSQL, pgx.NamedArgs{"user_id": userID, "session_id": id})
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
 	return nil
 }
 
+func logoutEverywhere() proto.Message { return &v1.LogoutEverywhereRequest{} }
+
 // deleteSessions ends all of a user's sessions and returns their ids.
-func (s store) deleteSessions(ctx context.Context, userID int64) ([]string, error) {
-	return endSessions(ctx, s.db.RW(), userID)
+func (s store) deleteSessions(ctx context.Context, userID int64, key string) (ended []string, err error) {
+	err = s.write(ctx, userID, key, logoutEverywhere(), &v1.LogoutEverywhereResponse{}, func(q querier) error {
+		ended, err = endSessions(ctx, q, userID)
+		return err
+	})
+	return ended, err
 }
 
-// querier is a pool or a transaction.
+// querier is a connection or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)

@@ -11,6 +11,7 @@ import (
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/outbox"
+	"douyin.dev/services/platform/pg"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
 )
@@ -21,7 +22,10 @@ func (s *Service) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (
 	if err != nil {
 		return nil, err
 	}
-	err = s.db.InTx(ctx, func(tx pgx.Tx) error { return deleteVideo(ctx, tx, viewer.UserID, req.GetVideoId()) })
+	request, answer := &v1.DeleteVideoRequest{VideoId: req.GetVideoId()}, &v1.DeleteVideoResponse{}
+	err = pg.Once(ctx, s.db, viewer.UserID, req.GetIdempotencyKey(), request, answer, func(tx pgx.Tx) error {
+		return deleteVideo(ctx, tx, viewer.UserID, req.GetVideoId())
+	})
 	if err == nil || !refused(err) {
 		s.tellAfterWrite(ctx, req.GetVideoId())
 	}
@@ -30,7 +34,7 @@ func (s *Service) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (
 	}
 	s.wake()
 	s.removeDeletedFiles(ctx, req.GetVideoId())
-	return &v1.DeleteVideoResponse{}, nil
+	return answer, nil
 }
 
 // removalTimeout bounds how long a deletion waits for the object store.

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
@@ -125,7 +126,8 @@ func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.Pub
 		if err := insert(ctx, tx, v, u.size, sum); err != nil {
 			return err
 		}
-		res.Video = v
+		res.Video = proto.CloneOf(v)
+		res.Video.Title = "" // it must not outlive the video
 		if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_PUBLISHED)); err != nil {
 			return err
 		}
@@ -134,6 +136,7 @@ func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.Pub
 	if err != nil {
 		return nil, fmt.Errorf("publish video: %w", err)
 	}
+	res.Video.Title = v.GetTitle()
 	return res, nil
 }
 

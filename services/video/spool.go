@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect"
 
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pg"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
 )
@@ -148,6 +149,9 @@ func (s *spooler) accept(u *upload, part *v1.PublishVideoRequest) (*upload, erro
 func (s *spooler) begin(h *v1.PublishVideoHeader) (*upload, error) {
 	if err := checkTitle(h.GetTitle()); err != nil {
 		return nil, err
+	}
+	if err := pg.CheckKey(h.GetIdempotencyKey()); err != nil {
+		return nil, err // now, and not after all the bytes
 	}
 	file, err := s.create(s.dir)
 	if err != nil {

@@ -56,6 +56,7 @@ func (rt *Runtime) Postgres(ctx context.Context, migrations fs.FS) (*pg.DB, erro
 		return nil, err
 	}
 	rt.OnReady("postgres", db.Ping)
+	rt.Go("idempotency keys", func(ctx context.Context) error { return db.ForgetKeys(ctx, rt.Log) })
 	return db, nil
 }
 

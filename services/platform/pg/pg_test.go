@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -294,5 +295,81 @@ func TestAPostgresThatIsDownIsUnavailable(t *testing.T) {
 	}
 	if own := fault.NotFound("x"); !errors.Is(pg.Fault(own), own) {
 		t.Error("a fault was replaced")
+	}
+}
+
+func TestKeysAreText(t *testing.T) {
+	t.Parallel()
+	for key, ok := range map[string]bool{
+		"": true, "k": true, strings.Repeat("k", 128): true, strings.Repeat("字", 128): true,
+		strings.Repeat("k", 129): false, strings.Repeat("字", 129): false, "a\x00b": false, "a\xffb": false,
+	} {
+		err := pg.CheckKey(key)
+		if (err == nil) != ok {
+			t.Errorf("%.10q: %v", key, err)
+		}
+		if f, _ := fault.As(err); !ok && (f == nil || f.Violations()[0].Field != "idempotency_key") {
+			t.Errorf("%.10q: %v", key, err)
+		}
+	}
+}
+
+func TestOldKeysAreSweptByOneAtATime(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	const keysSQL = `INSERT INTO idempotency (user_id, key, fingerprint, answer, created_at)
+		SELECT n, 'k', '', '', now() - @age::interval FROM generate_series(1::int, @n::int) n`
+	fill := func(first string, age time.Duration, n int) {
+		t.Helper()
+		sql := strings.Replace(keysSQL, "'k'", "'"+first+"'", 1)
+		if _, err := db.RW().Exec(t.Context(), sql, pgx.NamedArgs{"age": age, "n": n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (n int) {
+		t.Helper()
+		if err := db.RW().QueryRow(t.Context(), `SELECT count(*) FROM idempotency`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	fill("old", pg.KeyTTL+time.Minute, 11_000)
+	fill("new", pg.KeyTTL-time.Minute, 3)
+	err := db.InTx(t.Context(), func(tx pgx.Tx) error {
+		// Another process sweeps.
+		if _, err := tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/idempotency'))`); err != nil {
+			return err
+		}
+		return db.SweepKeys(t.Context())
+	})
+	if n := left(); err != nil || n != 11_003 {
+		t.Errorf("%d keys are left beside another sweep, %v", n, err)
+	}
+	if err := db.SweepKeys(t.Context()); err != nil || left() != 3 {
+		t.Errorf("%d keys are left, %v", left(), err)
+	}
+}
+
+// A call whose first attempt is still under way is not refused as if nothing
+// had happened.
+func TestKeyOfACallUnderWayHasAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	request, answer := wrapperspb.String("a"), &wrapperspb.StringValue{}
+	err := pg.Once(t.Context(), db, 1, "k", request, answer, func(pgx.Tx) error {
+		err := pg.Once(t.Context(), db, 1, "k", request, &wrapperspb.StringValue{}, func(pgx.Tx) error { return errors.New("done twice") })
+		if !fault.IsOutcomeUnknown(err) {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := pg.Recall(t.Context(), db, 1, "k", request, answer); !found || err != nil {
+		t.Errorf("recalled: %t, %v", found, err)
+	}
+	if found, err := pg.Recall(t.Context(), db, 2, "k", request, answer); found || err != nil {
+		t.Errorf("another user's: %t, %v", found, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	lockTimedOut         = "55P03"
 	txAttempts           = 5
 )
 
@@ -56,6 +57,11 @@ func retryable(err error) bool {
 	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
 }
 
+func lockNotAvailable(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == lockTimedOut
+}
+
 // Fault turns an error that says Postgres cannot be used now into
 // fault.Unavailable and leaves every other error as it is, above all
 // fault.OutcomeUnknown.
@@ -80,7 +86,7 @@ func unavailable(err error) bool {
 		case "08", "53", "57": // connection, resources (disk full, too many clients), operator intervention
 			return true
 		}
-		return pgErr.Code == "55P03" || pgErr.Code == "25006" // lock not available, read-only after a failover
+		return pgErr.Code == lockTimedOut || pgErr.Code == "25006" // read-only after a failover
 	}
 	// Everything else that pgconn marks as a lost connection ends in a closed conn.
 	return pgconn.Timeout(err) || isConnLost(err)

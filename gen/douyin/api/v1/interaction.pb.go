@@ -26,9 +26,11 @@ const (
 type LikeVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing video.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LikeVideoRequest) Reset() {
@@ -66,6 +68,13 @@ func (x *LikeVideoRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *LikeVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -109,9 +118,11 @@ func (*LikeVideoResponse) Descriptor() ([]byte, []int) {
 type UnlikeVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing video.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UnlikeVideoRequest) Reset() {
@@ -149,6 +160,13 @@ func (x *UnlikeVideoRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *UnlikeVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -314,7 +332,7 @@ type CreateCommentRequest struct {
 	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
 	// 1 to 1000 characters after trimming.
 	CommentText string `protobuf:"bytes,2,opt,name=comment_text,json=commentText,proto3" json:"comment_text,omitempty"`
-	// Same key, same answer; empty for none, at most 128 characters.
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
 	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -423,9 +441,11 @@ type DeleteCommentRequest struct {
 	// The comment's video.
 	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
 	// The comment.
-	CommentId     int64 `protobuf:"varint,2,opt,name=comment_id,json=commentId,proto3" json:"comment_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CommentId int64 `protobuf:"varint,2,opt,name=comment_id,json=commentId,proto3" json:"comment_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeleteCommentRequest) Reset() {
@@ -470,6 +490,13 @@ func (x *DeleteCommentRequest) GetCommentId() int64 {
 		return x.CommentId
 	}
 	return 0
+}
+
+func (x *DeleteCommentRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // The comment is gone.
@@ -733,12 +760,14 @@ var File_douyin_api_v1_interaction_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_interaction_proto_rawDesc = "" +
 	"\n" +
-	"\x1fdouyin/api/v1/interaction.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"-\n" +
+	"\x1fdouyin/api/v1/interaction.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"V\n" +
 	"\x10LikeVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x13\n" +
-	"\x11LikeVideoResponse\"/\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x13\n" +
+	"\x11LikeVideoResponse\"X\n" +
 	"\x12UnlikeVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x15\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
 	"\x13UnlikeVideoResponse\"m\n" +
 	"\x16ListLikedVideosRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
@@ -754,11 +783,12 @@ const file_douyin_api_v1_interaction_proto_rawDesc = "" +
 	"\fcomment_text\x18\x02 \x01(\tR\vcommentText\x12'\n" +
 	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"I\n" +
 	"\x15CreateCommentResponse\x120\n" +
-	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"P\n" +
+	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"y\n" +
 	"\x14DeleteCommentRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1d\n" +
 	"\n" +
-	"comment_id\x18\x02 \x01(\x03R\tcommentId\"I\n" +
+	"comment_id\x18\x02 \x01(\x03R\tcommentId\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"I\n" +
 	"\x15DeleteCommentResponse\x120\n" +
 	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"l\n" +
 	"\x13ListCommentsRequest\x12\x19\n" +

@@ -26,9 +26,11 @@ const (
 type FollowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing user, not the caller.
-	ToUserId      int64 `protobuf:"varint,1,opt,name=to_user_id,json=toUserId,proto3" json:"to_user_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ToUserId int64 `protobuf:"varint,1,opt,name=to_user_id,json=toUserId,proto3" json:"to_user_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FollowRequest) Reset() {
@@ -66,6 +68,13 @@ func (x *FollowRequest) GetToUserId() int64 {
 		return x.ToUserId
 	}
 	return 0
+}
+
+func (x *FollowRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -109,9 +118,11 @@ func (*FollowResponse) Descriptor() ([]byte, []int) {
 type UnfollowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing user, not the caller.
-	ToUserId      int64 `protobuf:"varint,1,opt,name=to_user_id,json=toUserId,proto3" json:"to_user_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ToUserId int64 `protobuf:"varint,1,opt,name=to_user_id,json=toUserId,proto3" json:"to_user_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UnfollowRequest) Reset() {
@@ -149,6 +160,13 @@ func (x *UnfollowRequest) GetToUserId() int64 {
 		return x.ToUserId
 	}
 	return 0
+}
+
+func (x *UnfollowRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -825,14 +843,16 @@ var File_douyin_api_v1_relation_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_relation_proto_rawDesc = "" +
 	"\n" +
-	"\x1cdouyin/api/v1/relation.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"-\n" +
+	"\x1cdouyin/api/v1/relation.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"V\n" +
 	"\rFollowRequest\x12\x1c\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\"\x10\n" +
-	"\x0eFollowResponse\"/\n" +
+	"to_user_id\x18\x01 \x01(\x03R\btoUserId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x10\n" +
+	"\x0eFollowResponse\"X\n" +
 	"\x0fUnfollowRequest\x12\x1c\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\"\x12\n" +
+	"to_user_id\x18\x01 \x01(\x03R\btoUserId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x12\n" +
 	"\x10UnfollowResponse\"k\n" +
 	"\x14ListFollowingRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +

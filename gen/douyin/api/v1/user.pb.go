@@ -28,9 +28,11 @@ type RegisterRequest struct {
 	// 1 to 32 characters, unique without regard to case.
 	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
 	// 1 to 256 characters by default; never truncated.
-	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Password string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RegisterRequest) Reset() {
@@ -73,6 +75,13 @@ func (x *RegisterRequest) GetUsername() string {
 func (x *RegisterRequest) GetPassword() string {
 	if x != nil {
 		return x.Password
+	}
+	return ""
+}
+
+func (x *RegisterRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -138,9 +147,11 @@ type LoginRequest struct {
 	// The account's name.
 	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
 	// The account's password.
-	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Password string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LoginRequest) Reset() {
@@ -183,6 +194,13 @@ func (x *LoginRequest) GetUsername() string {
 func (x *LoginRequest) GetPassword() string {
 	if x != nil {
 		return x.Password
+	}
+	return ""
+}
+
+func (x *LoginRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -342,9 +360,11 @@ type UpdateProfileRequest struct {
 	// http(s) URL of at most 512 characters; empty for the default picture.
 	BackgroundImage *string `protobuf:"bytes,2,opt,name=background_image,json=backgroundImage,proto3,oneof" json:"background_image,omitempty"`
 	// At most 200 characters.
-	Signature     *string `protobuf:"bytes,3,opt,name=signature,proto3,oneof" json:"signature,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Signature *string `protobuf:"bytes,3,opt,name=signature,proto3,oneof" json:"signature,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateProfileRequest) Reset() {
@@ -394,6 +414,13 @@ func (x *UpdateProfileRequest) GetBackgroundImage() string {
 func (x *UpdateProfileRequest) GetSignature() string {
 	if x != nil && x.Signature != nil {
 		return *x.Signature
+	}
+	return ""
+}
+
+func (x *UpdateProfileRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -450,9 +477,11 @@ type ChangePasswordRequest struct {
 	// Must match.
 	OldPassword string `protobuf:"bytes,1,opt,name=old_password,json=oldPassword,proto3" json:"old_password,omitempty"`
 	// 1 to 256 characters by default.
-	NewPassword   string `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NewPassword string `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ChangePasswordRequest) Reset() {
@@ -495,6 +524,13 @@ func (x *ChangePasswordRequest) GetOldPassword() string {
 func (x *ChangePasswordRequest) GetNewPassword() string {
 	if x != nil {
 		return x.NewPassword
+	}
+	return ""
+}
+
+func (x *ChangePasswordRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -545,11 +581,13 @@ func (x *ChangePasswordResponse) GetToken() string {
 	return ""
 }
 
-// Nothing to say.
+// The session is that of the token.
 type LogoutRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LogoutRequest) Reset() {
@@ -580,6 +618,13 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
 	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *LogoutRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -619,11 +664,13 @@ func (*LogoutResponse) Descriptor() ([]byte, []int) {
 	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{11}
 }
 
-// Nothing to say.
+// The user is that of the token.
 type LogoutEverywhereRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LogoutEverywhereRequest) Reset() {
@@ -654,6 +701,13 @@ func (x *LogoutEverywhereRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use LogoutEverywhereRequest.ProtoReflect.Descriptor instead.
 func (*LogoutEverywhereRequest) Descriptor() ([]byte, []int) {
 	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *LogoutEverywhereRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -697,41 +751,47 @@ var File_douyin_api_v1_user_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x18douyin/api/v1/user.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"I\n" +
+	"\x18douyin/api/v1/user.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"r\n" +
 	"\x0fRegisterRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\"A\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"A\n" +
 	"\x10RegisterResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"F\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"o\n" +
 	"\fLoginRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\">\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\">\n" +
 	"\rLoginResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\")\n" +
 	"\x0eGetUserRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\":\n" +
 	"\x0fGetUserResponse\x12'\n" +
-	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xb4\x01\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xdd\x01\n" +
 	"\x14UpdateProfileRequest\x12\x1b\n" +
 	"\x06avatar\x18\x01 \x01(\tH\x00R\x06avatar\x88\x01\x01\x12.\n" +
 	"\x10background_image\x18\x02 \x01(\tH\x01R\x0fbackgroundImage\x88\x01\x01\x12!\n" +
-	"\tsignature\x18\x03 \x01(\tH\x02R\tsignature\x88\x01\x01B\t\n" +
+	"\tsignature\x18\x03 \x01(\tH\x02R\tsignature\x88\x01\x01\x12'\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKeyB\t\n" +
 	"\a_avatarB\x13\n" +
 	"\x11_background_imageB\f\n" +
 	"\n" +
 	"_signature\"@\n" +
 	"\x15UpdateProfileResponse\x12'\n" +
-	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"]\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\x86\x01\n" +
 	"\x15ChangePasswordRequest\x12!\n" +
 	"\fold_password\x18\x01 \x01(\tR\voldPassword\x12!\n" +
-	"\fnew_password\x18\x02 \x01(\tR\vnewPassword\".\n" +
+	"\fnew_password\x18\x02 \x01(\tR\vnewPassword\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\".\n" +
 	"\x16ChangePasswordResponse\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"\x0f\n" +
-	"\rLogoutRequest\"\x10\n" +
-	"\x0eLogoutResponse\"\x19\n" +
-	"\x17LogoutEverywhereRequest\"\x1a\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"8\n" +
+	"\rLogoutRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x10\n" +
+	"\x0eLogoutResponse\"B\n" +
+	"\x17LogoutEverywhereRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x1a\n" +
 	"\x18LogoutEverywhereResponse2\xfc\x04\n" +
 	"\vUserService\x12Q\n" +
 	"\bRegister\x12\x1e.douyin.api.v1.RegisterRequest\x1a\x1f.douyin.api.v1.RegisterResponse\"\x04\x88\xb5\x18\x01\x12H\n" +

@@ -145,9 +145,11 @@ func (x *ListPublishedVideosResponse) GetNextPageToken() string {
 type DeleteVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A video of the caller.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeleteVideoRequest) Reset() {
@@ -185,6 +187,13 @@ func (x *DeleteVideoRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *DeleteVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -316,7 +325,7 @@ type PublishVideoHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 100 characters.
 	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	// Same key, same answer; empty for none, at most 128 characters.
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -425,9 +434,10 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x1bListPublishedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"/\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"X\n" +
 	"\x12DeleteVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x15\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
 	"\x13DeleteVideoResponse\"r\n" +
 	"\x13PublishVideoRequest\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2!.douyin.api.v1.PublishVideoHeaderH\x00R\x06header\x12\x16\n" +

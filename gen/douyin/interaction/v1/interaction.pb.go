@@ -161,9 +161,11 @@ func (x *Comment) GetCreatedAtMs() int64 {
 type LikeVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing video.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LikeVideoRequest) Reset() {
@@ -201,6 +203,13 @@ func (x *LikeVideoRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *LikeVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -244,9 +253,11 @@ func (*LikeVideoResponse) Descriptor() ([]byte, []int) {
 type UnlikeVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing video.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UnlikeVideoRequest) Reset() {
@@ -284,6 +295,13 @@ func (x *UnlikeVideoRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *UnlikeVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -550,7 +568,7 @@ type CreateCommentRequest struct {
 	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
 	// 1 to 1000 characters after trimming.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	// Same key, same answer; empty for none, at most 128 characters.
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
 	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -659,9 +677,11 @@ type DeleteCommentRequest struct {
 	// The comment's video.
 	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
 	// The comment.
-	CommentId     int64 `protobuf:"varint,2,opt,name=comment_id,json=commentId,proto3" json:"comment_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CommentId int64 `protobuf:"varint,2,opt,name=comment_id,json=commentId,proto3" json:"comment_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeleteCommentRequest) Reset() {
@@ -706,6 +726,13 @@ func (x *DeleteCommentRequest) GetCommentId() int64 {
 		return x.CommentId
 	}
 	return 0
+}
+
+func (x *DeleteCommentRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -1222,12 +1249,14 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"\bvideo_id\x18\x02 \x01(\x03R\avideoId\x12\x17\n" +
 	"\auser_id\x18\x03 \x01(\x03R\x06userId\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\"\n" +
-	"\rcreated_at_ms\x18\x05 \x01(\x03R\vcreatedAtMs\"-\n" +
+	"\rcreated_at_ms\x18\x05 \x01(\x03R\vcreatedAtMs\"V\n" +
 	"\x10LikeVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x13\n" +
-	"\x11LikeVideoResponse\"/\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x13\n" +
+	"\x11LikeVideoResponse\"X\n" +
 	"\x12UnlikeVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x15\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
 	"\x13UnlikeVideoResponse\"N\n" +
 	"\x16BatchCheckLikesRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
@@ -1247,11 +1276,12 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12'\n" +
 	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"Q\n" +
 	"\x15CreateCommentResponse\x128\n" +
-	"\acomment\x18\x01 \x01(\v2\x1e.douyin.interaction.v1.CommentR\acomment\"P\n" +
+	"\acomment\x18\x01 \x01(\v2\x1e.douyin.interaction.v1.CommentR\acomment\"y\n" +
 	"\x14DeleteCommentRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1d\n" +
 	"\n" +
-	"comment_id\x18\x02 \x01(\x03R\tcommentId\"\x17\n" +
+	"comment_id\x18\x02 \x01(\x03R\tcommentId\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"\x17\n" +
 	"\x15DeleteCommentResponse\"l\n" +
 	"\x13ListCommentsRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +

@@ -79,9 +79,11 @@ func (ErrorReason) EnumDescriptor() ([]byte, []int) {
 type FollowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing user, not the viewer.
-	UserId        int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FollowRequest) Reset() {
@@ -119,6 +121,13 @@ func (x *FollowRequest) GetUserId() int64 {
 		return x.UserId
 	}
 	return 0
+}
+
+func (x *FollowRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -162,9 +171,11 @@ func (*FollowResponse) Descriptor() ([]byte, []int) {
 type UnfollowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing user, not the viewer.
-	UserId        int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UnfollowRequest) Reset() {
@@ -202,6 +213,13 @@ func (x *UnfollowRequest) GetUserId() int64 {
 		return x.UserId
 	}
 	return 0
+}
+
+func (x *UnfollowRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -877,12 +895,14 @@ var File_douyin_relation_v1_relation_proto protoreflect.FileDescriptor
 
 const file_douyin_relation_v1_relation_proto_rawDesc = "" +
 	"\n" +
-	"!douyin/relation/v1/relation.proto\x12\x12douyin.relation.v1\x1a\x1fdouyin/options/v1/options.proto\"(\n" +
+	"!douyin/relation/v1/relation.proto\x12\x12douyin.relation.v1\x1a\x1fdouyin/options/v1/options.proto\"Q\n" +
 	"\rFollowRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\"\x10\n" +
-	"\x0eFollowResponse\"*\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x10\n" +
+	"\x0eFollowResponse\"S\n" +
 	"\x0fUnfollowRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\"\x12\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x12\n" +
 	"\x10UnfollowResponse\"V\n" +
 	"\x18BatchCheckFollowsRequest\x12\x1f\n" +
 	"\vfollower_id\x18\x01 \x01(\x03R\n" +

@@ -176,9 +176,11 @@ type RegisterRequest struct {
 	// 1 to 32 characters after trimming.
 	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
 	// 1 to 256 characters by default; never truncated.
-	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Password string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RegisterRequest) Reset() {
@@ -221,6 +223,13 @@ func (x *RegisterRequest) GetUsername() string {
 func (x *RegisterRequest) GetPassword() string {
 	if x != nil {
 		return x.Password
+	}
+	return ""
+}
+
+func (x *RegisterRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -286,9 +295,11 @@ type LoginRequest struct {
 	// Compared without case.
 	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
 	// The password.
-	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Password string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LoginRequest) Reset() {
@@ -331,6 +342,13 @@ func (x *LoginRequest) GetUsername() string {
 func (x *LoginRequest) GetPassword() string {
 	if x != nil {
 		return x.Password
+	}
+	return ""
+}
+
+func (x *LoginRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -390,11 +408,13 @@ func (x *LoginResponse) GetToken() string {
 	return ""
 }
 
-// Nothing to say: the session comes from the viewer.
+// The session comes from the viewer.
 type LogoutRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LogoutRequest) Reset() {
@@ -425,6 +445,13 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
 	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LogoutRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -464,11 +491,13 @@ func (*LogoutResponse) Descriptor() ([]byte, []int) {
 	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{6}
 }
 
-// Nothing to say: the user comes from the viewer.
+// The user comes from the viewer.
 type LogoutEverywhereRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LogoutEverywhereRequest) Reset() {
@@ -499,6 +528,13 @@ func (x *LogoutEverywhereRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use LogoutEverywhereRequest.ProtoReflect.Descriptor instead.
 func (*LogoutEverywhereRequest) Descriptor() ([]byte, []int) {
 	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *LogoutEverywhereRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -544,9 +580,11 @@ type ChangePasswordRequest struct {
 	// Must match.
 	OldPassword string `protobuf:"bytes,1,opt,name=old_password,json=oldPassword,proto3" json:"old_password,omitempty"`
 	// 1 to 256 characters by default.
-	NewPassword   string `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NewPassword string `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ChangePasswordRequest) Reset() {
@@ -589,6 +627,13 @@ func (x *ChangePasswordRequest) GetOldPassword() string {
 func (x *ChangePasswordRequest) GetNewPassword() string {
 	if x != nil {
 		return x.NewPassword
+	}
+	return ""
+}
+
+func (x *ChangePasswordRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return ""
 }
@@ -639,6 +684,165 @@ func (x *ChangePasswordResponse) GetToken() string {
 	return ""
 }
 
+// A call that was made before, with its idempotency key.
+type RepeatAnswerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's token that the call was made with; its session may be over.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// What was called.
+	//
+	// Types that are valid to be assigned to Call:
+	//
+	//	*RepeatAnswerRequest_Logout
+	//	*RepeatAnswerRequest_LogoutEverywhere
+	//	*RepeatAnswerRequest_ChangePassword
+	Call          isRepeatAnswerRequest_Call `protobuf_oneof:"call"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepeatAnswerRequest) Reset() {
+	*x = RepeatAnswerRequest{}
+	mi := &file_douyin_user_v1_user_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepeatAnswerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepeatAnswerRequest) ProtoMessage() {}
+
+func (x *RepeatAnswerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_user_v1_user_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepeatAnswerRequest.ProtoReflect.Descriptor instead.
+func (*RepeatAnswerRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RepeatAnswerRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *RepeatAnswerRequest) GetCall() isRepeatAnswerRequest_Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *RepeatAnswerRequest) GetLogout() *LogoutRequest {
+	if x != nil {
+		if x, ok := x.Call.(*RepeatAnswerRequest_Logout); ok {
+			return x.Logout
+		}
+	}
+	return nil
+}
+
+func (x *RepeatAnswerRequest) GetLogoutEverywhere() *LogoutEverywhereRequest {
+	if x != nil {
+		if x, ok := x.Call.(*RepeatAnswerRequest_LogoutEverywhere); ok {
+			return x.LogoutEverywhere
+		}
+	}
+	return nil
+}
+
+func (x *RepeatAnswerRequest) GetChangePassword() *ChangePasswordRequest {
+	if x != nil {
+		if x, ok := x.Call.(*RepeatAnswerRequest_ChangePassword); ok {
+			return x.ChangePassword
+		}
+	}
+	return nil
+}
+
+type isRepeatAnswerRequest_Call interface {
+	isRepeatAnswerRequest_Call()
+}
+
+type RepeatAnswerRequest_Logout struct {
+	// Ended one session.
+	Logout *LogoutRequest `protobuf:"bytes,2,opt,name=logout,proto3,oneof"`
+}
+
+type RepeatAnswerRequest_LogoutEverywhere struct {
+	// Ended all sessions.
+	LogoutEverywhere *LogoutEverywhereRequest `protobuf:"bytes,3,opt,name=logout_everywhere,json=logoutEverywhere,proto3,oneof"`
+}
+
+type RepeatAnswerRequest_ChangePassword struct {
+	// Ended all sessions and opened one.
+	ChangePassword *ChangePasswordRequest `protobuf:"bytes,4,opt,name=change_password,json=changePassword,proto3,oneof"`
+}
+
+func (*RepeatAnswerRequest_Logout) isRepeatAnswerRequest_Call() {}
+
+func (*RepeatAnswerRequest_LogoutEverywhere) isRepeatAnswerRequest_Call() {}
+
+func (*RepeatAnswerRequest_ChangePassword) isRepeatAnswerRequest_Call() {}
+
+// What the call answered.
+type RepeatAnswerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client token of the session that ChangePassword opened; empty for the others.
+	Token         string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepeatAnswerResponse) Reset() {
+	*x = RepeatAnswerResponse{}
+	mi := &file_douyin_user_v1_user_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepeatAnswerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepeatAnswerResponse) ProtoMessage() {}
+
+func (x *RepeatAnswerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_user_v1_user_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepeatAnswerResponse.ProtoReflect.Descriptor instead.
+func (*RepeatAnswerResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RepeatAnswerResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 // What to change; absent parts stay as they are.
 type UpdateProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -647,14 +851,16 @@ type UpdateProfileRequest struct {
 	// http(s) URL of at most 512 characters; empty for the default.
 	BackgroundUrl *string `protobuf:"bytes,2,opt,name=background_url,json=backgroundUrl,proto3,oneof" json:"background_url,omitempty"`
 	// At most 200 characters.
-	Signature     *string `protobuf:"bytes,3,opt,name=signature,proto3,oneof" json:"signature,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Signature *string `protobuf:"bytes,3,opt,name=signature,proto3,oneof" json:"signature,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateProfileRequest) Reset() {
 	*x = UpdateProfileRequest{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[11]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +872,7 @@ func (x *UpdateProfileRequest) String() string {
 func (*UpdateProfileRequest) ProtoMessage() {}
 
 func (x *UpdateProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[11]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +885,7 @@ func (x *UpdateProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProfileRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProfileRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{11}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateProfileRequest) GetAvatarUrl() string {
@@ -703,6 +909,13 @@ func (x *UpdateProfileRequest) GetSignature() string {
 	return ""
 }
 
+func (x *UpdateProfileRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
 // The profile after the change.
 type UpdateProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -714,7 +927,7 @@ type UpdateProfileResponse struct {
 
 func (x *UpdateProfileResponse) Reset() {
 	*x = UpdateProfileResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[12]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +939,7 @@ func (x *UpdateProfileResponse) String() string {
 func (*UpdateProfileResponse) ProtoMessage() {}
 
 func (x *UpdateProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[12]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +952,7 @@ func (x *UpdateProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProfileResponse.ProtoReflect.Descriptor instead.
 func (*UpdateProfileResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{12}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateProfileResponse) GetUser() *User {
@@ -760,7 +973,7 @@ type BatchGetUsersRequest struct {
 
 func (x *BatchGetUsersRequest) Reset() {
 	*x = BatchGetUsersRequest{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[13]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +985,7 @@ func (x *BatchGetUsersRequest) String() string {
 func (*BatchGetUsersRequest) ProtoMessage() {}
 
 func (x *BatchGetUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[13]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +998,7 @@ func (x *BatchGetUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetUsersRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetUsersRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{13}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BatchGetUsersRequest) GetIds() []int64 {
@@ -806,7 +1019,7 @@ type BatchGetUsersResponse struct {
 
 func (x *BatchGetUsersResponse) Reset() {
 	*x = BatchGetUsersResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[14]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +1031,7 @@ func (x *BatchGetUsersResponse) String() string {
 func (*BatchGetUsersResponse) ProtoMessage() {}
 
 func (x *BatchGetUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[14]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +1044,7 @@ func (x *BatchGetUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetUsersResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetUsersResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{14}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *BatchGetUsersResponse) GetUsers() []*User {
@@ -852,7 +1065,7 @@ type VerifySessionRequest struct {
 
 func (x *VerifySessionRequest) Reset() {
 	*x = VerifySessionRequest{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[15]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +1077,7 @@ func (x *VerifySessionRequest) String() string {
 func (*VerifySessionRequest) ProtoMessage() {}
 
 func (x *VerifySessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[15]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +1090,7 @@ func (x *VerifySessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySessionRequest.ProtoReflect.Descriptor instead.
 func (*VerifySessionRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{15}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *VerifySessionRequest) GetToken() string {
@@ -906,7 +1119,7 @@ type VerifySessionResponse struct {
 
 func (x *VerifySessionResponse) Reset() {
 	*x = VerifySessionResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1131,7 @@ func (x *VerifySessionResponse) String() string {
 func (*VerifySessionResponse) ProtoMessage() {}
 
 func (x *VerifySessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1144,7 @@ func (x *VerifySessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySessionResponse.ProtoReflect.Descriptor instead.
 func (*VerifySessionResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{16}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *VerifySessionResponse) GetUserId() int64 {
@@ -981,33 +1194,47 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"avatar_url\x18\x03 \x01(\tR\tavatarUrl\x12%\n" +
 	"\x0ebackground_url\x18\x04 \x01(\tR\rbackgroundUrl\x12\x1c\n" +
 	"\tsignature\x18\x05 \x01(\tR\tsignature\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\x03R\aversion\"I\n" +
+	"\aversion\x18\x06 \x01(\x03R\aversion\"r\n" +
 	"\x0fRegisterRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\"A\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"A\n" +
 	"\x10RegisterResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"F\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"o\n" +
 	"\fLoginRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\">\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\">\n" +
 	"\rLoginResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"\x0f\n" +
-	"\rLogoutRequest\"\x10\n" +
-	"\x0eLogoutResponse\"\x19\n" +
-	"\x17LogoutEverywhereRequest\"\x1a\n" +
-	"\x18LogoutEverywhereResponse\"]\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"8\n" +
+	"\rLogoutRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x10\n" +
+	"\x0eLogoutResponse\"B\n" +
+	"\x17LogoutEverywhereRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x1a\n" +
+	"\x18LogoutEverywhereResponse\"\x86\x01\n" +
 	"\x15ChangePasswordRequest\x12!\n" +
 	"\fold_password\x18\x01 \x01(\tR\voldPassword\x12!\n" +
-	"\fnew_password\x18\x02 \x01(\tR\vnewPassword\".\n" +
+	"\fnew_password\x18\x02 \x01(\tR\vnewPassword\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\".\n" +
 	"\x16ChangePasswordResponse\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"\xb9\x01\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"\x96\x02\n" +
+	"\x13RepeatAnswerRequest\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x127\n" +
+	"\x06logout\x18\x02 \x01(\v2\x1d.douyin.user.v1.LogoutRequestH\x00R\x06logout\x12V\n" +
+	"\x11logout_everywhere\x18\x03 \x01(\v2'.douyin.user.v1.LogoutEverywhereRequestH\x00R\x10logoutEverywhere\x12P\n" +
+	"\x0fchange_password\x18\x04 \x01(\v2%.douyin.user.v1.ChangePasswordRequestH\x00R\x0echangePasswordB\x06\n" +
+	"\x04call\",\n" +
+	"\x14RepeatAnswerResponse\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"\xe2\x01\n" +
 	"\x14UpdateProfileRequest\x12\"\n" +
 	"\n" +
 	"avatar_url\x18\x01 \x01(\tH\x00R\tavatarUrl\x88\x01\x01\x12*\n" +
 	"\x0ebackground_url\x18\x02 \x01(\tH\x01R\rbackgroundUrl\x88\x01\x01\x12!\n" +
-	"\tsignature\x18\x03 \x01(\tH\x02R\tsignature\x88\x01\x01B\r\n" +
+	"\tsignature\x18\x03 \x01(\tH\x02R\tsignature\x88\x01\x01\x12'\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKeyB\r\n" +
 	"\v_avatar_urlB\x11\n" +
 	"\x0f_background_urlB\f\n" +
 	"\n" +
@@ -1031,13 +1258,14 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_USERNAME_TAKEN\x10\x01\x12\"\n" +
 	"\x1eERROR_REASON_WRONG_CREDENTIALS\x10\x02\x12\x1f\n" +
-	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x032\x80\x06\n" +
+	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x032\xe4\x06\n" +
 	"\vUserService\x12S\n" +
 	"\bRegister\x12\x1f.douyin.user.v1.RegisterRequest\x1a .douyin.user.v1.RegisterResponse\"\x04\x88\xb5\x18\x01\x12J\n" +
 	"\x05Login\x12\x1c.douyin.user.v1.LoginRequest\x1a\x1d.douyin.user.v1.LoginResponse\"\x04\x88\xb5\x18\x01\x12M\n" +
 	"\x06Logout\x12\x1d.douyin.user.v1.LogoutRequest\x1a\x1e.douyin.user.v1.LogoutResponse\"\x04\x88\xb5\x18\x02\x12k\n" +
 	"\x10LogoutEverywhere\x12'.douyin.user.v1.LogoutEverywhereRequest\x1a(.douyin.user.v1.LogoutEverywhereResponse\"\x04\x88\xb5\x18\x02\x12e\n" +
 	"\x0eChangePassword\x12%.douyin.user.v1.ChangePasswordRequest\x1a&.douyin.user.v1.ChangePasswordResponse\"\x04\x88\xb5\x18\x02\x12b\n" +
+	"\fRepeatAnswer\x12#.douyin.user.v1.RepeatAnswerRequest\x1a$.douyin.user.v1.RepeatAnswerResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
 	"\rUpdateProfile\x12$.douyin.user.v1.UpdateProfileRequest\x1a%.douyin.user.v1.UpdateProfileResponse\"\x04\x88\xb5\x18\x02\x12e\n" +
 	"\rBatchGetUsers\x12$.douyin.user.v1.BatchGetUsersRequest\x1a%.douyin.user.v1.BatchGetUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
 	"\rVerifySession\x12$.douyin.user.v1.VerifySessionRequest\x1a%.douyin.user.v1.VerifySessionResponse\"\x04\x88\xb5\x18\x01B\x9f\x01\n" +
@@ -1056,7 +1284,7 @@ func file_douyin_user_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_douyin_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_douyin_user_v1_user_proto_goTypes = []any{
 	(ErrorReason)(0),                 // 0: douyin.user.v1.ErrorReason
 	(*User)(nil),                     // 1: douyin.user.v1.User
@@ -1070,37 +1298,44 @@ var file_douyin_user_v1_user_proto_goTypes = []any{
 	(*LogoutEverywhereResponse)(nil), // 9: douyin.user.v1.LogoutEverywhereResponse
 	(*ChangePasswordRequest)(nil),    // 10: douyin.user.v1.ChangePasswordRequest
 	(*ChangePasswordResponse)(nil),   // 11: douyin.user.v1.ChangePasswordResponse
-	(*UpdateProfileRequest)(nil),     // 12: douyin.user.v1.UpdateProfileRequest
-	(*UpdateProfileResponse)(nil),    // 13: douyin.user.v1.UpdateProfileResponse
-	(*BatchGetUsersRequest)(nil),     // 14: douyin.user.v1.BatchGetUsersRequest
-	(*BatchGetUsersResponse)(nil),    // 15: douyin.user.v1.BatchGetUsersResponse
-	(*VerifySessionRequest)(nil),     // 16: douyin.user.v1.VerifySessionRequest
-	(*VerifySessionResponse)(nil),    // 17: douyin.user.v1.VerifySessionResponse
+	(*RepeatAnswerRequest)(nil),      // 12: douyin.user.v1.RepeatAnswerRequest
+	(*RepeatAnswerResponse)(nil),     // 13: douyin.user.v1.RepeatAnswerResponse
+	(*UpdateProfileRequest)(nil),     // 14: douyin.user.v1.UpdateProfileRequest
+	(*UpdateProfileResponse)(nil),    // 15: douyin.user.v1.UpdateProfileResponse
+	(*BatchGetUsersRequest)(nil),     // 16: douyin.user.v1.BatchGetUsersRequest
+	(*BatchGetUsersResponse)(nil),    // 17: douyin.user.v1.BatchGetUsersResponse
+	(*VerifySessionRequest)(nil),     // 18: douyin.user.v1.VerifySessionRequest
+	(*VerifySessionResponse)(nil),    // 19: douyin.user.v1.VerifySessionResponse
 }
 var file_douyin_user_v1_user_proto_depIdxs = []int32{
-	1,  // 0: douyin.user.v1.UpdateProfileResponse.user:type_name -> douyin.user.v1.User
-	1,  // 1: douyin.user.v1.BatchGetUsersResponse.users:type_name -> douyin.user.v1.User
-	2,  // 2: douyin.user.v1.UserService.Register:input_type -> douyin.user.v1.RegisterRequest
-	4,  // 3: douyin.user.v1.UserService.Login:input_type -> douyin.user.v1.LoginRequest
-	6,  // 4: douyin.user.v1.UserService.Logout:input_type -> douyin.user.v1.LogoutRequest
-	8,  // 5: douyin.user.v1.UserService.LogoutEverywhere:input_type -> douyin.user.v1.LogoutEverywhereRequest
-	10, // 6: douyin.user.v1.UserService.ChangePassword:input_type -> douyin.user.v1.ChangePasswordRequest
-	12, // 7: douyin.user.v1.UserService.UpdateProfile:input_type -> douyin.user.v1.UpdateProfileRequest
-	14, // 8: douyin.user.v1.UserService.BatchGetUsers:input_type -> douyin.user.v1.BatchGetUsersRequest
-	16, // 9: douyin.user.v1.UserService.VerifySession:input_type -> douyin.user.v1.VerifySessionRequest
-	3,  // 10: douyin.user.v1.UserService.Register:output_type -> douyin.user.v1.RegisterResponse
-	5,  // 11: douyin.user.v1.UserService.Login:output_type -> douyin.user.v1.LoginResponse
-	7,  // 12: douyin.user.v1.UserService.Logout:output_type -> douyin.user.v1.LogoutResponse
-	9,  // 13: douyin.user.v1.UserService.LogoutEverywhere:output_type -> douyin.user.v1.LogoutEverywhereResponse
-	11, // 14: douyin.user.v1.UserService.ChangePassword:output_type -> douyin.user.v1.ChangePasswordResponse
-	13, // 15: douyin.user.v1.UserService.UpdateProfile:output_type -> douyin.user.v1.UpdateProfileResponse
-	15, // 16: douyin.user.v1.UserService.BatchGetUsers:output_type -> douyin.user.v1.BatchGetUsersResponse
-	17, // 17: douyin.user.v1.UserService.VerifySession:output_type -> douyin.user.v1.VerifySessionResponse
-	10, // [10:18] is the sub-list for method output_type
-	2,  // [2:10] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	6,  // 0: douyin.user.v1.RepeatAnswerRequest.logout:type_name -> douyin.user.v1.LogoutRequest
+	8,  // 1: douyin.user.v1.RepeatAnswerRequest.logout_everywhere:type_name -> douyin.user.v1.LogoutEverywhereRequest
+	10, // 2: douyin.user.v1.RepeatAnswerRequest.change_password:type_name -> douyin.user.v1.ChangePasswordRequest
+	1,  // 3: douyin.user.v1.UpdateProfileResponse.user:type_name -> douyin.user.v1.User
+	1,  // 4: douyin.user.v1.BatchGetUsersResponse.users:type_name -> douyin.user.v1.User
+	2,  // 5: douyin.user.v1.UserService.Register:input_type -> douyin.user.v1.RegisterRequest
+	4,  // 6: douyin.user.v1.UserService.Login:input_type -> douyin.user.v1.LoginRequest
+	6,  // 7: douyin.user.v1.UserService.Logout:input_type -> douyin.user.v1.LogoutRequest
+	8,  // 8: douyin.user.v1.UserService.LogoutEverywhere:input_type -> douyin.user.v1.LogoutEverywhereRequest
+	10, // 9: douyin.user.v1.UserService.ChangePassword:input_type -> douyin.user.v1.ChangePasswordRequest
+	12, // 10: douyin.user.v1.UserService.RepeatAnswer:input_type -> douyin.user.v1.RepeatAnswerRequest
+	14, // 11: douyin.user.v1.UserService.UpdateProfile:input_type -> douyin.user.v1.UpdateProfileRequest
+	16, // 12: douyin.user.v1.UserService.BatchGetUsers:input_type -> douyin.user.v1.BatchGetUsersRequest
+	18, // 13: douyin.user.v1.UserService.VerifySession:input_type -> douyin.user.v1.VerifySessionRequest
+	3,  // 14: douyin.user.v1.UserService.Register:output_type -> douyin.user.v1.RegisterResponse
+	5,  // 15: douyin.user.v1.UserService.Login:output_type -> douyin.user.v1.LoginResponse
+	7,  // 16: douyin.user.v1.UserService.Logout:output_type -> douyin.user.v1.LogoutResponse
+	9,  // 17: douyin.user.v1.UserService.LogoutEverywhere:output_type -> douyin.user.v1.LogoutEverywhereResponse
+	11, // 18: douyin.user.v1.UserService.ChangePassword:output_type -> douyin.user.v1.ChangePasswordResponse
+	13, // 19: douyin.user.v1.UserService.RepeatAnswer:output_type -> douyin.user.v1.RepeatAnswerResponse
+	15, // 20: douyin.user.v1.UserService.UpdateProfile:output_type -> douyin.user.v1.UpdateProfileResponse
+	17, // 21: douyin.user.v1.UserService.BatchGetUsers:output_type -> douyin.user.v1.BatchGetUsersResponse
+	19, // 22: douyin.user.v1.UserService.VerifySession:output_type -> douyin.user.v1.VerifySessionResponse
+	14, // [14:23] is the sub-list for method output_type
+	5,  // [5:14] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_douyin_user_v1_user_proto_init() }
@@ -1108,14 +1343,19 @@ func file_douyin_user_v1_user_proto_init() {
 	if File_douyin_user_v1_user_proto != nil {
 		return
 	}
-	file_douyin_user_v1_user_proto_msgTypes[11].OneofWrappers = []any{}
+	file_douyin_user_v1_user_proto_msgTypes[11].OneofWrappers = []any{
+		(*RepeatAnswerRequest_Logout)(nil),
+		(*RepeatAnswerRequest_LogoutEverywhere)(nil),
+		(*RepeatAnswerRequest_ChangePassword)(nil),
+	}
+	file_douyin_user_v1_user_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_user_v1_user_proto_rawDesc), len(file_douyin_user_v1_user_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

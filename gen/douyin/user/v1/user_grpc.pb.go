@@ -24,6 +24,7 @@ const (
 	UserService_Logout_FullMethodName           = "/douyin.user.v1.UserService/Logout"
 	UserService_LogoutEverywhere_FullMethodName = "/douyin.user.v1.UserService/LogoutEverywhere"
 	UserService_ChangePassword_FullMethodName   = "/douyin.user.v1.UserService/ChangePassword"
+	UserService_RepeatAnswer_FullMethodName     = "/douyin.user.v1.UserService/RepeatAnswer"
 	UserService_UpdateProfile_FullMethodName    = "/douyin.user.v1.UserService/UpdateProfile"
 	UserService_BatchGetUsers_FullMethodName    = "/douyin.user.v1.UserService/BatchGetUsers"
 	UserService_VerifySession_FullMethodName    = "/douyin.user.v1.UserService/VerifySession"
@@ -48,6 +49,10 @@ type UserServiceClient interface {
 	LogoutEverywhere(ctx context.Context, in *LogoutEverywhereRequest, opts ...grpc.CallOption) (*LogoutEverywhereResponse, error)
 	// ChangePassword replaces the password, ends every session and opens a new one.
 	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
+	// RepeatAnswer answers a Logout, LogoutEverywhere or ChangePassword again after it ended the session
+	// it was called with, so that no viewer can repeat it.
+	// Errors: UNAUTHENTICATED for a token that is not good or a key that this user did not use for this call.
+	RepeatAnswer(ctx context.Context, in *RepeatAnswerRequest, opts ...grpc.CallOption) (*RepeatAnswerResponse, error)
 	// UpdateProfile sets the given parts of the viewer's profile.
 	UpdateProfile(ctx context.Context, in *UpdateProfileRequest, opts ...grpc.CallOption) (*UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
@@ -116,6 +121,16 @@ func (c *userServiceClient) ChangePassword(ctx context.Context, in *ChangePasswo
 	return out, nil
 }
 
+func (c *userServiceClient) RepeatAnswer(ctx context.Context, in *RepeatAnswerRequest, opts ...grpc.CallOption) (*RepeatAnswerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RepeatAnswerResponse)
+	err := c.cc.Invoke(ctx, UserService_RepeatAnswer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *userServiceClient) UpdateProfile(ctx context.Context, in *UpdateProfileRequest, opts ...grpc.CallOption) (*UpdateProfileResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateProfileResponse)
@@ -165,6 +180,10 @@ type UserServiceServer interface {
 	LogoutEverywhere(context.Context, *LogoutEverywhereRequest) (*LogoutEverywhereResponse, error)
 	// ChangePassword replaces the password, ends every session and opens a new one.
 	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
+	// RepeatAnswer answers a Logout, LogoutEverywhere or ChangePassword again after it ended the session
+	// it was called with, so that no viewer can repeat it.
+	// Errors: UNAUTHENTICATED for a token that is not good or a key that this user did not use for this call.
+	RepeatAnswer(context.Context, *RepeatAnswerRequest) (*RepeatAnswerResponse, error)
 	// UpdateProfile sets the given parts of the viewer's profile.
 	UpdateProfile(context.Context, *UpdateProfileRequest) (*UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
@@ -196,6 +215,9 @@ func (UnimplementedUserServiceServer) LogoutEverywhere(context.Context, *LogoutE
 }
 func (UnimplementedUserServiceServer) ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangePassword not implemented")
+}
+func (UnimplementedUserServiceServer) RepeatAnswer(context.Context, *RepeatAnswerRequest) (*RepeatAnswerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RepeatAnswer not implemented")
 }
 func (UnimplementedUserServiceServer) UpdateProfile(context.Context, *UpdateProfileRequest) (*UpdateProfileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateProfile not implemented")
@@ -316,6 +338,24 @@ func _UserService_ChangePassword_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserService_RepeatAnswer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RepeatAnswerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).RepeatAnswer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_RepeatAnswer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).RepeatAnswer(ctx, req.(*RepeatAnswerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UserService_UpdateProfile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateProfileRequest)
 	if err := dec(in); err != nil {
@@ -396,6 +436,10 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangePassword",
 			Handler:    _UserService_ChangePassword_Handler,
+		},
+		{
+			MethodName: "RepeatAnswer",
+			Handler:    _UserService_RepeatAnswer_Handler,
 		},
 		{
 			MethodName: "UpdateProfile",

@@ -362,7 +362,7 @@ type PublishVideoHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 100 characters.
 	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	// Same key, same answer; empty for none.
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -462,9 +462,11 @@ func (x *PublishVideoResponse) GetVideo() *Video {
 type DeleteVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A video of the viewer.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeleteVideoRequest) Reset() {
@@ -502,6 +504,13 @@ func (x *DeleteVideoRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *DeleteVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 // Nothing to say.
@@ -1168,9 +1177,10 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"D\n" +
 	"\x14PublishVideoResponse\x12,\n" +
-	"\x05video\x18\x01 \x01(\v2\x16.douyin.video.v1.VideoR\x05video\"/\n" +
+	"\x05video\x18\x01 \x01(\v2\x16.douyin.video.v1.VideoR\x05video\"X\n" +
 	"\x12DeleteVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"\x15\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
 	"\x13DeleteVideoResponse\"?\n" +
 	"\x15BatchGetVideosRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x03R\x03ids\x12\x14\n" +

@@ -45,6 +45,9 @@ const (
 	// UserServiceChangePasswordProcedure is the fully-qualified name of the UserService's
 	// ChangePassword RPC.
 	UserServiceChangePasswordProcedure = "/douyin.user.v1.UserService/ChangePassword"
+	// UserServiceRepeatAnswerProcedure is the fully-qualified name of the UserService's RepeatAnswer
+	// RPC.
+	UserServiceRepeatAnswerProcedure = "/douyin.user.v1.UserService/RepeatAnswer"
 	// UserServiceUpdateProfileProcedure is the fully-qualified name of the UserService's UpdateProfile
 	// RPC.
 	UserServiceUpdateProfileProcedure = "/douyin.user.v1.UserService/UpdateProfile"
@@ -70,6 +73,10 @@ type UserServiceClient interface {
 	LogoutEverywhere(context.Context, *v1.LogoutEverywhereRequest) (*v1.LogoutEverywhereResponse, error)
 	// ChangePassword replaces the password, ends every session and opens a new one.
 	ChangePassword(context.Context, *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error)
+	// RepeatAnswer answers a Logout, LogoutEverywhere or ChangePassword again after it ended the session
+	// it was called with, so that no viewer can repeat it.
+	// Errors: UNAUTHENTICATED for a token that is not good or a key that this user did not use for this call.
+	RepeatAnswer(context.Context, *v1.RepeatAnswerRequest) (*v1.RepeatAnswerResponse, error)
 	// UpdateProfile sets the given parts of the viewer's profile.
 	UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
@@ -121,6 +128,13 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(userServiceMethods.ByName("ChangePassword")),
 			connect.WithClientOptions(opts...),
 		),
+		repeatAnswer: connect.NewClient[v1.RepeatAnswerRequest, v1.RepeatAnswerResponse](
+			httpClient,
+			baseURL+UserServiceRepeatAnswerProcedure,
+			connect.WithSchema(userServiceMethods.ByName("RepeatAnswer")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		updateProfile: connect.NewClient[v1.UpdateProfileRequest, v1.UpdateProfileResponse](
 			httpClient,
 			baseURL+UserServiceUpdateProfileProcedure,
@@ -150,6 +164,7 @@ type userServiceClient struct {
 	logout           *connect.Client[v1.LogoutRequest, v1.LogoutResponse]
 	logoutEverywhere *connect.Client[v1.LogoutEverywhereRequest, v1.LogoutEverywhereResponse]
 	changePassword   *connect.Client[v1.ChangePasswordRequest, v1.ChangePasswordResponse]
+	repeatAnswer     *connect.Client[v1.RepeatAnswerRequest, v1.RepeatAnswerResponse]
 	updateProfile    *connect.Client[v1.UpdateProfileRequest, v1.UpdateProfileResponse]
 	batchGetUsers    *connect.Client[v1.BatchGetUsersRequest, v1.BatchGetUsersResponse]
 	verifySession    *connect.Client[v1.VerifySessionRequest, v1.VerifySessionResponse]
@@ -200,6 +215,15 @@ func (c *userServiceClient) ChangePassword(ctx context.Context, req *v1.ChangePa
 	return nil, err
 }
 
+// RepeatAnswer calls douyin.user.v1.UserService.RepeatAnswer.
+func (c *userServiceClient) RepeatAnswer(ctx context.Context, req *v1.RepeatAnswerRequest) (*v1.RepeatAnswerResponse, error) {
+	response, err := c.repeatAnswer.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // UpdateProfile calls douyin.user.v1.UserService.UpdateProfile.
 func (c *userServiceClient) UpdateProfile(ctx context.Context, req *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error) {
 	response, err := c.updateProfile.CallUnary(ctx, connect.NewRequest(req))
@@ -241,6 +265,10 @@ type UserServiceHandler interface {
 	LogoutEverywhere(context.Context, *v1.LogoutEverywhereRequest) (*v1.LogoutEverywhereResponse, error)
 	// ChangePassword replaces the password, ends every session and opens a new one.
 	ChangePassword(context.Context, *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error)
+	// RepeatAnswer answers a Logout, LogoutEverywhere or ChangePassword again after it ended the session
+	// it was called with, so that no viewer can repeat it.
+	// Errors: UNAUTHENTICATED for a token that is not good or a key that this user did not use for this call.
+	RepeatAnswer(context.Context, *v1.RepeatAnswerRequest) (*v1.RepeatAnswerResponse, error)
 	// UpdateProfile sets the given parts of the viewer's profile.
 	UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
@@ -288,6 +316,13 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(userServiceMethods.ByName("ChangePassword")),
 		connect.WithHandlerOptions(opts...),
 	)
+	userServiceRepeatAnswerHandler := connect.NewUnaryHandlerSimple(
+		UserServiceRepeatAnswerProcedure,
+		svc.RepeatAnswer,
+		connect.WithSchema(userServiceMethods.ByName("RepeatAnswer")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	userServiceUpdateProfileHandler := connect.NewUnaryHandlerSimple(
 		UserServiceUpdateProfileProcedure,
 		svc.UpdateProfile,
@@ -319,6 +354,8 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 			userServiceLogoutEverywhereHandler.ServeHTTP(w, r)
 		case UserServiceChangePasswordProcedure:
 			userServiceChangePasswordHandler.ServeHTTP(w, r)
+		case UserServiceRepeatAnswerProcedure:
+			userServiceRepeatAnswerHandler.ServeHTTP(w, r)
 		case UserServiceUpdateProfileProcedure:
 			userServiceUpdateProfileHandler.ServeHTTP(w, r)
 		case UserServiceBatchGetUsersProcedure:
@@ -352,6 +389,10 @@ func (UnimplementedUserServiceHandler) LogoutEverywhere(context.Context, *v1.Log
 
 func (UnimplementedUserServiceHandler) ChangePassword(context.Context, *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.user.v1.UserService.ChangePassword is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) RepeatAnswer(context.Context, *v1.RepeatAnswerRequest) (*v1.RepeatAnswerResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.user.v1.UserService.RepeatAnswer is not implemented"))
 }
 
 func (UnimplementedUserServiceHandler) UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error) {
