@@ -53,7 +53,10 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.finish()
 	ctx, span := f.observer.start(r, x.call.origin, at.seen)
 	defer span.End()
-	defer func() { f.observer.done(ctx, span, r, at.seen, x) }()
+	defer func() {
+		f.observer.done(ctx, span, r, at.seen, x)
+		f.logAnswer(ctx, r, at.seen, x)
+	}()
 	ctx = withCall(ctx, &x.call)
 	if !f.clientCalls.enter(ctx, x.call.origin.client) {
 		x.call.endpoint = at.shape

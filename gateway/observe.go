@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -162,6 +163,19 @@ func (o *observer) done(ctx context.Context, span trace.Span, r *http.Request, s
 	if x.counts && (x.code < statusInternal || !left(r.Context())) {
 		o.answers.Add(ctx, 1, seen.answers[min(x.code/10_000, len(seen.answers)-1)]...)
 	}
+}
+
+// logAnswer writes a line for each request at level debug: never its path or its
+// parameters, which may hold a token. The trace in the line is what the lines of
+// the services about the same request have in common with it.
+func (f *face) logAnswer(ctx context.Context, r *http.Request, seen *observed, x *exchange) {
+	if !f.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	f.logger.LogAttrs(ctx, slog.LevelDebug, "request answered",
+		slog.String("method", knownMethod(r.Method)), slog.String("route", seen.route),
+		slog.Int("status", x.httpStatus()), slog.Int("status_code", x.code),
+		slog.Float64("duration_ms", float64(time.Since(x.began).Microseconds())/1000))
 }
 
 // left reports whether the client of a request has gone away.

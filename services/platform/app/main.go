@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
@@ -45,7 +46,12 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 		return err
 	}
 	p := &process{config: config, log: log, loops: newLoops(), credentials: credentials}
-	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
+	defer func() {
+		err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
+		if drained := p.drainBegan; !drained.IsZero() {
+			log.InfoContext(context.WithoutCancel(ctx), "stopped", "after", time.Since(drained).Round(time.Millisecond).String(), "error", err)
+		}
+	}()
 	rt := &Runtime{Service: name, Config: config, Log: log, process: p, mux: http.NewServeMux()}
 
 	memory := int64(serviceMemory)
@@ -83,6 +89,7 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	}
 	server.BaseContext = func(net.Listener) context.Context { return p.loops.ctx }
 	rt.Go("public", Serve(server, public))
+	rt.Go("dependencies", p.watch)
 	ready.Store(true)
 	log.InfoContext(ctx, "ready", "listen", public.Addr().String(), "private", private.Addr().String())
 
@@ -94,6 +101,7 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 		// Said now and not only by whoever gets the error: the drain takes its time.
 		log.ErrorContext(ctx, "draining, a loop failed", "error", failure)
 	}
+	p.drainBegan = time.Now()
 	ready.Store(false)
 	return errors.Join(failure, p.drain(server))
 }

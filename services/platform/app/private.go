@@ -1,21 +1,13 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/pprof"
-	"slices"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"douyin.dev/services/platform/telemetry"
 )
-
-// pingTimeout bounds what /readyz asks of the dependencies. Probes wait a second
-// by default.
-const pingTimeout = 500 * time.Millisecond
 
 // privateHandler serves what operators need: never reachable for clients.
 // Liveness never asks a dependency: a dead one is no reason to restart.
@@ -28,8 +20,8 @@ func privateHandler(p *process, tel *telemetry.Telemetry, ready *atomic.Bool) ht
 			return
 		}
 		fmt.Fprintln(w, "ok")
-		for _, line := range p.missing(r.Context()) {
-			fmt.Fprintln(w, line)
+		for _, d := range p.absent(r.Context(), pingTimeout) {
+			fmt.Fprintf(w, "without %s: %v\n", d, d.reason)
 		}
 	})
 	mux.HandleFunc("GET /work", p.work)
@@ -56,24 +48,4 @@ func (p *process) work(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, "{\"busy\":%d}\n", busy)
-}
-
-// missing returns a line for each dependency that does not answer.
-func (p *process) missing(ctx context.Context) []string {
-	p.mu.Lock()
-	needs := p.needs
-	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	lines := make([]string, len(needs))
-	var pings sync.WaitGroup
-	for i, n := range needs {
-		pings.Go(func() {
-			if err := n.ping(ctx); err != nil {
-				lines[i] = fmt.Sprintf("without %s: %v", n.name, err)
-			}
-		})
-	}
-	pings.Wait()
-	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 }

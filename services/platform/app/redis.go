@@ -115,6 +115,9 @@ func (rt *Runtime) Redis(ctx context.Context) (rueidis.Client, error) {
 		return nil, err
 	}
 	p.redis = client
+	p.needs = append(p.needs, need{rt.Service, "redis", func(ctx context.Context) error {
+		return client.Do(ctx, client.B().Ping().Build()).Error()
+	}})
 	p.closers = append(p.closers, closer{"redis", func(context.Context) error { client.Close(); return nil }})
 	firstAttempt := make(chan error, 1)
 	p.loops.start("redis", func(ctx context.Context) error {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -167,6 +169,56 @@ func TestAMissingDependencyIsToldAndTakesNothingAway(t *testing.T) {
 	}))
 	if code, body := get(t, s.private+"/readyz"); code != http.StatusOK || body != "ok\nwithout shop/gone: refused\n" {
 		t.Errorf("/readyz: %d %q", code, body)
+	}
+}
+
+// What several components miss is one line, and the log says once that it is gone
+// and once that it is back.
+func TestAMissingDependencyIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	var gone atomic.Bool
+	gone.Store(true)
+	ping := func(context.Context) error {
+		if gone.Load() {
+			return errors.New("refused")
+		}
+		return nil
+	}
+	s := start(t, localConfig(), component(func(_ context.Context, rt *Runtime) error {
+		for _, name := range []string{"video", "user"} {
+			rt.Child(name, rt.Mux(), nil).OnReady("postgres", ping)
+		}
+		return nil
+	}))
+	if _, body := get(t, s.private+"/readyz"); body != "ok\nwithout user,video/postgres: refused\n" {
+		t.Errorf("/readyz: %q", body)
+	}
+	if line := s.await(t, "a dependency does not answer"); line["dependency"] != "postgres" || line["error"] != "refused" {
+		t.Errorf("logged %v", line)
+	}
+	eventually(t, "the metric says so", func() bool {
+		_, body := get(t, s.private+"/metrics")
+		return regexp.MustCompile(`douyin_app_dependency_up\{[^}]*dependency="postgres"[^}]*\} 0`).MatchString(body)
+	})
+	gone.Store(false)
+	if line := s.await(t, "a dependency answers again"); line["dependency"] != "postgres" {
+		t.Errorf("logged %v", line)
+	}
+	if _, body := get(t, s.private+"/readyz"); body != "ok\n" {
+		t.Errorf("/readyz: %q", body)
+	}
+}
+
+func TestTheEndOfDrainingIsLogged(t *testing.T) {
+	t.Parallel()
+	s := start(t, localConfig(), component(func(context.Context, *Runtime) error { return nil }))
+	s.stop()
+	if err := s.end(t); err != nil {
+		t.Error(err)
+	}
+	line := s.await(t, "stopped")
+	if _, failed := line["error"]; failed || line["after"] == "" {
+		t.Errorf("logged %v", line)
 	}
 }
 

@@ -53,7 +53,8 @@ type Peers struct {
 
 // process is what the Runtimes of a process share.
 type process struct {
-	leaving atomic.Bool // draining
+	leaving    atomic.Bool // draining
+	drainBegan time.Time   // of run alone
 
 	// forClients is set where clients connect to the public port.
 	forClients *client.ListenOptions
@@ -78,12 +79,6 @@ type process struct {
 type closer struct {
 	name string
 	fn   func(context.Context) error
-}
-
-// need is a dependency that a process tells of.
-type need struct {
-	name string
-	ping func(context.Context) error
 }
 
 // Child returns a Runtime for another component in the same process. Its
@@ -131,13 +126,13 @@ func (rt *Runtime) OnDrain(fn func()) {
 	rt.process.drains = append(rt.process.drains, fn)
 }
 
-// OnReady registers a dependency that /readyz tells of while it does not
-// answer. The process stays ready: what does not need the dependency goes on,
+// OnReady registers a dependency that /readyz, the log and a metric report while
+// it does not answer. The process stays ready: what does not need the dependency goes on,
 // and the others that share it would all be gone at the same moment.
 func (rt *Runtime) OnReady(name string, ping func(context.Context) error) {
 	rt.process.mu.Lock()
 	defer rt.process.mu.Unlock()
-	rt.process.needs = append(rt.process.needs, need{rt.Service + "/" + name, ping})
+	rt.process.needs = append(rt.process.needs, need{rt.Service, name, ping})
 }
 
 // IDs returns a generator of ids under a machine number leased for this process.

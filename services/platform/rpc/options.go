@@ -43,6 +43,7 @@ func HandlerOptions(d HandlerDeps) ([]connect.HandlerOption, error) {
 		connect.WithReadMaxBytes(MaxMessageBytes),
 		connect.WithInterceptors(
 			telemetry,
+			callLog{d.Log},
 			deadlines{},
 			faults{log: d.Log, classify: d.Classify},
 			&viewers{verifier: d.Verifier},

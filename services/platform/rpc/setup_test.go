@@ -129,6 +129,7 @@ type service struct {
 	mux     *http.ServeMux
 	handler connect.HandlerOption
 	log     *lines
+	level   slog.LevelVar
 	network http.RoundTripper
 	local   *rpc.Local
 	client  []connect.ClientOption
@@ -137,7 +138,7 @@ type service struct {
 func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{mux: http.NewServeMux(), log: &lines{}, local: rpc.NewLocal()}
-	log := slog.New(slog.NewJSONHandler(s.log, nil))
+	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: &s.level}))
 	s.handler = connect.WithHandlerOptions(s.local.HandlerOption(), connect.WithHandlerOptions(must(rpc.HandlerOptions(rpc.HandlerDeps{
 		Log: log, Verifier: tokens{},
 		Classify: func(err error) error {
