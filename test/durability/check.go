@@ -24,6 +24,9 @@ func Check(h History, s State) []Violation {
 	c.answers(h)
 	c.rows("video", h, Publish, published(s.Videos))
 	c.feeds(s)
+	c.accounts(h, s.Accounts)
+	c.media(h, s.Media)
+	c.streams(s)
 	c.counters(h, s.Counters)
 	c.found = append(c.found, CheckRegisters(h.Touches)...)
 	return c.found
@@ -86,7 +89,7 @@ func (c *checker) edges(name string, kind Kind, h History, present []Edge) {
 	}
 }
 
-// rows checks comments or messages, which are made by a key and may be deleted by it.
+// rows checks comments, messages or videos, which are made by a key and may be deleted by it.
 func (c *checker) rows(name string, h History, kind Kind, present []Row) {
 	made, state := map[string]Operation{}, map[string]may{}
 	for _, op := range h.Operations {
@@ -94,7 +97,7 @@ func (c *checker) rows(name string, h History, kind Kind, present []Row) {
 		case op.Kind == kind:
 			made[op.Key] = op
 			state[op.Key] = may{off: true}.after(true, op.Outcome)
-		case op.Kind == Uncomment && kind == Comment:
+		case op.Kind == Uncomment && kind == Comment, op.Kind == Unpublish && kind == Publish:
 			state[op.Key] = state[op.Key].after(false, op.Outcome)
 		}
 	}
@@ -107,7 +110,7 @@ func (c *checker) rows(name string, h History, kind Kind, present []Row) {
 			c.add("D2", "%s %d (%q) is there and nobody made it", name, row.ID, row.Text)
 			continue
 		case op.Outcome == Fail:
-			c.add("D3", "%s %q was refused and is there", name, row.Text)
+			c.add("D3", "%s %q was refused with %d and is there", name, row.Text, op.Code)
 		case !state[row.Text].on:
 			c.add("D1", "%s %q was deleted and is there", name, row.Text)
 		}

@@ -2,6 +2,7 @@ package durability_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +14,9 @@ import (
 // good is a history and the state it should have led to.
 func good() (durability.History, durability.State) {
 	const ann, bob, video = 1, 2, 10
-	message := []durability.Row{{ID: 21, Author: ann, Target: bob, Text: "m1"}}
+	hash := func(text string) string { return strings.Repeat(text, 32) } // as long as one
+	first, second := durability.Row{ID: 21, Author: ann, Target: bob, Text: "m1"}, durability.Row{ID: 22, Author: bob, Target: ann, Text: "m2"}
+	messages := []durability.Row{second, first} // newest first
 	h := durability.History{Operations: []durability.Operation{
 		{Kind: durability.Like, Actor: ann, Target: video, On: true, Outcome: durability.OK},
 		{Kind: durability.Like, Actor: bob, Target: video, On: true, Outcome: durability.OK},
@@ -25,8 +28,15 @@ func good() (durability.History, durability.State) {
 		{Kind: durability.Uncomment, Actor: ann, Target: video, Key: "c2", Outcome: durability.OK},
 		{Kind: durability.Comment, Actor: bob, Target: video, Key: "c3", Outcome: durability.Fail},
 		{Kind: durability.Message, Actor: ann, Target: bob, Key: "m1", Answers: []int64{21}, Outcome: durability.OK},
-		{Kind: durability.Publish, Actor: bob, Key: "v1", Outcome: durability.OK},
-		{Kind: durability.Publish, Actor: bob, Key: "v2", Outcome: durability.Unknown},
+		{Kind: durability.Publish, Actor: bob, Key: "v1", Sum: hash("v1"), Outcome: durability.OK},
+		{Kind: durability.Publish, Actor: bob, Key: "v2", Sum: hash("v2"), Outcome: durability.Unknown},
+		{Kind: durability.Publish, Actor: bob, Key: "v3", Sum: hash("v3"), Outcome: durability.OK},
+		{Kind: durability.Unpublish, Actor: bob, Key: "v3", Outcome: durability.OK},
+		{Kind: durability.Register, Actor: ann, Key: "ann", Answers: []int64{ann}, Token: "t1", Outcome: durability.OK},
+		{Kind: durability.Register, Actor: ann, Key: "eve", Answers: []int64{9}, Token: "t2", Outcome: durability.OK},
+		{Kind: durability.Logout, Actor: ann, Key: "eve", Outcome: durability.OK},
+		{Kind: durability.Register, Actor: ann, Key: "refused", Outcome: durability.Fail},
+		{Kind: durability.Message, Actor: bob, Target: ann, Key: "m2", Answers: []int64{22}, Outcome: durability.OK},
 	}, Touches: []durability.Touch{
 		{Register: "like", Set: true, Value: true, Began: 1, Ended: 2}, {Register: "like", Value: true, Began: 3, Ended: 4},
 	}}
@@ -35,10 +45,15 @@ func good() (durability.History, durability.State) {
 		Following:     []durability.Edge{{From: ann, To: bob}},
 		Followers:     []durability.Edge{{From: ann, To: bob}},
 		Comments:      []durability.Row{{ID: 11, Author: ann, Target: video, Text: "c1"}},
-		Conversations: []durability.Conversation{{First: message, Second: slices.Clone(message)}},
+		Conversations: []durability.Conversation{{First: messages, Second: slices.Clone(messages)}},
 		Counters:      []durability.Counter{{Name: "favorite_count", Read: 1, Rows: 1}},
 		Videos:        []durability.Video{{ID: video, Author: bob, At: 5, Title: "v1"}, {ID: 11, Author: bob, At: 5, Title: "v2"}},
 		Feeds:         []durability.Feed{{Viewer: ann, Videos: []int64{11, video}}, {Viewer: bob}},
+		Streams:       []durability.Stream{{User: ann, Messages: []durability.Row{first, second}}},
+		Accounts:      []durability.Account{{Name: "ann", ID: ann, Session: true}, {Name: "eve", ID: 9}, {Name: "refused"}},
+		Media: []durability.Media{
+			{Title: "v1", Play: hash("v1"), Cover: hash("c1")}, {Title: "v2", Play: hash("v2"), Cover: hash("c2")}, {Title: "v3", Play: "404 Not Found"},
+		},
 	}
 }
 
@@ -60,7 +75,7 @@ func TestPlantedViolationIsFound(t *testing.T) {
 		{"LostFollow", []string{"D1", "T1"}, func(_ *durability.History, s *durability.State) { s.Following = nil }},
 		{"LostFollower", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Followers = nil }},
 		{"LostComment", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Comments = nil }},
-		{"LostMessage", []string{"D1"}, func(_ *durability.History, s *durability.State) { s.Conversations = nil }},
+		{"LostMessage", []string{"D1", "D1", "M1"}, func(_ *durability.History, s *durability.State) { s.Conversations = nil }},
 		{"LostUnlike", []string{"D2"}, func(_ *durability.History, s *durability.State) {
 			s.Likes = append(s.Likes, durability.Edge{From: 2, To: 10})
 		}},
@@ -95,6 +110,26 @@ func TestPlantedViolationIsFound(t *testing.T) {
 		{"TwiceInAFeed", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[0].Videos = []int64{11, 11, 10} }},
 		{"StrangerInAFeed", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[1].Videos = []int64{10} }},
 		{"OldestFirst", []string{"T1"}, func(_ *durability.History, s *durability.State) { s.Feeds[0].Videos = []int64{10, 11} }},
+		{"LostObject", []string{"U1"}, func(_ *durability.History, s *durability.State) { s.Media[0].Play = "404 Not Found" }},
+		{"AnothersBytes", []string{"U1"}, func(_ *durability.History, s *durability.State) { s.Media[0].Play = s.Media[1].Play }},
+		{"LostCover", []string{"U1"}, func(_ *durability.History, s *durability.State) { s.Media[0].Cover = "404 Not Found" }},
+		{"DeletedVideoIsPlayed", []string{"U1"}, func(h *durability.History, s *durability.State) { s.Media[2].Play = h.Operations[12].Sum }},
+		{"DeletedVideoIsListed", []string{"D1", "T1"}, func(_ *durability.History, s *durability.State) {
+			s.Videos = append(s.Videos, durability.Video{ID: 13, Author: 2, At: 5, Title: "v3"})
+		}},
+		{"LostAccount", []string{"A1"}, func(_ *durability.History, s *durability.State) { s.Accounts[0].ID = 0 }},
+		{"AnothersAccount", []string{"A1"}, func(_ *durability.History, s *durability.State) { s.Accounts[0].ID = 9 }},
+		{"RefusedAccountOpens", []string{"D3"}, func(_ *durability.History, s *durability.State) { s.Accounts[2].ID = 7 }},
+		{"LostSession", []string{"A1"}, func(_ *durability.History, s *durability.State) { s.Accounts[0].Session = false }},
+		{"LostLogout", []string{"A1"}, func(_ *durability.History, s *durability.State) { s.Accounts[1].Session = true }},
+		{"MissingInAStream", []string{"M1"}, func(_ *durability.History, s *durability.State) { s.Streams[0].Messages = s.Streams[0].Messages[:1] }},
+		{"TwiceInAStream", []string{"M1"}, func(_ *durability.History, s *durability.State) {
+			s.Streams[0].Messages = append(s.Streams[0].Messages, s.Streams[0].Messages[1])
+		}},
+		{"AnotherOrderInAStream", []string{"M1"}, func(_ *durability.History, s *durability.State) { slices.Reverse(s.Streams[0].Messages) }},
+		{"StrangerInAStream", []string{"M1"}, func(_ *durability.History, s *durability.State) {
+			s.Streams[0].Messages = append(s.Streams[0].Messages, durability.Row{ID: 99, Author: 1, Target: 3, Text: "m9"})
+		}},
 		{"StaleRead", []string{"D5"}, func(h *durability.History, _ *durability.State) { h.Touches[1].Value = false }},
 		{"CounterTooHigh", []string{"C1"}, func(_ *durability.History, s *durability.State) { s.Counters[0].Read = 2 }},
 		{"CounterNegative", []string{"C1", "C2"}, func(_ *durability.History, s *durability.State) { s.Counters[0].Read = -1 }},

@@ -8,7 +8,7 @@ const (
 	OK Outcome = iota
 	// Fail was refused: there must be no effect.
 	Fail
-	// Unknown was never answered: both are allowed.
+	// Unknown was never answered, or by 50003 alone: both are allowed.
 	Unknown
 )
 
@@ -28,6 +28,12 @@ const (
 	Message
 	// Publish publishes a video of Actor, with Key as its title.
 	Publish
+	// Unpublish deletes the video that Key published.
+	Unpublish
+	// Register makes an account with Key as its name. Answers are the user's ids.
+	Register
+	// Logout ends the session that registering the account Key began.
+	Logout
 )
 
 // Operation is one thing a client tried, and how it ended after all retries.
@@ -42,6 +48,14 @@ type Operation struct {
 	// Answers are the ids answered for Key, one per acknowledged attempt.
 	Answers []int64
 	Outcome Outcome
+	// Code is the status_code of the last answer.
+	Code int64
+	// Sum is the SHA-256 of the file that Publish sent, in hexadecimal.
+	Sum string
+	// PlayURL is where the video that Unpublish deletes was played.
+	PlayURL string
+	// Token is of the session that Register began; empty where its answer was lost.
+	Token string
 }
 
 // History is all operations, those of one actor in the order they were made.
@@ -88,6 +102,36 @@ type State struct {
 	Videos []Video
 	// Feeds are the following feeds, paged to their ends.
 	Feeds []Feed
+	// Streams are what subscribers got while all this happened.
+	Streams []Stream
+	// Accounts are those that anybody tried to make.
+	Accounts []Account
+	// Media is what the URLs of videos answer, of deleted ones too.
+	Media []Media
+}
+
+// Stream is every message that one subscriber got, in the order of arrival and
+// across its reconnects.
+type Stream struct {
+	User     int64
+	Messages []Row
+}
+
+// Account is what a name and its password, and the token that registering gave,
+// are good for.
+type Account struct {
+	Name string
+	// ID of the user that a login answers; 0 when the login is refused.
+	ID int64
+	// Session reports whether the token is accepted.
+	Session bool
+}
+
+// Media is what the URLs of a video answer: the SHA-256 in hexadecimal, or the
+// HTTP status where it is not 200.
+type Media struct {
+	Title       string
+	Play, Cover string
 }
 
 // Video is a published video.
@@ -98,6 +142,8 @@ type Video struct {
 	Title string
 	// Card is all that is shown of it beside its counts.
 	Card string
+	// PlayURL and CoverURL are absolute.
+	PlayURL, CoverURL string
 }
 
 // Feed is the videos of those a user follows, as the feed has them.

@@ -94,7 +94,10 @@ func (h *hot) touch(ctx context.Context, s spot, client int, random *rand.Rand) 
 		var err error
 		known := true
 		if t.Set {
-			known, err = s.set(ctx, t.Value)
+			var effect bool
+			if known, effect, err = s.set(ctx, t.Value); !effect {
+				continue
+			}
 		} else {
 			t.Value, err = s.read(ctx)
 		}
@@ -111,9 +114,10 @@ func (h *hot) touch(ctx context.Context, s spot, client int, random *rand.Rand) 
 	}
 }
 
-// set returns whether it is known to have taken effect. There is no second
-// attempt: that would be another call.
-func (s spot) set(ctx context.Context, on bool) (known bool, err error) {
+// set returns whether it is known to have taken effect, and whether it can have:
+// what was not sent or refused has none. There is no second attempt of a call
+// that may have had one: that would be another call.
+func (s spot) set(ctx context.Context, on bool) (known, effect bool, err error) {
 	action := "2"
 	if on {
 		action = "1"
@@ -121,7 +125,11 @@ func (s spot) set(ctx context.Context, on bool) (known bool, err error) {
 	answer, err := s.user.client.Do(ctx, harness.Call{Path: s.path, Form: url.Values{
 		"action_type": {action}, s.target: {strconv.FormatInt(s.id, 10)},
 	}})
-	return err == nil && answer.Code() == 0, err
+	if err != nil {
+		return false, !harness.NotSent(err), err
+	}
+	code := answer.Code()
+	return code == 0, code != codeUnavailable && code != codeTooMany, nil
 }
 
 // read looks into the list: its owner answers it or nobody.

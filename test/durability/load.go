@@ -2,10 +2,13 @@ package durability
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +25,9 @@ type Load struct {
 	Clients int
 	// Operations of all clients together.
 	Operations int
-	// Kills at random moments of the run.
-	Kills int
+	// Kills of the platform, kills of Postgres and of Redis alone, and standstills of
+	// Postgres, at random moments of the run.
+	Kills, StoreKills, Stops int
 	// Seed makes the choices of each client repeatable.
 	Seed uint64
 	// Rate bounds the operations of all clients in a second; 0 for no bound.
@@ -53,13 +57,6 @@ func (l Load) due(began time.Time, n int64) time.Time {
 	return began.Add(time.Duration(n) * time.Second / time.Duration(l.Rate))
 }
 
-// Platform is what is killed and restarted.
-type Platform interface {
-	URL() string
-	Kill() error
-	Restart(ctx context.Context) error
-}
-
 // Figures sum up a run.
 type Figures struct {
 	OK, Fail, Unknown int
@@ -67,7 +64,7 @@ type Figures struct {
 	Touches int
 	// Retries are attempts after a lost answer, Downtime the longest time from a kill to ready.
 	Retries  int
-	Kills    int
+	Faults   map[Fault]int
 	Downtime time.Duration
 	Took     time.Duration
 }
@@ -75,25 +72,32 @@ type Figures struct {
 // String is the one line of a run.
 func (f Figures) String() string {
 	total := f.OK + f.Fail + f.Unknown
-	return fmt.Sprintf("operations=%d ok=%d fail=%d unknown=%d touches=%d retries=%d kills=%d longest_downtime=%s took=%s rate=%.0f/s",
-		total, f.OK, f.Fail, f.Unknown, f.Touches, f.Retries, f.Kills, f.Downtime.Round(time.Millisecond), f.Took.Round(time.Millisecond),
+	return fmt.Sprintf("operations=%d ok=%d fail=%d unknown=%d touches=%d retries=%d kills=%d postgres_kills=%d redis_kills=%d postgres_stops=%d longest_downtime=%s took=%s rate=%.0f/s",
+		total, f.OK, f.Fail, f.Unknown, f.Touches, f.Retries,
+		f.Faults[KillPlatform], f.Faults[KillPostgres], f.Faults[KillRedis], f.Faults[StopPostgres], f.Downtime.Round(time.Millisecond), f.Took.Round(time.Millisecond),
 		float64(total)/f.Took.Seconds())
 }
 
 // World is who acts on what.
 type World struct {
-	actors []*actor
-	videos []int64
-	file   []byte // what is published
-	hot    *hot
+	anonymous     *harness.Client
+	actors        []*actor
+	videos        []int64
+	file          []byte // what is published, with a box of its own for each video
+	hot           *hot
+	subscriptions []*subscription
+	unsubscribe   func() // ends them and waits
 }
 
-// publish is the request of a publication.
-func (w *World) publish(key string) harness.Call {
+// publish is the request of a publication, and the SHA-256 of its file. No two
+// files are equal.
+func (w *World) publish(key string) (call harness.Call, fileSum string) {
+	box := binary.BigEndian.AppendUint32(nil, uint32(8+len(key)))
+	file := slices.Concat(w.file, box, []byte("free"), []byte(key))
 	return harness.Call{
 		Path: "/douyin/publish/action/", Header: http.Header{"Idempotency-Key": {key}},
-		Parts: []harness.Part{{Name: "data", FileName: "v.mp4", Content: w.file}, {Name: "title", Content: []byte(key)}},
-	}
+		Parts: []harness.Part{{Name: "data", FileName: "v.mp4", Content: file}, {Name: "title", Content: []byte(key)}},
+	}, sum(file)
 }
 
 // videosPerClients is how many clients share a video of their own: few
@@ -107,7 +111,7 @@ func Populate(ctx context.Context, url string, load Load) (*World, error) {
 	if err != nil {
 		return nil, fmt.Errorf("populate: %w", err)
 	}
-	w := &World{actors: make([]*actor, load.Clients), file: file, hot: &hot{users: make([]*actor, hotUsers)}}
+	w := &World{anonymous: clients[0], actors: make([]*actor, load.Clients), file: file, hot: &hot{users: make([]*actor, hotUsers)}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
 	run := harness.Name("run")
@@ -137,8 +141,25 @@ func Populate(ctx context.Context, url string, load Load) (*World, error) {
 	return w, nil
 }
 
+// admitted repeats a call that is refused because many hashes wait, as they do on
+// a busy machine.
+func admitted(ctx context.Context, call func() (*harness.Answer, error)) (*harness.Answer, error) {
+	for {
+		answer, err := call()
+		if err != nil || answer.Code() != codeTooMany {
+			return answer, err
+		}
+		if pause(ctx, 200*time.Millisecond); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
 func (w *World) newActor(ctx context.Context, anonymous *harness.Client, name string, publishes bool) (*actor, error) {
-	answer, err := anonymous.Post(ctx, "/douyin/user/register/", "username", name[len("run_"):], "password", "secret")
+	account := strings.TrimPrefix(name, "run_")
+	answer, err := admitted(ctx, func() (*harness.Answer, error) {
+		return anonymous.Post(ctx, "/douyin/user/register/", "username", account, "password", password)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -150,10 +171,14 @@ func (w *World) newActor(ctx context.Context, anonymous *harness.Client, name st
 		return nil, err
 	}
 	a := &actor{id: session.UserID, name: name, client: anonymous.WithToken(session.Token)}
+	a.operations = append(a.operations, Operation{
+		Kind: Register, Actor: a.id, Key: account, Answers: []int64{a.id}, Token: session.Token, Outcome: OK,
+	})
 	if !publishes {
 		return a, nil
 	}
-	answer, err = a.client.Do(ctx, w.publish(name))
+	call, fileSum := w.publish(name)
+	answer, err = a.client.Do(ctx, call)
 	if err != nil {
 		return nil, err
 	}
@@ -167,22 +192,26 @@ func (w *World) newActor(ctx context.Context, anonymous *harness.Client, name st
 	for _, video := range published {
 		a.videos = append(a.videos, video.ID)
 	}
-	a.operations = append(a.operations, Operation{Kind: Publish, Actor: a.id, Key: name, Outcome: OK})
+	a.operations = append(a.operations, Operation{Kind: Publish, Actor: a.id, Key: name, Sum: fileSum, Outcome: OK})
 	return a, nil
 }
 
-// Run lets all clients act until the operations are done, and kills the
-// platform on the way. The history is complete when it returns.
+// Run lets all clients act until the operations are done, and strikes the
+// platform on the way. The history is complete when it returns; the subscribers
+// go on until Streams.
 func (w *World) Run(ctx context.Context, platform Platform, load Load) (History, Figures, error) {
 	began := time.Now()
-	var figures Figures
+	figures := Figures{Faults: map[Fault]int{}}
+	listening, stopListening := context.WithCancel(ctx)
+	awaitListeners := w.subscribe(listening)
+	w.unsubscribe = func() { stopListening(); awaitListeners() }
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
 	awaitHot := w.hot.start(ctx, began, load.Operations, load.Seed)
 	var ready []time.Duration
-	due := load.killsAfter()
-	kills := make(chan struct{}, load.Kills)
+	due := load.faultsAfter()
+	faults := make(chan Fault, load.Kills+2*load.StoreKills+load.Stops)
 	var started atomic.Int64
 	var clients sync.WaitGroup
 	for _, a := range w.actors {
@@ -194,8 +223,8 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 				}
 				time.Sleep(time.Until(load.due(began, n)))
 				w.hot.turn(n, load.Operations)
-				for range due[n] {
-					kills <- struct{}{}
+				for _, fault := range due[n] {
+					faults <- fault
 				}
 				a.act(ctx)
 			}
@@ -209,19 +238,23 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 	done := make(chan struct{})
 	go func() { clients.Wait(); awaitHot(); close(done) }()
 	var failed error
-	for running := true; running || len(kills) > 0 && failed == nil; {
+	for running := true; running || len(faults) > 0 && failed == nil; {
 		select {
 		case <-done:
 			running, done = false, nil
-		case <-kills:
-			downtime, err := killAndRestart(ctx, platform)
+		case fault := <-faults:
+			struck := time.Now()
+			err := strike(ctx, platform, fault)
+			if errors.Is(err, harness.ErrNoChild) {
+				continue // that store is none of the platform's processes
+			}
 			if err != nil {
 				failed = errors.Join(failed, err)
 				cancel()
 			}
 			ready = append(ready, time.Since(began))
-			figures.Kills++
-			figures.Downtime = max(figures.Downtime, downtime)
+			figures.Faults[fault]++
+			figures.Downtime = max(figures.Downtime, time.Since(struck))
 		}
 	}
 	stopWatching()
@@ -245,28 +278,6 @@ func (w *World) Run(ctx context.Context, platform Platform, load Load) (History,
 	}
 	figures.Took = time.Since(began)
 	return history, figures, failed
-}
-
-// killsAfter draws after how many operations the platform is killed: never at
-// the very beginning or end, where nothing is under way.
-func (l Load) killsAfter() map[int64]int {
-	random := rand.New(rand.NewPCG(l.Seed, 0xdead))
-	due := map[int64]int{}
-	for range l.Kills {
-		due[int64(l.Operations/20+random.IntN(max(l.Operations*9/10, 1)))]++
-	}
-	return due
-}
-
-func killAndRestart(ctx context.Context, platform Platform) (time.Duration, error) {
-	began := time.Now()
-	if err := platform.Kill(); err != nil {
-		return 0, err
-	}
-	if err := platform.Restart(ctx); err != nil {
-		return 0, err
-	}
-	return time.Since(began), nil
 }
 
 // watch reads counters until ctx ends and returns those that were negative.

@@ -58,7 +58,7 @@ func (w *World) Read(ctx context.Context, h History) (State, error) {
 		}
 		for _, video := range v.published {
 			s.Videos = append(s.Videos, Video{
-				ID: video.ID, Author: id, At: video.CreateTime, Title: video.Title,
+				ID: video.ID, Author: id, At: video.CreateTime, Title: video.Title, PlayURL: video.PlayURL, CoverURL: video.CoverURL,
 				Card: fmt.Sprintf("%s %s %s by %s", video.Title, video.PlayURL, video.CoverURL, video.Author.Name),
 			})
 		}

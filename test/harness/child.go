@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -23,10 +26,45 @@ func (s *Server) Child(names ...string) (int, error) {
 	if s.process == nil {
 		return 0, errors.New("find child: the platform is down")
 	}
+	found, err := childrenOf(s.process.cmd.Process.Pid, names...)
+	if err != nil || len(found) == 0 {
+		return 0, fmt.Errorf("find child: the platform has no process %v: %w", names, cmp.Or(err, ErrNoChild))
+	}
+	return found[0], nil
+}
+
+// ErrNoChild says that the platform has not started a process of that name.
+var ErrNoChild = errors.New("no such process")
+
+// SignalFamily signals a child, see Child, and what it has started in turn, the
+// child first.
+func (s *Server) SignalFamily(sig syscall.Signal, names ...string) error {
+	pid, err := s.Child(names...)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, sig); err != nil {
+		return fmt.Errorf("signal %v: %w", names, err)
+	}
+	grandchildren, err := childrenOf(pid)
+	if err != nil {
+		return err
+	}
+	for _, g := range grandchildren {
+		if err := syscall.Kill(g, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("signal %v: %w", names, err)
+		}
+	}
+	return nil
+}
+
+// childrenOf returns the processes with a parent, those of the names if there are any.
+func childrenOf(parent int, names ...string) ([]int, error) {
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
-		return 0, fmt.Errorf("find child: %w", err)
+		return nil, err
 	}
+	var found []int
 	for _, dir := range processes {
 		stat, err := os.ReadFile(dir + "/stat") // pid (name) state parent …
 		if err != nil {
@@ -35,12 +73,26 @@ func (s *Server) Child(names ...string) (int, error) {
 		before, after, _ := strings.Cut(string(stat), ") ")
 		_, name, _ := strings.Cut(before, " (")
 		fields := strings.Fields(after)
-		if len(fields) < 2 || fields[0] == "Z" || fields[1] != strconv.Itoa(s.process.cmd.Process.Pid) || !slices.Contains(names, name) {
+		if len(fields) < 2 || fields[0] == "Z" || fields[1] != strconv.Itoa(parent) || len(names) > 0 && !slices.Contains(names, name) {
 			continue
 		}
-		return strconv.Atoi(filepath.Base(dir))
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, pid)
 	}
-	return 0, fmt.Errorf("find child: the platform has no process %v", names)
+	return found, nil
+}
+
+// Whole reports why the platform is not whole: it is not ready, or goes on
+// without one of its dependencies.
+func (s *Server) Whole(ctx context.Context) error {
+	text, err := Fetch(ctx, s.probe+"/readyz")
+	if err == nil && string(text) != "ok\n" {
+		err = fmt.Errorf("/readyz: %s", text)
+	}
+	return err
 }
 
 // Ended waits until the platform has ended by itself, and reports whether it has

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,6 +29,7 @@ func spawn(ctx context.Context, binary string, args []string, logPath string) (*
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = withoutSettings(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		log.Close()
@@ -39,6 +42,13 @@ func spawn(ctx context.Context, binary string, args []string, logPath string) (*
 		_ = cmd.Wait() // how it ended is in the log
 	}()
 	return p, nil
+}
+
+// withoutSettings leaves out what a suite itself is set with: the platform would
+// take DOUYIN_SEED, for example, as a setting of its own. A suite sets the
+// platform by arguments.
+func withoutSettings(environment []string) []string {
+	return slices.DeleteFunc(environment, func(pair string) bool { return strings.HasPrefix(pair, "DOUYIN_") })
 }
 
 // kill ends the process with SIGKILL, with its group or alone, and waits for it.

@@ -33,6 +33,9 @@ func serveStub() int {
 	if _, err := os.Stat(filepath.Join(*dir, "refuse")); err == nil {
 		return 1
 	}
+	if seed, set := os.LookupEnv("DOUYIN_SEED"); set {
+		_ = os.WriteFile(filepath.Join(*dir, "seed"), []byte(seed), 0o600)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	for _, address := range []string{*listen, *private} {
@@ -74,6 +77,20 @@ func TestServerKeepsItsAddressThroughKillAndRestart(t *testing.T) {
 	}
 	if _, err := client.Get(t.Context(), "/ping"); err != nil || server.URL() != url {
 		t.Errorf("after Restart: %s answers %v, want %s", server.URL(), err, url)
+	}
+}
+
+// What sets a suite is not a setting of the platform under test.
+func TestThePlatformDoesNotInheritTheSuitesSettings(t *testing.T) {
+	t.Setenv("DOUYIN_SEED", "7")
+	dir := t.TempDir()
+	server, err := startStub(t, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	if seed, err := os.ReadFile(filepath.Join(dir, "seed")); err == nil {
+		t.Errorf("the platform has seen DOUYIN_SEED=%s", seed)
 	}
 }
 
