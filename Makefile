@@ -87,6 +87,7 @@ bench-code: build ## Benchmarks beside the hot code: time, processor time and al
 	bin/devinfra run -- go test -run '^$$' -bench . -benchmem -benchtime 0.3s ./gateway/... ./services/{counter,interaction} ./services/platform/{auth,cache,id,limit,memhttp,pg,rpc,telemetry}
 
 images: $(IMAGES) ## Every service as an image archive in dist/images, with a bill of materials.
+	@echo "building every service for the images: a few minutes the first time, each archive is named when it is done"
 	$(IMAGES) build --tag $(TAG) --version $(VERSION)
 
 images-dev: $(IMAGES) ## Postgres, Redis, and the embedded broker and store, as images.
@@ -107,6 +108,7 @@ cluster-test: images images-dev ## From nothing to a verified install in the clu
 	go test -count=1 -v -timeout 60m ./test/cluster
 
 kafka: ## Run a real Apache Kafka on localhost:9092 (needs Java 17 and Maven).
+	@echo "building, and the first time downloading Apache Kafka with Maven: a few minutes; a line says when it is ready"
 	@go run ./services/cmd/kafka --port $(KAFKA)
 
 generate: $(BUF) $(CONTROLLER_GEN) ## Generate gen/ from proto/ and gateway/douyin.yaml, and the custom resources from their Go types.

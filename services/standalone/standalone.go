@@ -81,7 +81,9 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 			return fmt.Errorf("demo data: %w", err)
 		}
 	}
-	report("api       http://localhost%s/douyin/feed/   documentation /docs   private port %s", portOf(rt.Config.Listen), rt.Config.PrivateListen)
+	port := portOf(rt.Config.Listen)
+	report("private   http://%s   health, metrics, traces, log level", rt.Config.PrivateListen)
+	report("open      http://localhost%s/   and http://localhost%s/docs", port, port)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +62,7 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	rt.Go("garbage", func(ctx context.Context) error { return spendMemory(ctx, memory) })
 
 	var ready atomic.Bool
-	private, err := listen(ctx, config.PrivateListen)
+	private, err := listen(ctx, "private-listen", config.PrivateListen)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	rt.Go("private", Serve(privateServer, private))
 	defer privateServer.Close()
 
-	public, err := listen(ctx, config.Listen)
+	public, err := listen(ctx, "listen", config.Listen)
 	if err != nil {
 		return err
 	}
@@ -106,10 +107,13 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	return errors.Join(failure, p.drain(server))
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen binds the address of a setting. An error names the setting, because
+// another process on the same port is what newcomers meet first.
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		variable := EnvPrefix + "_" + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
+		return nil, fmt.Errorf("%w; choose another address with --%s or %s", err, setting, variable)
 	}
 	return l, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -206,6 +207,26 @@ func TestAMissingDependencyIsReportedOnce(t *testing.T) {
 	}
 	if _, body := get(t, s.private+"/readyz"); body != "ok\n" {
 		t.Errorf("/readyz: %q", body)
+	}
+}
+
+func TestAPortThatIsTakenNamesItsSetting(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for setting, at := range map[string]func(*Config){
+		"--listen or DOUYIN_LISTEN":                 func(c *Config) { c.Listen = taken.Addr().String() },
+		"--private-listen or DOUYIN_PRIVATE_LISTEN": func(c *Config) { c.PrivateListen = taken.Addr().String() },
+	} {
+		config := localConfig()
+		at(config)
+		s := launch(t, config, component(func(context.Context, *Runtime) error { return nil }))
+		if err := s.end(t); err == nil || !strings.Contains(err.Error(), setting) || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("ended with %v", err)
+		}
 	}
 }
 
