@@ -379,9 +379,9 @@ func TestAStreamThatIsNotReadEnds(t *testing.T) {
 		w := s.wire()
 		id := w.open(http.MethodPost, "/douyin.api.v1.MessageStreamService/Subscribe", "application/grpc", false)
 		w.must(w.framer.WriteData(id, true, enveloped(t, &apiv1.SubscribeRequest{})))
-		<-s.box.subscribed
+		await(t, s.box.subscribed)
 		w.ended(id)
-		<-s.box.ended
+		await(t, s.box.ended)
 	})
 	for name, request := range map[string]string{
 		"server-sent events": "GET /douyin/message/stream?token=t HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -392,9 +392,19 @@ func TestAStreamThatIsNotReadEnds(t *testing.T) {
 			t.Parallel()
 			s := serveGateway(t, waits(50*time.Millisecond), Settings{})
 			send(t, s.dial(), request)
-			<-s.box.subscribed
-			<-s.box.ended
+			await(t, s.box.subscribed)
+			await(t, s.box.ended)
 		})
+	}
+}
+
+// await waits for what must happen but not when.
+func await(t *testing.T, happened <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-happened:
+	case <-time.After(patience):
+		t.Fatal("it does not happen")
 	}
 }
 
