@@ -48,11 +48,33 @@ func slowBodies(ctx context.Context, a *Attacker) error {
 	return someEnded(ended, "connections whose body never ends")
 }
 
-// idleConnections opens 2,000 connections from one address and sends nothing:
+// maxIdleConnections is what one address may hold without sending anything.
+const maxIdleConnections = 1024
+
+// idleConnections holds 2,000 connections from one address and sends nothing:
 // connections are counted per client.
 func idleConnections(ctx context.Context, a *Attacker) error {
-	ended := a.keepOpen(ctx, 2000, "", "")
-	return someEnded(ended, "connections of one client")
+	const connections = 2000
+	looking := make(chan int64, 1)
+	var open atomic.Int64
+	go func() { // before the deadline of the first head
+		pause(ctx, 3*time.Second)
+		looking <- open.Load()
+	}()
+	keep(ctx, connections, func(ctx context.Context, _ int) {
+		conn, err := a.dial(ctx)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		open.Add(1)
+		defer open.Add(-1)
+		dribble(ctx, conn, "")
+	})
+	if n := <-looking; n > maxIdleConnections {
+		return fmt.Errorf("one address held %d connections, want at most %d", n, maxIdleConnections)
+	}
+	return nil
 }
 
 // silentUploads holds 130 uploads without a token that send not a byte.
@@ -132,12 +154,13 @@ func (a *Attacker) slowPublishStream(ctx context.Context, u *user) bool {
 	return false
 }
 
-// unreadDownloads asks 1,100 times for a large video over connections of its own
-// and reads nothing.
+// unreadDownloads asks 1,100 times for a large video, from four addresses, and
+// reads nothing.
 func unreadDownloads(ctx context.Context, a *Attacker) error {
+	const downloads, addresses = 1100, 4
 	target := strings.TrimPrefix(a.large.PlayURL, a.URL)
-	keep(ctx, 1100, func(ctx context.Context, _ int) {
-		conn, err := a.dial(ctx)
+	keep(ctx, downloads, func(ctx context.Context, i int) {
+		conn, err := a.dialFrom(ctx, i%addresses)
 		if err != nil {
 			return
 		}

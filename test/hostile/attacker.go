@@ -38,11 +38,14 @@ func (a *Attacker) register(ctx context.Context, n int) (*user, error) {
 	return register(ctx, a.client(n))
 }
 
-// dial connects from the first address. The receive buffer is small, so that what
-// the attacker does not read stays with the platform.
-func (a *Attacker) dial(ctx context.Context) (net.Conn, error) {
+// dial connects from the first address.
+func (a *Attacker) dial(ctx context.Context) (net.Conn, error) { return a.dialFrom(ctx, 0) }
+
+// dialFrom connects from the n-th address. The receive buffer is small, so that
+// what the attacker does not read stays with the platform.
+func (a *Attacker) dialFrom(ctx context.Context, n int) (net.Conn, error) {
 	dialer := &net.Dialer{
-		LocalAddr: &net.TCPAddr{IP: net.ParseIP(a.address(0))},
+		LocalAddr: &net.TCPAddr{IP: net.ParseIP(a.address(n))},
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			const bytes = 4 << 10
 			var err error

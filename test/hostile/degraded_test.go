@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"douyin.dev/test/harness"
+	"douyin.dev/test/hostile"
 )
 
 // A feed without its counts is as fast as one with them: what an answer can do
@@ -26,6 +27,10 @@ func TestTheFeedGoesOnWhileTheCounterHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	world, err := hostile.Populate(t.Context(), mesh, hostile.Direct)
+	if err != nil {
+		t.Fatal(err)
+	}
 	answersPerSecond(t, mesh) // connections, caches
 	before, refused := answersPerSecond(t, mesh)
 	if before == 0 || refused > 0 {
@@ -35,6 +40,11 @@ func TestTheFeedGoesOnWhileTheCounterHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(counter, syscall.SIGCONT) })
+	living, cancel := context.WithTimeout(t.Context(), livesFor)
+	defer cancel()
+	met := world.Live(living)
+	t.Logf("while the counter hangs: %s", met)
+	meets(t, met)
 	during, refused := answersPerSecond(t, mesh)
 	t.Logf("%d answers a second, %d while the counter hangs", before, during)
 	if refused > 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,6 +116,9 @@ func (r *recorder) add(kind string, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Took[kind] = append(r.Took[kind], took)
+	if inside := (*url.Error)(nil); errors.As(err, &inside) {
+		err = inside.Err // the address has the token
+	}
 	if err != nil {
 		r.Refused = append(r.Refused, fmt.Sprintf("%s after %d ms: %v", kind, took.Milliseconds(), err))
 	}
