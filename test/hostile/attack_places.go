@@ -84,15 +84,21 @@ func silentUploads(ctx context.Context, a *Attacker) error {
 	return someEnded(ended, "uploads that send nothing")
 }
 
-// headerlessPublishStreams holds 140 streams of PublishVideo that send no message.
+// headerlessPublishStreams holds 140 streams of PublishVideo of one user that send
+// no message, over Connect and gRPC.
 func headerlessPublishStreams(ctx context.Context, a *Attacker) error {
+	u, err := a.register(ctx, 0)
+	if err != nil {
+		return err
+	}
 	var opened atomic.Int64
 	a.keepStreams(ctx, 2, 70, func(c *h2) error {
 		contentType := "application/grpc"
 		if opened.Add(1)%2 == 0 {
 			contentType = "application/connect+proto"
 		}
-		_, err := c.open("POST", apiv1connect.UploadServicePublishVideoProcedure, false, "content-type", contentType, "te", "trailers")
+		_, err := c.open("POST", apiv1connect.UploadServicePublishVideoProcedure, false,
+			"content-type", contentType, "te", "trailers", "authorization", "Bearer "+u.token)
 		return err
 	})
 	return nil
