@@ -181,23 +181,11 @@ func unreadDownloads(ctx context.Context, a *Attacker) error {
 // unreadMessageStreams subscribes to many messages over SSE, Connect and gRPC and
 // reads none of them: a stream that nobody reads ends.
 func unreadMessageStreams(ctx context.Context, a *Attacker) error {
-	const senders, each = 10, 100
 	receiver, err := a.register(ctx, 0)
 	if err != nil {
 		return err
 	}
-	text := strings.Repeat("\U0001F600", 1000) // 4 kB
-	group, sending := errgroup.WithContext(ctx)
-	for n := range senders {
-		group.Go(func() error {
-			sender, err := a.register(sending, n)
-			for i := 0; i < each && err == nil; i++ {
-				err = sender.act(sending, "/douyin/message/action/", "to_user_id", id(receiver.id), "action_type", "1", "content", text)
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err := a.sendMany(ctx, receiver); err != nil {
 		return err
 	}
 	events, err := a.dial(ctx)
@@ -234,6 +222,30 @@ func unreadMessageStreams(ctx context.Context, a *Attacker) error {
 		return errors.New("the event stream that nobody reads was not ended")
 	}
 	return nil
+}
+
+// sendMany sends a user a thousand messages of 4 kB, from five others: more than
+// the buffers of a connection hold.
+func (a *Attacker) sendMany(ctx context.Context, to *user) error {
+	const senders, each = 5, 200
+	text := strings.Repeat("\U0001F600", 1000)
+	group, sending := errgroup.WithContext(ctx)
+	for range senders {
+		sender, err := a.register(ctx, 0)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error {
+			for sent := 0; sent < each && sending.Err() == nil; sent++ {
+				if sender.act(sending, "/douyin/message/action/", "to_user_id", id(to.id), "action_type", "1", "content", text) != nil {
+					sent-- // its budget is spent for a moment
+					pause(sending, 100*time.Millisecond)
+				}
+			}
+			return sending.Err()
+		})
+	}
+	return group.Wait()
 }
 
 // someEnded says that the platform ended none of what it should not bear.
