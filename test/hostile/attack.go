@@ -12,7 +12,7 @@ type Attack struct {
 	// Run attacks until ctx ends or its count is reached. An error is a promise
 	// that was broken beside those that hold for every attack.
 	Run func(ctx context.Context, a *Attacker) error
-	// Lasts bounds the time of Run; ten seconds when 0.
+	// Lasts bounds the time of Run; the suite's own when 0.
 	Lasts time.Duration
 	// Setup is what the platform is attacked as.
 	Setup Setup

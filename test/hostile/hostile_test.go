@@ -25,7 +25,7 @@ const (
 
 const (
 	// lasts bounds an attack, and livesFor is how long honest clients act beside it at least.
-	lasts, livesFor = 10 * time.Second, 5 * time.Second
+	lasts, livesFor = 8 * time.Second, 5 * time.Second
 	// settlesWithin bounds the wait for an idle platform.
 	settlesWithin = 30 * time.Second
 )
