@@ -44,9 +44,11 @@ func TestHonestClientsNoticeNothingOf(t *testing.T) {
 			if p == nil {
 				p = start(t, attack.Setup)
 			}
-			p.endure(t, attack, fmt.Sprintf("127.1.%d", i+1))
-			if t.Failed() { // what an attack broke is not left to the next one
+			back := p.endure(t, attack, fmt.Sprintf("127.1.%d", i+1))
+			if t.Failed() {
 				t.Logf("end of the log:\n%s", p.server.LogTail())
+			}
+			if !back { // the next attack is not the one to be judged by it
 				p.close(t)
 				p = nil
 			}
@@ -142,7 +144,8 @@ func (p *platform) close(t *testing.T) {
 }
 
 // endure runs an attack beside honest clients and holds the platform to the bars.
-func (p *platform) endure(t *testing.T, attack hostile.Attack, network string) {
+// It reports whether the platform holds what it held before.
+func (p *platform) endure(t *testing.T, attack hostile.Attack, network string) (back bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(attack.Lasts, lasts))
 	defer cancel()
@@ -163,11 +166,12 @@ func (p *platform) endure(t *testing.T, attack hostile.Attack, network string) {
 	if err := <-attacked; err != nil {
 		t.Errorf("promise: %v", err)
 	}
-	p.judge(t, met, most())
+	return p.judge(t, met, most())
 }
 
-// judge compares what honest clients met with, and what the platform holds, with the bars.
-func (p *platform) judge(t *testing.T, met hostile.Experience, most hostile.Holding) {
+// judge compares what honest clients met with, and what the platform holds, with
+// the bars. It reports whether the platform holds what it held before.
+func (p *platform) judge(t *testing.T, met hostile.Experience, most hostile.Holding) (back bool) {
 	t.Helper()
 	after := p.holding(t)
 	t.Logf("honest clients: %s", met)
@@ -181,11 +185,11 @@ func (p *platform) judge(t *testing.T, met hostile.Experience, most hostile.Hold
 		err := now.Excess(maxBack, p.idle)
 		if err == nil {
 			t.Logf("back after %s: %s", time.Since(began).Round(100*time.Millisecond), now)
-			return
+			return true
 		}
 		if time.Since(began) > backWithin {
 			t.Errorf("not back after %s: %v (%s)", backWithin, err, now)
-			return
+			return false
 		}
 	}
 }
