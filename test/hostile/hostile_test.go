@@ -41,6 +41,7 @@ func TestHonestClientsNoticeNothingOf(t *testing.T) {
 	for i, attack := range hostile.Attacks() {
 		t.Run(attack.Name, func(t *testing.T) {
 			p := platforms[attack.Setup]
+			delete(platforms, attack.Setup)
 			if p == nil {
 				p = start(t, attack.Setup)
 			}
@@ -50,15 +51,13 @@ func TestHonestClientsNoticeNothingOf(t *testing.T) {
 			}
 			if !back { // the next attack is not the one to be judged by it
 				p.close(t)
-				p = nil
+				return
 			}
 			platforms[attack.Setup] = p
 		})
 	}
 	for _, p := range platforms {
-		if p != nil {
-			p.close(t)
-		}
+		p.close(t)
 	}
 }
 
@@ -128,6 +127,7 @@ func (p *platform) holding(t *testing.T) hostile.Holding {
 	defer cancel()
 	h, err := hostile.Hold(ctx, p.server)
 	if err != nil {
+		p.close(t)
 		t.Fatal(err)
 	}
 	return h
