@@ -58,6 +58,9 @@ func (c *Client) WithHeader(header http.Header) *Client {
 	return &Client{base: c.base, token: c.token, header: header, http: c.http}
 }
 
+// CloseIdle closes the connections that are kept for later calls.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
 // Base is the server's base URL.
 func (c *Client) Base() string { return c.base }
 

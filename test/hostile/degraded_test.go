@@ -22,7 +22,7 @@ func TestTheFeedGoesOnWhileTheCounterHangs(t *testing.T) {
 	if os.Getenv("DOUYIN_URL") != "" {
 		t.Skip("stops a process of a mesh that it started from bin/")
 	}
-	mesh := harness.ForTest(t, harness.Options{Mode: harness.Mesh})
+	mesh := harness.ForTest(t, harness.Options{Mode: harness.Mesh, Args: []string{"--user-password-share=1"}})
 	counter, err := mesh.Process("counter")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,8 @@
 // and an attack may promise more, which its function checks. Attacks are bounded
 // in number and time, end by themselves, and leave the loopback network never.
 //
-// The platform runs with its defaults: limits are what is tested.
+// The platform runs with its defaults, for limits are what is tested, but for the
+// share of the cores that passwords may use.
 //
 //	DOUYIN_BIN          the binary that is attacked, bin/standalone by default, and bin/mesh where a part of it hangs
 //	DOUYIN_HOSTILE_FOR  how long TestAllAttacksAtOnce lasts; without it that test is skipped

@@ -84,7 +84,11 @@ func start(t *testing.T, setup hostile.Setup) *platform {
 		t.Fatal(err)
 	}
 	p := &platform{dir: dir}
-	p.server, err = harness.Start(t.Context(), harness.Options{Mode: harness.Standalone, Dir: dir})
+	p.server, err = harness.Start(t.Context(), harness.Options{
+		Mode: harness.Standalone, Dir: dir,
+		// Attackers are on the same machine: a share of its cores would be one of what they leave.
+		Args: []string{"--user-password-share=1"},
+	})
 	if err == nil {
 		p.world, err = hostile.Populate(t.Context(), p.server, setup)
 	}

@@ -103,6 +103,7 @@ func (w *World) Live(ctx context.Context) Experience {
 	calls.Wait()
 	stopReading()
 	reader.Wait()
+	w.closeIdle()
 	return r.Experience
 }
 

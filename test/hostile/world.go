@@ -146,5 +146,14 @@ func (w *World) honest(fresh bool) *harness.Client {
 	return harness.NewClientFrom(w.URL, "127.0.0.1", fresh)
 }
 
+// closeIdle closes the connections of honest clients that are not in use: what the
+// platform holds for those is none of an attack's doing.
+func (w *World) closeIdle() {
+	for _, u := range append([]*user{w.reader, w.author}, w.accounts...) {
+		u.client.CloseIdle()
+	}
+	w.anonymous.CloseIdle()
+}
+
 // host is the platform's host:port.
 func (w *World) host() string { return strings.TrimPrefix(w.URL, "http://") }
