@@ -444,12 +444,16 @@ func (g *Gateway) published(ctx context.Context, stream *connect.ClientStreamFor
 }
 
 // PublishVideo is the same over Connect and gRPC: parts pass through as they come.
+// The video service is asked when the first has come.
 func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[apiv1.PublishVideoRequest]) (*apiv1.PublishVideoResponse, error) {
+	if !in.Receive() {
+		return nil, cmp.Or[error](in.Err(), fault.Invalid("header", "must come first"))
+	}
 	out, err := g.Video.PublishVideo(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for in.Receive() {
+	for more := true; more; more = in.Receive() {
 		var part *videov1.PublishVideoRequest
 		switch p := in.Msg().GetPart().(type) {
 		case *apiv1.PublishVideoRequest_Header:

@@ -33,11 +33,6 @@ func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.spooler.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	u, err := s.spooler.receive(ctx, stream)
 	if err != nil {
 		return nil, err

@@ -135,6 +135,27 @@ func TestSlowUploadIsCut(t *testing.T) {
 	b.nothingLeft(t)
 }
 
+// Streams that send nothing cost those that publish nothing.
+func TestAStreamWithoutAHeaderHoldsNoSlot(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(d *Deps) { d.Limits.Uploads = 1 })
+	silent, err := b.client.PublishVideo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := silent.Send(nil); err != nil { // the head of the request goes
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(b.spooler.slots); n != 0 {
+		t.Errorf("%d slots are taken, want none", n)
+	}
+}
+
 // A full disk is not the client's fault.
 func TestFullDiskIsUnavailable(t *testing.T) {
 	t.Parallel()

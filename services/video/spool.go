@@ -28,7 +28,7 @@ const (
 	rateCheck = time.Second
 )
 
-// upload is a received file. Close frees it.
+// upload is a received file. Close frees it and gives its slot back.
 type upload struct {
 	header *v1.PublishVideoHeader
 	// file has no name: its bytes are gone with its descriptor, also when the
@@ -36,9 +36,14 @@ type upload struct {
 	file *os.File
 	size int64
 	sum  hash.Hash
+	// release gives back the slot.
+	release func()
 }
 
-func (u *upload) Close() error { return u.file.Close() }
+func (u *upload) Close() error {
+	u.release()
+	return u.file.Close()
+}
 
 // spooler receives uploads into files, a bounded number at a time.
 type spooler struct {
@@ -146,6 +151,7 @@ func (s *spooler) accept(u *upload, part *v1.PublishVideoRequest) (*upload, erro
 	}
 }
 
+// begin takes a slot: a stream that has sent nothing yet holds none.
 func (s *spooler) begin(h *v1.PublishVideoHeader) (*upload, error) {
 	if err := checkTitle(h.GetTitle()); err != nil {
 		return nil, err
@@ -153,11 +159,16 @@ func (s *spooler) begin(h *v1.PublishVideoHeader) (*upload, error) {
 	if err := pg.CheckKey(h.GetIdempotencyKey()); err != nil {
 		return nil, err // now, and not after all the bytes
 	}
+	release, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
 	file, err := s.create(s.dir)
 	if err != nil {
+		release()
 		return nil, fault.Unavailable(fmt.Errorf("spool upload: %w", err))
 	}
-	return &upload{header: h, file: file, sum: sha256.New()}, nil
+	return &upload{header: h, file: file, sum: sha256.New(), release: release}, nil
 }
 
 func checkTitle(title string) error {
