@@ -126,7 +126,9 @@ func spell(name string) []string {
 // loginsBehindTheProxy logs in 400 times and then twice a second through the proxy
 // that honest clients come through, too: clients behind a trusted proxy are told apart.
 func loginsBehindTheProxy(ctx context.Context, a *Attacker) error {
-	client := harness.NewClientFrom(a.URL, ProxyAddress, false).WithHeader(http.Header{"X-Forwarded-For": {"203.0.113.66"}})
+	client := harness.NewClientFrom(a.URL, ProxyAddress, false)
+	defer client.CloseIdle()
+	client = client.WithHeader(http.Header{"X-Forwarded-For": {"203.0.113.66"}})
 	guess := func(ctx context.Context, i int) {
 		_, _ = client.Post(ctx, "/douyin/user/login/", "username", fmt.Sprintf("nobody%d", i), "password", "x")
 	}

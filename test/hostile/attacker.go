@@ -20,6 +20,9 @@ type Attacker struct {
 	*World
 	// Network begins its addresses: "127.1.2" for 127.1.2.1 to 127.1.2.250.
 	Network string
+
+	mu      sync.Mutex
+	clients []*harness.Client
 }
 
 // reopenPause is how soon an attacker takes again what was taken from it.
@@ -28,9 +31,24 @@ const reopenPause = 200 * time.Millisecond
 // address is the attacker's n-th, from 0 on.
 func (a *Attacker) address(n int) string { return fmt.Sprintf("%s.%d", a.Network, 1+n%250) }
 
-// client returns a client of the dialect at the n-th address.
+// client returns a client of the dialect at the n-th address. Its connections end
+// with the attack.
 func (a *Attacker) client(n int) *harness.Client {
-	return harness.NewClientFrom(a.URL, a.address(n), false)
+	client := harness.NewClientFrom(a.URL, a.address(n), false)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clients = append(a.clients, client)
+	return client
+}
+
+// Leave closes the connections that the attacker keeps for later calls.
+func (a *Attacker) Leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, client := range a.clients {
+		client.CloseIdle()
+	}
+	a.clients = nil
 }
 
 // register makes an account from the n-th address.

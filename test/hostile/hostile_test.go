@@ -159,7 +159,9 @@ func (p *platform) endure(t *testing.T, attack hostile.Attack, network string) (
 	attacked := make(chan error)
 	go func() { // ends with the attack
 		began := time.Now()
-		err := attack.Run(ctx, &hostile.Attacker{World: p.world, Network: network})
+		attacker := &hostile.Attacker{World: p.world, Network: network}
+		err := attack.Run(ctx, attacker)
+		attacker.Leave()
 		t.Logf("attacked for %s", time.Since(began).Round(time.Millisecond))
 		<-enough
 		stop()

@@ -86,6 +86,7 @@ func again(ctx context.Context, t *testing.T, attack hostile.Attack, a *hostile.
 		lasts := cmp.Or(attack.Lasts, lasts)
 		attacking, cancel := context.WithTimeout(ctx, lasts)
 		err := attack.Run(attacking, a)
+		a.Leave()
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			t.Logf("%s: %v", attack.Name, err) // budgets that an earlier round spent are no news
