@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -96,4 +97,19 @@ func TestAConnectionOutlastsTheDeadlineOfItsAnswers(t *testing.T) {
 		_ = res.Body.Close()
 		<-time.After(150 * time.Millisecond)
 	}
+}
+
+// The deadline that a call began with is not that of an answer without a body.
+func TestALateAnswerWithoutABodyIsSent(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(paced(waits(50*time.Millisecond), false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-time.After(150 * time.Millisecond)
+		w.WriteHeader(http.StatusNoContent)
+	})))
+	defer server.Close()
+	res, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
 }
