@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
+
 	"sync"
 	"time"
 
@@ -49,7 +51,7 @@ func (r *Ring) OnEnd(s sdktrace.ReadOnlySpan) {
 	kept := span{
 		trace: s.SpanContext().TraceID(), id: s.SpanContext().SpanID(), parent: s.Parent().SpanID(),
 		name: s.Name(), kind: s.SpanKind(), start: s.StartTime(), took: s.EndTime().Sub(s.StartTime()),
-		failed: s.Status().Code == codes.Error, attributes: s.Attributes(),
+		failed: s.Status().Code == codes.Error, attributes: detached(s.Attributes()),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,6 +60,18 @@ func (r *Ring) OnEnd(s sdktrace.ReadOnlySpan) {
 	if r.next == len(r.spans) {
 		r.next, r.full = 0, true
 	}
+}
+
+// detached copies attributes with their text, which is often a small piece of a
+// request's head: a span that is kept must not keep the head.
+func detached(attributes []attribute.KeyValue) []attribute.KeyValue {
+	out := slices.Clone(attributes)
+	for i, a := range out {
+		if a.Value.Type() == attribute.STRING {
+			out[i].Value = attribute.StringValue(strings.Clone(a.Value.AsString()))
+		}
+	}
+	return out
 }
 
 // Shutdown implements sdktrace.SpanProcessor.

@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -182,6 +184,28 @@ func stub(traceID, id, parent byte, name string, from, to time.Duration) tracete
 		return trace.NewSpanContext(c)
 	}
 	return tracetest.SpanStub{Name: name, SpanContext: in(id), Parent: in(parent), StartTime: noon.Add(from), EndTime: noon.Add(to)}
+}
+
+// A path is a piece of a request's head, which may be long.
+func TestKeptSpansDoNotKeepWhatTheirTextWasAPieceOf(t *testing.T) {
+	const heads, size = 64, 1 << 20
+	ring := telemetry.NewRing(heads)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for range heads {
+		s := stub(1, 1, 0, "GET", 0, time.Millisecond)
+		s.Attributes = []attribute.KeyValue{attribute.String("url.path", strings.Repeat("p", size)[:16])}
+		recorded(ring, s)
+	}
+	if after := heap(); after > before+heads*size/2 {
+		t.Errorf("%d spans keep %d bytes", heads, after-before)
+	}
+	runtime.KeepAlive(ring)
 }
 
 func TestWaterfallAsText(t *testing.T) {
