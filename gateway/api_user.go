@@ -51,6 +51,18 @@ func (g *Gateway) GetUser(ctx context.Context, req *apiv1.GetUserRequest) (*apiv
 	return &apiv1.GetUserResponse{User: user}, nil
 }
 
+// GetProfile answers a user to anybody.
+func (g *Gateway) GetProfile(ctx context.Context, req *apiv1.GetProfileRequest) (*apiv1.GetProfileResponse, error) {
+	if err := required("user_id", req.GetUserId()); err != nil {
+		return nil, err
+	}
+	user, err := g.user(ctx, req.GetUserId())
+	if err != nil {
+		return nil, err
+	}
+	return &apiv1.GetProfileResponse{User: user}, nil
+}
+
 // UpdateProfile changes the caller's profile.
 func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileRequest) (*apiv1.UpdateProfileResponse, error) {
 	res, err := g.User.UpdateProfile(ctx, &userv1.UpdateProfileRequest{

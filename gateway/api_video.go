@@ -22,6 +22,21 @@ func pageSize(requested int32) (int32, error) {
 	return int32(n), err
 }
 
+// GetVideo answers one video.
+func (g *Gateway) GetVideo(ctx context.Context, req *apiv1.GetVideoRequest) (*apiv1.GetVideoResponse, error) {
+	if err := required("video_id", req.GetVideoId()); err != nil {
+		return nil, err
+	}
+	videos, err := g.videos(ctx, []int64{req.GetVideoId()})
+	if err != nil {
+		return nil, err
+	}
+	if len(videos) == 0 {
+		return nil, fault.NotFound("no such video").For(videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND)
+	}
+	return &apiv1.GetVideoResponse{Video: videos[0]}, nil
+}
+
 // ListPublishedVideos answers a user's videos.
 func (g *Gateway) ListPublishedVideos(ctx context.Context, req *apiv1.ListPublishedVideosRequest) (*apiv1.ListPublishedVideosResponse, error) {
 	author, size, err := g.listOf(ctx, req.GetUserId(), req.GetPageSize())

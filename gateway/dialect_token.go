@@ -8,8 +8,8 @@ import (
 
 const tokenParam = "token"
 
-// headerToken reads Authorization: Bearer, Access-Token and token, in this
-// order. The scheme's name has no case (RFC 9110, section 11.1).
+// headerToken reads Authorization: Bearer, Access-Token, token and the web
+// client's cookie, in this order. The scheme's name has no case (RFC 9110, section 11.1).
 func headerToken(h http.Header) string {
 	const scheme = "Bearer "
 	if v := first(h, "Authorization"); len(v) > len(scheme) && strings.EqualFold(v[:len(scheme)], scheme) {
@@ -20,7 +20,10 @@ func headerToken(h http.Header) string {
 	if token := first(h, "Access-Token"); token != "" {
 		return token
 	}
-	return first(h, "Token")
+	if token := first(h, "Token"); token != "" {
+		return token
+	}
+	return cookieToken(h)
 }
 
 // first is h.Get for a name that is known to be canonical.

@@ -67,6 +67,9 @@ type Settings struct {
 	MaxAnonymousUploads int            `help:"Uploads under way at once whose token does not come before the file; they may have 1 MiB. 0 for no limit." default:"8"`
 	MaxStreams          int            `help:"Push streams and downloads under way at once; 0 for no limit." default:"5000"`
 	SessionRecheck      time.Duration  `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
+
+	// Web serves the page that people open, at /.
+	Web bool `help:"Serve the web client at /." default:"true" negatable:""`
 }
 
 // Gateway implements the public API by asking the domain services.

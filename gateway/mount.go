@@ -23,6 +23,7 @@ import (
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
+	"douyin.dev/gen/web"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/limit"
@@ -95,7 +96,11 @@ func (g *Gateway) handle(s Signals, handle func(pattern string, h http.Handler))
 		return err
 	}
 	around := CORS(g.Settings.CORSOrigins)
-	handle("/", around(rest))
+	page, err := g.page(around(rest))
+	if err != nil {
+		return err
+	}
+	handle("/", page)
 	mount := func(pattern string, h http.Handler) {
 		piecewise := strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/")
 		handle(pattern, paced(g.pace, piecewise, around(g.withOrigin(g.admission.admitClient(h)))))
@@ -118,6 +123,25 @@ func (g *Gateway) rest(encoder *numjson.Encoder, s Signals) (http.Handler, error
 	})
 }
 
+// page returns the web client in front of the REST handler, or that alone.
+func (g *Gateway) page(rest http.Handler) (http.Handler, error) {
+	if !g.Settings.Web {
+		return rest, nil
+	}
+	page, err := newWebPage(web.Files, g.Settings.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	files := paced(g.pace, false, page)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if page.find(r) != nil {
+			files.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	}), nil
+}
+
 // maxNameBytes bounds a message of health and reflection, which hold a name.
 const maxNameBytes = 4 << 10
 
@@ -129,7 +153,7 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 		return err
 	}
 	options := connect.WithHandlerOptions(append(edge,
-		connect.WithInterceptors(unaryAdmission{g.admission}, rpcSession{g}, streamAdmission{g.admission}))...)
+		connect.WithInterceptors(unaryAdmission{g.admission}, cookieSession{}, rpcSession{g}, streamAdmission{g.admission}))...)
 	mount(apiv1connect.NewFeedServiceHandler(g, options))
 	mount(apiv1connect.NewUserServiceHandler(g, options))
 	mount(apiv1connect.NewVideoServiceHandler(g, options))

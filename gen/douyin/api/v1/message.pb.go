@@ -365,17 +365,17 @@ var File_douyin_api_v1_message_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1bdouyin/api/v1/message.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"u\n" +
-	"\x12SendMessageRequest\x12\x1c\n" +
+	"\x1bdouyin/api/v1/message.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"y\n" +
+	"\x12SendMessageRequest\x12 \n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\x12\x18\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12'\n" +
 	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"G\n" +
 	"\x13SendMessageResponse\x120\n" +
-	"\amessage\x18\x01 \x01(\v2\x16.douyin.api.v1.MessageR\amessage\"\x91\x01\n" +
-	"\x13ListMessagesRequest\x12\x1c\n" +
+	"\amessage\x18\x01 \x01(\v2\x16.douyin.api.v1.MessageR\amessage\"\x95\x01\n" +
+	"\x13ListMessagesRequest\x12 \n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\x12 \n" +
+	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12 \n" +
 	"\fpre_msg_time\x18\x02 \x01(\x03R\n" +
 	"preMsgTime\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +

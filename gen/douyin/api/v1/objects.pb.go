@@ -597,9 +597,9 @@ var File_douyin_api_v1_objects_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
-	"\x1bdouyin/api/v1/objects.proto\x12\rdouyin.api.v1\"\xe1\x02\n" +
-	"\x04User\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x1bdouyin/api/v1/objects.proto\x12\rdouyin.api.v1\"\xe5\x02\n" +
+	"\x04User\x12\x12\n" +
+	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
 	"\ffollow_count\x18\x03 \x01(\x03R\vfollowCount\x12%\n" +
 	"\x0efollower_count\x18\x04 \x01(\x03R\rfollowerCount\x12\x1b\n" +
@@ -611,9 +611,9 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
 	"work_count\x18\n" +
 	" \x01(\x03R\tworkCount\x12%\n" +
-	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xa0\x02\n" +
-	"\x05Video\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12+\n" +
+	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xa4\x02\n" +
+	"\x05Video\x12\x12\n" +
+	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12+\n" +
 	"\x06author\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x06author\x12\x19\n" +
 	"\bplay_url\x18\x03 \x01(\tR\aplayUrl\x12\x1b\n" +
 	"\tcover_url\x18\x04 \x01(\tR\bcoverUrl\x12%\n" +
@@ -623,17 +623,17 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"isFavorite\x12\x14\n" +
 	"\x05title\x18\b \x01(\tR\x05title\x12\x1f\n" +
 	"\vcreate_time\x18\t \x01(\x03R\n" +
-	"createTime\"\x9e\x01\n" +
-	"\aComment\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12'\n" +
+	"createTime\"\xa2\x01\n" +
+	"\aComment\x12\x12\n" +
+	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12'\n" +
 	"\x04user\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x04user\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\tR\acontent\x12\x1f\n" +
 	"\vcreate_date\x18\x04 \x01(\tR\n" +
 	"createDate\x12\x1f\n" +
 	"\vcreate_time\x18\x05 \x01(\x03R\n" +
-	"createTime\"\x98\x03\n" +
-	"\x06Friend\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"createTime\"\x9c\x03\n" +
+	"\x06Friend\x12\x12\n" +
+	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
 	"\ffollow_count\x18\x03 \x01(\x03R\vfollowCount\x12%\n" +
 	"\x0efollower_count\x18\x04 \x01(\x03R\rfollowerCount\x12\x1b\n" +
@@ -647,12 +647,12 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	" \x01(\x03R\tworkCount\x12%\n" +
 	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\x12\x18\n" +
 	"\amessage\x18\f \x01(\tR\amessage\x12\x19\n" +
-	"\bmsg_type\x18\r \x01(\x05R\amsgType\"\x94\x01\n" +
-	"\aMessage\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1c\n" +
+	"\bmsg_type\x18\r \x01(\x05R\amsgType\"\xa0\x01\n" +
+	"\aMessage\x12\x12\n" +
+	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12 \n" +
 	"\n" +
-	"to_user_id\x18\x02 \x01(\x03R\btoUserId\x12 \n" +
-	"\ffrom_user_id\x18\x03 \x01(\x03R\n" +
+	"to_user_id\x18\x02 \x01(\x03B\x020\x01R\btoUserId\x12$\n" +
+	"\ffrom_user_id\x18\x03 \x01(\x03B\x020\x01R\n" +
 	"fromUserId\x12\x18\n" +
 	"\acontent\x18\x04 \x01(\tR\acontent\x12\x1f\n" +
 	"\vcreate_time\x18\x05 \x01(\x03R\n" +

@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	VideoService_ListPublishedVideos_FullMethodName = "/douyin.api.v1.VideoService/ListPublishedVideos"
+	VideoService_GetVideo_FullMethodName            = "/douyin.api.v1.VideoService/GetVideo"
 	VideoService_DeleteVideo_FullMethodName         = "/douyin.api.v1.VideoService/DeleteVideo"
 )
 
@@ -31,6 +32,8 @@ const (
 type VideoServiceClient interface {
 	// ListPublishedVideos answers a user's videos, newest first.
 	ListPublishedVideos(ctx context.Context, in *ListPublishedVideosRequest, opts ...grpc.CallOption) (*ListPublishedVideosResponse, error)
+	// GetVideo answers one video.
+	GetVideo(ctx context.Context, in *GetVideoRequest, opts ...grpc.CallOption) (*GetVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error)
 }
@@ -47,6 +50,16 @@ func (c *videoServiceClient) ListPublishedVideos(ctx context.Context, in *ListPu
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPublishedVideosResponse)
 	err := c.cc.Invoke(ctx, VideoService_ListPublishedVideos_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *videoServiceClient) GetVideo(ctx context.Context, in *GetVideoRequest, opts ...grpc.CallOption) (*GetVideoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetVideoResponse)
+	err := c.cc.Invoke(ctx, VideoService_GetVideo_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +84,8 @@ func (c *videoServiceClient) DeleteVideo(ctx context.Context, in *DeleteVideoReq
 type VideoServiceServer interface {
 	// ListPublishedVideos answers a user's videos, newest first.
 	ListPublishedVideos(context.Context, *ListPublishedVideosRequest) (*ListPublishedVideosResponse, error)
+	// GetVideo answers one video.
+	GetVideo(context.Context, *GetVideoRequest) (*GetVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error)
 }
@@ -84,6 +99,9 @@ type UnimplementedVideoServiceServer struct{}
 
 func (UnimplementedVideoServiceServer) ListPublishedVideos(context.Context, *ListPublishedVideosRequest) (*ListPublishedVideosResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPublishedVideos not implemented")
+}
+func (UnimplementedVideoServiceServer) GetVideo(context.Context, *GetVideoRequest) (*GetVideoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetVideo not implemented")
 }
 func (UnimplementedVideoServiceServer) DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteVideo not implemented")
@@ -126,6 +144,24 @@ func _VideoService_ListPublishedVideos_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VideoService_GetVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetVideoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).GetVideo(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_GetVideo_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).GetVideo(ctx, req.(*GetVideoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _VideoService_DeleteVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteVideoRequest)
 	if err := dec(in); err != nil {
@@ -154,6 +190,10 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPublishedVideos",
 			Handler:    _VideoService_ListPublishedVideos_Handler,
+		},
+		{
+			MethodName: "GetVideo",
+			Handler:    _VideoService_GetVideo_Handler,
 		},
 		{
 			MethodName: "DeleteVideo",

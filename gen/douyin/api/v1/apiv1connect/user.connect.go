@@ -39,6 +39,8 @@ const (
 	UserServiceLoginProcedure = "/douyin.api.v1.UserService/Login"
 	// UserServiceGetUserProcedure is the fully-qualified name of the UserService's GetUser RPC.
 	UserServiceGetUserProcedure = "/douyin.api.v1.UserService/GetUser"
+	// UserServiceGetProfileProcedure is the fully-qualified name of the UserService's GetProfile RPC.
+	UserServiceGetProfileProcedure = "/douyin.api.v1.UserService/GetProfile"
 	// UserServiceUpdateProfileProcedure is the fully-qualified name of the UserService's UpdateProfile
 	// RPC.
 	UserServiceUpdateProfileProcedure = "/douyin.api.v1.UserService/UpdateProfile"
@@ -60,6 +62,8 @@ type UserServiceClient interface {
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
 	// GetUser answers a user; without user_id the caller.
 	GetUser(context.Context, *v1.GetUserRequest) (*v1.GetUserResponse, error)
+	// GetProfile answers a user to anybody, logged in or not.
+	GetProfile(context.Context, *v1.GetProfileRequest) (*v1.GetProfileResponse, error)
 	// UpdateProfile sets the given parts of the caller's profile.
 	UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error)
 	// ChangePassword replaces the password and ends every session but the answered one.
@@ -100,6 +104,13 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getProfile: connect.NewClient[v1.GetProfileRequest, v1.GetProfileResponse](
+			httpClient,
+			baseURL+UserServiceGetProfileProcedure,
+			connect.WithSchema(userServiceMethods.ByName("GetProfile")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		updateProfile: connect.NewClient[v1.UpdateProfileRequest, v1.UpdateProfileResponse](
 			httpClient,
 			baseURL+UserServiceUpdateProfileProcedure,
@@ -132,6 +143,7 @@ type userServiceClient struct {
 	register         *connect.Client[v1.RegisterRequest, v1.RegisterResponse]
 	login            *connect.Client[v1.LoginRequest, v1.LoginResponse]
 	getUser          *connect.Client[v1.GetUserRequest, v1.GetUserResponse]
+	getProfile       *connect.Client[v1.GetProfileRequest, v1.GetProfileResponse]
 	updateProfile    *connect.Client[v1.UpdateProfileRequest, v1.UpdateProfileResponse]
 	changePassword   *connect.Client[v1.ChangePasswordRequest, v1.ChangePasswordResponse]
 	logout           *connect.Client[v1.LogoutRequest, v1.LogoutResponse]
@@ -159,6 +171,15 @@ func (c *userServiceClient) Login(ctx context.Context, req *v1.LoginRequest) (*v
 // GetUser calls douyin.api.v1.UserService.GetUser.
 func (c *userServiceClient) GetUser(ctx context.Context, req *v1.GetUserRequest) (*v1.GetUserResponse, error) {
 	response, err := c.getUser.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetProfile calls douyin.api.v1.UserService.GetProfile.
+func (c *userServiceClient) GetProfile(ctx context.Context, req *v1.GetProfileRequest) (*v1.GetProfileResponse, error) {
+	response, err := c.getProfile.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -209,6 +230,8 @@ type UserServiceHandler interface {
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
 	// GetUser answers a user; without user_id the caller.
 	GetUser(context.Context, *v1.GetUserRequest) (*v1.GetUserResponse, error)
+	// GetProfile answers a user to anybody, logged in or not.
+	GetProfile(context.Context, *v1.GetProfileRequest) (*v1.GetProfileResponse, error)
 	// UpdateProfile sets the given parts of the caller's profile.
 	UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error)
 	// ChangePassword replaces the password and ends every session but the answered one.
@@ -245,6 +268,13 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	userServiceGetProfileHandler := connect.NewUnaryHandlerSimple(
+		UserServiceGetProfileProcedure,
+		svc.GetProfile,
+		connect.WithSchema(userServiceMethods.ByName("GetProfile")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	userServiceUpdateProfileHandler := connect.NewUnaryHandlerSimple(
 		UserServiceUpdateProfileProcedure,
 		svc.UpdateProfile,
@@ -277,6 +307,8 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 			userServiceLoginHandler.ServeHTTP(w, r)
 		case UserServiceGetUserProcedure:
 			userServiceGetUserHandler.ServeHTTP(w, r)
+		case UserServiceGetProfileProcedure:
+			userServiceGetProfileHandler.ServeHTTP(w, r)
 		case UserServiceUpdateProfileProcedure:
 			userServiceUpdateProfileHandler.ServeHTTP(w, r)
 		case UserServiceChangePasswordProcedure:
@@ -304,6 +336,10 @@ func (UnimplementedUserServiceHandler) Login(context.Context, *v1.LoginRequest) 
 
 func (UnimplementedUserServiceHandler) GetUser(context.Context, *v1.GetUserRequest) (*v1.GetUserResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.UserService.GetUser is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) GetProfile(context.Context, *v1.GetProfileRequest) (*v1.GetProfileResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.UserService.GetProfile is not implemented"))
 }
 
 func (UnimplementedUserServiceHandler) UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error) {

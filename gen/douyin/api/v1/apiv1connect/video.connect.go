@@ -38,6 +38,8 @@ const (
 	// VideoServiceListPublishedVideosProcedure is the fully-qualified name of the VideoService's
 	// ListPublishedVideos RPC.
 	VideoServiceListPublishedVideosProcedure = "/douyin.api.v1.VideoService/ListPublishedVideos"
+	// VideoServiceGetVideoProcedure is the fully-qualified name of the VideoService's GetVideo RPC.
+	VideoServiceGetVideoProcedure = "/douyin.api.v1.VideoService/GetVideo"
 	// VideoServiceDeleteVideoProcedure is the fully-qualified name of the VideoService's DeleteVideo
 	// RPC.
 	VideoServiceDeleteVideoProcedure = "/douyin.api.v1.VideoService/DeleteVideo"
@@ -50,6 +52,8 @@ const (
 type VideoServiceClient interface {
 	// ListPublishedVideos answers a user's videos, newest first.
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
+	// GetVideo answers one video.
+	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
 }
@@ -72,6 +76,13 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getVideo: connect.NewClient[v1.GetVideoRequest, v1.GetVideoResponse](
+			httpClient,
+			baseURL+VideoServiceGetVideoProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("GetVideo")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		deleteVideo: connect.NewClient[v1.DeleteVideoRequest, v1.DeleteVideoResponse](
 			httpClient,
 			baseURL+VideoServiceDeleteVideoProcedure,
@@ -84,12 +95,22 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 // videoServiceClient implements VideoServiceClient.
 type videoServiceClient struct {
 	listPublishedVideos *connect.Client[v1.ListPublishedVideosRequest, v1.ListPublishedVideosResponse]
+	getVideo            *connect.Client[v1.GetVideoRequest, v1.GetVideoResponse]
 	deleteVideo         *connect.Client[v1.DeleteVideoRequest, v1.DeleteVideoResponse]
 }
 
 // ListPublishedVideos calls douyin.api.v1.VideoService.ListPublishedVideos.
 func (c *videoServiceClient) ListPublishedVideos(ctx context.Context, req *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error) {
 	response, err := c.listPublishedVideos.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetVideo calls douyin.api.v1.VideoService.GetVideo.
+func (c *videoServiceClient) GetVideo(ctx context.Context, req *v1.GetVideoRequest) (*v1.GetVideoResponse, error) {
+	response, err := c.getVideo.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -109,6 +130,8 @@ func (c *videoServiceClient) DeleteVideo(ctx context.Context, req *v1.DeleteVide
 type VideoServiceHandler interface {
 	// ListPublishedVideos answers a user's videos, newest first.
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
+	// GetVideo answers one video.
+	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
 }
@@ -127,6 +150,13 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceGetVideoHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceGetVideoProcedure,
+		svc.GetVideo,
+		connect.WithSchema(videoServiceMethods.ByName("GetVideo")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	videoServiceDeleteVideoHandler := connect.NewUnaryHandlerSimple(
 		VideoServiceDeleteVideoProcedure,
 		svc.DeleteVideo,
@@ -137,6 +167,8 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		switch r.URL.Path {
 		case VideoServiceListPublishedVideosProcedure:
 			videoServiceListPublishedVideosHandler.ServeHTTP(w, r)
+		case VideoServiceGetVideoProcedure:
+			videoServiceGetVideoHandler.ServeHTTP(w, r)
 		case VideoServiceDeleteVideoProcedure:
 			videoServiceDeleteVideoHandler.ServeHTTP(w, r)
 		default:
@@ -150,6 +182,10 @@ type UnimplementedVideoServiceHandler struct{}
 
 func (UnimplementedVideoServiceHandler) ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.ListPublishedVideos is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.GetVideo is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {

@@ -1,0 +1,97 @@
+import type { Comment as ApiComment, Friend as ApiFriend, Message as ApiMessage, User as ApiUser, Video as ApiVideo } from "@douyin/api/objects_pb";
+
+// The page's own objects: plain values with numbers where the API has 64-bit integers. Ids stay strings.
+
+export interface User {
+  id: string;
+  name: string;
+  avatar: string;
+  background: string;
+  signature: string;
+  isFollowed: boolean;
+  followingCount: number;
+  followerCount: number;
+  likeCount: number;
+  workCount: number;
+  likedCount: number;
+}
+
+export interface Video {
+  id: string;
+  author: User;
+  playUrl: string;
+  coverUrl: string;
+  title: string;
+  likeCount: number;
+  commentCount: number;
+  isLiked: boolean;
+  /** Unix milliseconds. */
+  publishedAt: number;
+}
+
+export interface Comment {
+  id: string;
+  author: User;
+  text: string;
+  /** Unix milliseconds. */
+  createdAt: number;
+}
+
+export interface Message {
+  id: string;
+  from: string;
+  to: string;
+  text: string;
+  /** Unix milliseconds; unique among the messages of either user. */
+  sentAt: number;
+}
+
+export interface Friend {
+  user: User;
+  /** The newest message between the two, or "". */
+  lastMessage: string;
+  /** Whether the viewer sent it. */
+  lastIsMine: boolean;
+}
+
+export function userOf(u: ApiUser | ApiFriend | undefined): User {
+  return {
+    id: u?.id ?? "0",
+    name: u?.name ?? "",
+    avatar: u?.avatar ?? "",
+    background: u?.backgroundImage ?? "",
+    signature: u?.signature ?? "",
+    isFollowed: u?.isFollow ?? false,
+    followingCount: Number(u?.followCount ?? 0n),
+    followerCount: Number(u?.followerCount ?? 0n),
+    likeCount: Number(u?.totalFavorited ?? 0n),
+    workCount: Number(u?.workCount ?? 0n),
+    likedCount: Number(u?.favoriteCount ?? 0n),
+  };
+}
+
+export function videoOf(v: ApiVideo): Video {
+  return {
+    id: v.id,
+    author: userOf(v.author),
+    playUrl: v.playUrl,
+    coverUrl: v.coverUrl,
+    title: v.title,
+    likeCount: Number(v.favoriteCount),
+    commentCount: Number(v.commentCount),
+    isLiked: v.isFavorite,
+    publishedAt: Number(v.createTime),
+  };
+}
+
+export function commentOf(c: ApiComment): Comment {
+  return { id: c.id, author: userOf(c.user), text: c.content, createdAt: Number(c.createTime) };
+}
+
+export function messageOf(m: ApiMessage): Message {
+  return { id: m.id, from: m.fromUserId, to: m.toUserId, text: m.content, sentAt: Number(m.createTime) };
+}
+
+export function friendOf(f: ApiFriend): Friend {
+  return { user: userOf(f), lastMessage: f.message, lastIsMine: f.msgType === 1 };
+}
