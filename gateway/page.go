@@ -10,7 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -65,7 +65,7 @@ func newWebPage(files fs.FS, publicURL string) (*webPage, error) {
 func newPageFile(name string, body []byte) (*pageFile, error) {
 	sum := sha256.Sum256(body)
 	f := &pageFile{
-		contentType: mime.TypeByExtension(path.Ext(name)), etag: `"` + hex.EncodeToString(sum[:8]) + `"`,
+		contentType: mime.TypeByExtension(filepath.Ext(name)), etag: `"` + hex.EncodeToString(sum[:8]) + `"`,
 		immutable: strings.HasPrefix(name, "assets/"), plain: body,
 	}
 	if strings.HasSuffix(name, ".webmanifest") {

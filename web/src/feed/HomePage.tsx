@@ -19,14 +19,14 @@ export function HomePage() {
   const { feed = "newest" } = route.useSearch();
   return (
     <div className="relative h-full">
-      <nav aria-label={t("feed.tabs")} className="pointer-events-none absolute inset-x-0 top-0 z-20 flex justify-center gap-6 pt-3">
+      <nav aria-label={t("feed.tabs")} className="pointer-events-none absolute inset-x-0 top-0 z-20 flex justify-center gap-6 pt-3 sm:pt-0">
         {(["newest", "following"] as const).map((name) => (
           <Link
             key={name}
             to="/"
             search={name === "newest" ? {} : { feed: name }}
             aria-current={feed === name ? "page" : undefined}
-            className={`on-video pointer-events-auto px-1 py-2 text-m font-medium ${feed === name ? "border-b-2 border-accent opacity-100" : "opacity-75"}`}
+            className={`on-video pointer-events-auto border-b-2 px-1 py-2 text-m font-medium sm:text-ink sm:[text-shadow:none] ${feed === name ? "border-accent" : "border-transparent opacity-80 sm:text-muted sm:opacity-100"}`}
           >
             {t(`feed.${name}`)}
           </Link>

@@ -104,7 +104,7 @@ export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, stat
       aria-posinset={index + 1}
       aria-label={t("feed.video", { title: video.title, author: video.author.name })}
       inert={!isCurrent}
-      className="relative mx-auto h-full overflow-hidden bg-stage select-none sm:mt-[44px] sm:h-[calc(100%-64px)] sm:max-w-[calc((100dvh-64px)*9/16)] sm:rounded-[18px]"
+      className="relative mx-auto h-full overflow-hidden bg-stage select-none sm:mt-[52px] sm:h-[calc(100%-72px)] sm:max-w-[calc((100dvh-72px)*9/16)] sm:rounded-[18px]"
     >
       {wide && <img src={video.coverUrl} alt="" className="absolute inset-0 size-full scale-125 object-cover opacity-60 blur-2xl" />}
       <img

@@ -4,6 +4,7 @@ import { Clapperboard, Upload } from "lucide-react";
 import { useEffect, useId, useRef, useState, type DragEvent, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { usersKey, videosKey } from "../api/lists";
+import { forgetPlace } from "../feed/place";
 import { askForLogin, useSession } from "../session/session";
 import { Button } from "../ui/Button";
 import { clock, fileSize } from "../ui/format";
@@ -93,6 +94,7 @@ function ClipForm({ file, onOther }: { file: File; onOther: () => void }) {
       return;
     }
     await Promise.all([client.invalidateQueries({ queryKey: [videosKey] }), client.invalidateQueries({ queryKey: [usersKey] })]);
+    forgetPlace("newest"); // the next look at the feed begins with this video
     notify(t("publish.done"));
     setStage({ name: "ready" });
     if (session) setTimeout(() => void navigate({ to: "/u/$userId", params: { userId: session.userId } }));
