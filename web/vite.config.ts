@@ -27,7 +27,8 @@ export default defineConfig({
     port: 5173,
     proxy: Object.fromEntries(proxied.map((path) => [path, { target: gateway }])),
   },
-  test: { include: ["src/**/*.test.ts"] },
+  // Inlined, because its own imports are found in the folder of this package, not beside it.
+  test: { include: ["src/**/*.test.ts"], server: { deps: { inline: [/@douyin\/api/, /gen\/es/] } } },
 });
 
 // goEmbed writes the Go file that embeds the build.

@@ -1,0 +1,3 @@
+module douyin.dev/tools/demo
+
+go 1.26.0

@@ -1,0 +1,76 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { base, closeBrowser, freshName, picture, rest, visit } from "./browser";
+
+const sizes = { phone: { width: 390, height: 844 }, tablet: { width: 820, height: 1180 }, desktop: { width: 1440, height: 900 } };
+
+let videoId = "";
+let userId = "";
+
+beforeAll(async () => {
+  const feed = (await (await fetch(`${base}/douyin/feed/`)).json()) as { video_list: { id: number; author: { id: number } }[] };
+  videoId = String(feed.video_list[0]?.id);
+  userId = String(feed.video_list[0]?.author.id);
+});
+afterAll(closeBrowser);
+
+describe.each([
+  ["dark", "en-US"],
+  ["light", "zh-CN"],
+] as const)("in the %s theme and %s", (colorScheme, locale) => {
+  it("has no serious finding on any page", async () => {
+    const { page, complaints } = await visit("/", { colorScheme, locale, reducedMotion: "reduce" });
+    const name = freshName("axe");
+    await page.evaluate(
+      async ([username]) => {
+        const answer = await fetch("/douyin.api.v1.UserService/Register", {
+          method: "POST",
+          headers: { "Content-Type": "application/json", "Session-Cookie": "1" },
+          body: JSON.stringify({ username, password: "correct horse battery" }),
+        });
+        const { userId: id } = (await answer.json()) as { userId: string };
+        localStorage.setItem("session", JSON.stringify({ userId: id, name: username }));
+      },
+      [name],
+    );
+    const pages = ["/", "/?feed=following", `/v/${videoId}`, `/u/${userId}`, "/publish", "/messages", `/messages/${userId}`, "/settings", "/no/such/page"];
+    for (const [size, viewport] of Object.entries(sizes)) {
+      await page.setViewportSize(viewport);
+      for (const path of pages) {
+        await page.goto(path);
+        await page.waitForLoadState("networkidle");
+        await page.locator("main *").first().waitFor();
+        await picture(page, `${size}-${colorScheme}-${path.replaceAll(/\W+/g, "_")}`);
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+        expect(serious.map((v) => `${path} (${size}): ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(" | ")}`)).toEqual([]);
+      }
+    }
+    expect(complaints.list).toEqual([]);
+    await page.context().close();
+  });
+});
+
+it("opens the comments, the keys and the login with the focus inside", async () => {
+  const { page } = await visit("/", { viewport: sizes.phone });
+  await page.getByRole("feed").waitFor();
+  for (const [key, name] of [["c", /comment/], ["?", "Keys"]] as const) {
+    await page.locator("article:not([inert])").waitFor();
+    await page.keyboard.press(key);
+    const dialog = page.getByRole("dialog", { name });
+    await dialog.waitFor();
+    for (let i = 0; i < 5; i++) {
+      await page.keyboard.press("Tab");
+      // The browser's own controls come after the last element of a dialog; nothing behind it ever has the focus.
+      expect(await page.evaluate(() => document.activeElement === document.body || document.activeElement?.closest("dialog") !== null)).toBe(true);
+    }
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+  }
+  await page.context().close();
+});
+
+it("answers the rest of the platform as before", async () => {
+  expect(await (await fetch(`${base}/`, { headers: { Accept: "application/json" } })).json()).toMatchObject({ status_code: 40001 });
+  expect((await rest("user/login/", { username: "nobody", password: "x" })).status_code).toBe(10002);
+});
