@@ -5,6 +5,7 @@ PKGS := ./gateway/... ./services/... ./services/platform/... ./test/bench/... ./
 BUF := $(CURDIR)/bin/buf
 LINT := $(CURDIR)/bin/golangci-lint
 CONTROLLER_GEN := $(CURDIR)/bin/controller-gen
+WEB := web/node_modules/.package-lock.json
 IMAGES := $(CURDIR)/bin/images
 CHART_TOOLS := $(addprefix bin/,helm helm-unittest kubeconform kustomize promtool)
 KAFKA ?= 9092
@@ -67,6 +68,13 @@ test-operator: ## The operator against a real API server; KUBEBUILDER_ASSETS has
 	@test -n "$$KUBEBUILDER_ASSETS" || { echo "KUBEBUILDER_ASSETS must name a directory with kube-apiserver, etcd and kubectl"; exit 1; }
 	go test -tags envtest -count=1 -timeout 30m -parallel 3 ./services/operator/envtest/
 
+web: $(WEB) ## The web client with changes visible at once, on port 5173; the API is that of make up.
+	cd web && npm run --silent dev
+
+test-web: build $(WEB) ## The web client: types, lint, unit tests, then in Chromium against a platform of its own.
+	cd web && npm run --silent check && npm run --silent test
+	go test -count=1 -timeout 20m -v ./test/browser
+
 FUZZTIME ?= 30s
 fuzz: ## Each fuzz target in the tree for FUZZTIME, 30 s.
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' gateway services test); do \
@@ -111,9 +119,11 @@ kafka: ## Run a real Apache Kafka on localhost:9092 (needs Java 17 and Maven).
 	@echo "building, and the first time downloading Apache Kafka with Maven: a few minutes; a line says when it is ready"
 	@go run ./services/cmd/kafka --port $(KAFKA)
 
-generate: $(BUF) $(CONTROLLER_GEN) ## Generate gen/ from proto/ and gateway/douyin.yaml, and the custom resources from their Go types.
-	rm -rf gen/douyin
+generate: $(BUF) $(CONTROLLER_GEN) $(WEB) ## Generate gen/ from proto/, gateway/douyin.yaml and web/, and the custom resources from their Go types.
+	rm -rf gen/douyin gen/es/douyin
 	$(BUF) generate
+	$(BUF) generate --template web/buf.gen.yaml
+	cd web && npm run --silent build
 	$(BUF) build --path proto/douyin/api/v1 --exclude-imports --as-file-descriptor-set -o gen/douyin.binpb
 	cd services && $(CONTROLLER_GEN) object crd paths=./operator/api/... output:crd:dir=../charts/douyin-crds/files
 
@@ -129,6 +139,9 @@ fresh: generate ## Fail when generated code is not what its source says.
 
 breaking: $(BUF) ## Fail when the protos break clients of the main branch.
 	$(BUF) breaking --against '.git#branch=main'
+
+$(WEB): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
 
 $(BUF): tools/buf/go.sum
 	cd tools/buf && GOWORK=off go build -o $(BUF) github.com/bufbuild/buf/cmd/buf
@@ -148,5 +161,5 @@ $(CHART_TOOLS): bin/%: tools/%/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
-.PHONY: help up mesh build test test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
+.PHONY: help up mesh build test web test-web test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
 	images images-dev images-sizes chart-test cluster-test kafka generate lint fresh breaking clean

@@ -22,6 +22,17 @@ export default defineConfig({
     assetsInlineLimit: 0, // the Content-Security-Policy allows no data: scripts or styles
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
+    rolldownOptions: {
+      output: {
+        // A few files: what is not ours, what pages share, and one for each page.
+        advancedChunks: {
+          groups: [
+            { name: "vendor", test: /node_modules|gen\/es/ },
+            { name: "shared", minShareCount: 2, test: /src\// },
+          ],
+        },
+      },
+    },
   },
   server: {
     port: 5173,
