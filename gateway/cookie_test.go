@@ -13,24 +13,24 @@ import (
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 )
 
-// accounts opens sessions with fixed tokens.
-type accounts struct {
+// cookieAccounts opens sessions with fixed tokens.
+type cookieAccounts struct {
 	apiv1connect.UnimplementedUserServiceHandler
 }
 
-func (accounts) Register(context.Context, *apiv1.RegisterRequest) (*apiv1.RegisterResponse, error) {
+func (cookieAccounts) Register(context.Context, *apiv1.RegisterRequest) (*apiv1.RegisterResponse, error) {
 	return &apiv1.RegisterResponse{UserId: 7, Token: "first"}, nil
 }
 
-func (accounts) Login(context.Context, *apiv1.LoginRequest) (*apiv1.LoginResponse, error) {
+func (cookieAccounts) Login(context.Context, *apiv1.LoginRequest) (*apiv1.LoginResponse, error) {
 	return &apiv1.LoginResponse{UserId: 7, Token: "second"}, nil
 }
 
-func (accounts) ChangePassword(context.Context, *apiv1.ChangePasswordRequest) (*apiv1.ChangePasswordResponse, error) {
+func (cookieAccounts) ChangePassword(context.Context, *apiv1.ChangePasswordRequest) (*apiv1.ChangePasswordResponse, error) {
 	return &apiv1.ChangePasswordResponse{Token: "third"}, nil
 }
 
-func (accounts) Logout(context.Context, *apiv1.LogoutRequest) (*apiv1.LogoutResponse, error) {
+func (cookieAccounts) Logout(context.Context, *apiv1.LogoutRequest) (*apiv1.LogoutResponse, error) {
 	return &apiv1.LogoutResponse{}, nil
 }
 
@@ -39,7 +39,7 @@ func (accounts) Logout(context.Context, *apiv1.LogoutRequest) (*apiv1.LogoutResp
 func callAccounts(t *testing.T, header string, call func(apiv1connect.UserServiceClient, context.Context) string) (string, *http.Cookie) {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle(apiv1connect.NewUserServiceHandler(accounts{}, connect.WithInterceptors(cookieSession{})))
+	mux.Handle(apiv1connect.NewUserServiceHandler(cookieAccounts{}, connect.WithInterceptors(cookieSession{})))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	var cookie *http.Cookie

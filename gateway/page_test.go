@@ -23,14 +23,18 @@ func testPage(t *testing.T, publicURL string) http.Handler {
 		"manifest.webmanifest": {Data: []byte("{}")},
 		"assets/app-1a2b.js":   {Data: []byte(strings.Repeat("let a = 1;\n", 200))},
 	}
-	h, err := newWebPage(files, publicURL, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-	}))
+	page, err := newWebPage(files, publicURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if page.find(r) != nil {
+			page.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+	})
 }
 
 func askPage(h http.Handler, method, path string, header ...string) *http.Response {
