@@ -25,7 +25,7 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         // A few files: what is not ours, what pages share, and one for each page.
-        advancedChunks: {
+        codeSplitting: {
           groups: [
             { name: "vendor", test: /node_modules|gen\/es/ },
             { name: "shared", minShareCount: 2, test: /src\// },

@@ -19,8 +19,12 @@ const kinds: Partial<Record<Code, FailureKind>> = {
   [Code.AlreadyExists]: "invalid",
   [Code.FailedPrecondition]: "invalid",
   [Code.ResourceExhausted]: "limited",
-  [Code.Aborted]: "unknownOutcome",
 };
+
+/** Whether the platform says that a change may have happened: code unknown with an ErrorInfo. Other errors have that code, too. */
+function isUnknownOutcome(failed: ConnectError): boolean {
+  return failed.code === Code.Unknown && failed.details.some((detail) => "type" in detail && detail.type === "google.rpc.ErrorInfo");
+}
 
 /** Reads any error of a call. An error without an answer, while the browser has no network, is "offline". */
 export function failureOf(error: unknown): Failure {
@@ -28,7 +32,7 @@ export function failureOf(error: unknown): Failure {
   if (typeof navigator !== "undefined" && navigator.onLine === false) {
     return { kind: "offline", message: null, requestId: null };
   }
-  const kind = kinds[failed.code] ?? "server";
+  const kind = isUnknownOutcome(failed) ? "unknownOutcome" : (kinds[failed.code] ?? "server");
   return {
     kind,
     message: kind === "invalid" || kind === "forbidden" ? failed.rawMessage : null,

@@ -18,10 +18,11 @@ interface Node {
   [key: string]: unknown;
 }
 
+const hasLetters = (text: unknown): text is string => typeof text === "string" && /\p{L}/u.test(text);
+
 /** Texts of a file that are written into the page's markup instead of coming from the words. */
 function literals(file: string): string[] {
   const found: string[] = [];
-  const hasLetters = (text: unknown): text is string => typeof text === "string" && /\p{L}/u.test(text);
   const walk = (node: Node | null) => {
     if (node === null || typeof node !== "object") return;
     if (node.type === "JSXText" && hasLetters(node.value)) found.push(node.value.trim());
@@ -52,9 +53,11 @@ function sentences(words: object, prefix = ""): Map<string, string> {
   return all;
 }
 
+/** The names of the values that are put into a sentence. */
+const values = (text: string | undefined) => [...(text ?? "").matchAll(/\{\{(\w+)\}\}/g)].map((m) => m[1]).toSorted();
+
 it("has every sentence in both languages, with the same values in it", () => {
   const [english, chinese] = [sentences(en), sentences(zh)];
-  const values = (text: string | undefined) => [...(text ?? "").matchAll(/\{\{(\w+)\}\}/g)].map((m) => m[1]).toSorted();
   expect([...chinese.keys()].toSorted()).toEqual([...english.keys()].toSorted());
   for (const [key, text] of english) {
     expect([key, values(chinese.get(key))]).toEqual([key, values(text)]);

@@ -760,47 +760,47 @@ var File_douyin_api_v1_interaction_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_interaction_proto_rawDesc = "" +
 	"\n" +
-	"\x1fdouyin/api/v1/interaction.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"V\n" +
-	"\x10LikeVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x1fdouyin/api/v1/interaction.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"Z\n" +
+	"\x10LikeVideoRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x13\n" +
-	"\x11LikeVideoResponse\"X\n" +
-	"\x12UnlikeVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x11LikeVideoResponse\"\\\n" +
+	"\x12UnlikeVideoRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
-	"\x13UnlikeVideoResponse\"m\n" +
-	"\x16ListLikedVideosRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\x13UnlikeVideoResponse\"q\n" +
+	"\x16ListLikedVideosRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"v\n" +
 	"\x17ListLikedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"}\n" +
-	"\x14CreateCommentRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12!\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n" +
+	"\x14CreateCommentRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12!\n" +
 	"\fcomment_text\x18\x02 \x01(\tR\vcommentText\x12'\n" +
 	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"I\n" +
 	"\x15CreateCommentResponse\x120\n" +
-	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"y\n" +
-	"\x14DeleteCommentRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1d\n" +
+	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"\x81\x01\n" +
+	"\x14DeleteCommentRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12!\n" +
 	"\n" +
-	"comment_id\x18\x02 \x01(\x03R\tcommentId\x12'\n" +
+	"comment_id\x18\x02 \x01(\x03B\x020\x01R\tcommentId\x12'\n" +
 	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"I\n" +
 	"\x15DeleteCommentResponse\x120\n" +
-	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"l\n" +
-	"\x13ListCommentsRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +
+	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"p\n" +
+	"\x13ListCommentsRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"y\n" +
 	"\x14ListCommentsResponse\x129\n" +
 	"\fcomment_list\x18\x01 \x03(\v2\x16.douyin.api.v1.CommentR\vcommentList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n" +
-	"\x14CountCommentsRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"<\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
+	"\x14CountCommentsRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\"<\n" +
 	"\x15CountCommentsResponse\x12#\n" +
 	"\rcomment_count\x18\x01 \x01(\x03R\fcommentCount2\xbc\x05\n" +
 	"\x12InteractionService\x12T\n" +

@@ -843,52 +843,52 @@ var File_douyin_api_v1_relation_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_relation_proto_rawDesc = "" +
 	"\n" +
-	"\x1cdouyin/api/v1/relation.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"V\n" +
-	"\rFollowRequest\x12\x1c\n" +
+	"\x1cdouyin/api/v1/relation.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"Z\n" +
+	"\rFollowRequest\x12 \n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\x12'\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x10\n" +
-	"\x0eFollowResponse\"X\n" +
-	"\x0fUnfollowRequest\x12\x1c\n" +
+	"\x0eFollowResponse\"\\\n" +
+	"\x0fUnfollowRequest\x12 \n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\x12'\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x12\n" +
-	"\x10UnfollowResponse\"k\n" +
-	"\x14ListFollowingRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\x10UnfollowResponse\"o\n" +
+	"\x14ListFollowingRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"q\n" +
 	"\x15ListFollowingResponse\x120\n" +
 	"\tuser_list\x18\x01 \x03(\v2\x13.douyin.api.v1.UserR\buserList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"k\n" +
-	"\x14ListFollowersRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"o\n" +
+	"\x14ListFollowersRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"q\n" +
 	"\x15ListFollowersResponse\x120\n" +
 	"\tuser_list\x18\x01 \x03(\v2\x13.douyin.api.v1.UserR\buserList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"i\n" +
-	"\x12ListFriendsRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"m\n" +
+	"\x12ListFriendsRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"q\n" +
 	"\x13ListFriendsResponse\x122\n" +
 	"\tuser_list\x18\x01 \x03(\v2\x15.douyin.api.v1.FriendR\buserList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"0\n" +
-	"\x15CountFollowingRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\".\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"4\n" +
+	"\x15CountFollowingRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\".\n" +
 	"\x16CountFollowingResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\"0\n" +
-	"\x15CountFollowersRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\".\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\"4\n" +
+	"\x15CountFollowersRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\".\n" +
 	"\x16CountFollowersResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\"2\n" +
-	"\x12CheckFollowRequest\x12\x1c\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\"6\n" +
+	"\x12CheckFollowRequest\x12 \n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03R\btoUserId\"-\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\"-\n" +
 	"\x13CheckFollowResponse\x12\x16\n" +
 	"\x06result\x18\x01 \x01(\bR\x06result2\x89\x06\n" +
 	"\x0fRelationService\x12K\n" +

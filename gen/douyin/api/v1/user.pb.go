@@ -352,6 +352,98 @@ func (x *GetUserResponse) GetUser() *User {
 	return nil
 }
 
+// Which user.
+type GetProfileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An existing user.
+	UserId        int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProfileRequest) Reset() {
+	*x = GetProfileRequest{}
+	mi := &file_douyin_api_v1_user_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProfileRequest) ProtoMessage() {}
+
+func (x *GetProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_user_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProfileRequest.ProtoReflect.Descriptor instead.
+func (*GetProfileRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetProfileRequest) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+// The user.
+type GetProfileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the caller sees it.
+	User          *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProfileResponse) Reset() {
+	*x = GetProfileResponse{}
+	mi := &file_douyin_api_v1_user_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProfileResponse) ProtoMessage() {}
+
+func (x *GetProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_user_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProfileResponse.ProtoReflect.Descriptor instead.
+func (*GetProfileResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetProfileResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
 // What to change; absent parts stay as they are.
 type UpdateProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -369,7 +461,7 @@ type UpdateProfileRequest struct {
 
 func (x *UpdateProfileRequest) Reset() {
 	*x = UpdateProfileRequest{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +473,7 @@ func (x *UpdateProfileRequest) String() string {
 func (*UpdateProfileRequest) ProtoMessage() {}
 
 func (x *UpdateProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +486,7 @@ func (x *UpdateProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProfileRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProfileRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{6}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateProfileRequest) GetAvatar() string {
@@ -436,7 +528,7 @@ type UpdateProfileResponse struct {
 
 func (x *UpdateProfileResponse) Reset() {
 	*x = UpdateProfileResponse{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +540,7 @@ func (x *UpdateProfileResponse) String() string {
 func (*UpdateProfileResponse) ProtoMessage() {}
 
 func (x *UpdateProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +553,7 @@ func (x *UpdateProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProfileResponse.ProtoReflect.Descriptor instead.
 func (*UpdateProfileResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{7}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateProfileResponse) GetUser() *User {
@@ -486,7 +578,7 @@ type ChangePasswordRequest struct {
 
 func (x *ChangePasswordRequest) Reset() {
 	*x = ChangePasswordRequest{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +590,7 @@ func (x *ChangePasswordRequest) String() string {
 func (*ChangePasswordRequest) ProtoMessage() {}
 
 func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +603,7 @@ func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
 func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{8}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChangePasswordRequest) GetOldPassword() string {
@@ -546,7 +638,7 @@ type ChangePasswordResponse struct {
 
 func (x *ChangePasswordResponse) Reset() {
 	*x = ChangePasswordResponse{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +650,7 @@ func (x *ChangePasswordResponse) String() string {
 func (*ChangePasswordResponse) ProtoMessage() {}
 
 func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +663,7 @@ func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
 func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{9}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChangePasswordResponse) GetToken() string {
@@ -592,7 +684,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +696,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +709,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{10}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LogoutRequest) GetIdempotencyKey() string {
@@ -636,7 +728,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -648,7 +740,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -661,7 +753,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{11}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{13}
 }
 
 // The user is that of the token.
@@ -675,7 +767,7 @@ type LogoutEverywhereRequest struct {
 
 func (x *LogoutEverywhereRequest) Reset() {
 	*x = LogoutEverywhereRequest{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +779,7 @@ func (x *LogoutEverywhereRequest) String() string {
 func (*LogoutEverywhereRequest) ProtoMessage() {}
 
 func (x *LogoutEverywhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +792,7 @@ func (x *LogoutEverywhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutEverywhereRequest.ProtoReflect.Descriptor instead.
 func (*LogoutEverywhereRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{12}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LogoutEverywhereRequest) GetIdempotencyKey() string {
@@ -719,7 +811,7 @@ type LogoutEverywhereResponse struct {
 
 func (x *LogoutEverywhereResponse) Reset() {
 	*x = LogoutEverywhereResponse{}
-	mi := &file_douyin_api_v1_user_proto_msgTypes[13]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +823,7 @@ func (x *LogoutEverywhereResponse) String() string {
 func (*LogoutEverywhereResponse) ProtoMessage() {}
 
 func (x *LogoutEverywhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_user_proto_msgTypes[13]
+	mi := &file_douyin_api_v1_user_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +836,7 @@ func (x *LogoutEverywhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutEverywhereResponse.ProtoReflect.Descriptor instead.
 func (*LogoutEverywhereResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{13}
+	return file_douyin_api_v1_user_proto_rawDescGZIP(), []int{15}
 }
 
 var File_douyin_api_v1_user_proto protoreflect.FileDescriptor
@@ -755,20 +847,24 @@ const file_douyin_api_v1_user_proto_rawDesc = "" +
 	"\x0fRegisterRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"A\n" +
-	"\x10RegisterResponse\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"E\n" +
+	"\x10RegisterResponse\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\"o\n" +
 	"\fLoginRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\">\n" +
-	"\rLoginResponse\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\")\n" +
-	"\x0eGetUserRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\":\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"B\n" +
+	"\rLoginResponse\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"-\n" +
+	"\x0eGetUserRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\":\n" +
 	"\x0fGetUserResponse\x12'\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"0\n" +
+	"\x11GetProfileRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\"=\n" +
+	"\x12GetProfileResponse\x12'\n" +
 	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xdd\x01\n" +
 	"\x14UpdateProfileRequest\x12\x1b\n" +
 	"\x06avatar\x18\x01 \x01(\tH\x00R\x06avatar\x88\x01\x01\x12.\n" +
@@ -792,11 +888,13 @@ const file_douyin_api_v1_user_proto_rawDesc = "" +
 	"\x0eLogoutResponse\"B\n" +
 	"\x17LogoutEverywhereRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x1a\n" +
-	"\x18LogoutEverywhereResponse2\xfc\x04\n" +
+	"\x18LogoutEverywhereResponse2\xd8\x05\n" +
 	"\vUserService\x12Q\n" +
 	"\bRegister\x12\x1e.douyin.api.v1.RegisterRequest\x1a\x1f.douyin.api.v1.RegisterResponse\"\x04\x88\xb5\x18\x01\x12H\n" +
 	"\x05Login\x12\x1b.douyin.api.v1.LoginRequest\x1a\x1c.douyin.api.v1.LoginResponse\"\x04\x88\xb5\x18\x01\x12Q\n" +
-	"\aGetUser\x12\x1d.douyin.api.v1.GetUserRequest\x1a\x1e.douyin.api.v1.GetUserResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12`\n" +
+	"\aGetUser\x12\x1d.douyin.api.v1.GetUserRequest\x1a\x1e.douyin.api.v1.GetUserResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12Z\n" +
+	"\n" +
+	"GetProfile\x12 .douyin.api.v1.GetProfileRequest\x1a!.douyin.api.v1.GetProfileResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12`\n" +
 	"\rUpdateProfile\x12#.douyin.api.v1.UpdateProfileRequest\x1a$.douyin.api.v1.UpdateProfileResponse\"\x04\x88\xb5\x18\x02\x12c\n" +
 	"\x0eChangePassword\x12$.douyin.api.v1.ChangePasswordRequest\x1a%.douyin.api.v1.ChangePasswordResponse\"\x04\x88\xb5\x18\x02\x12K\n" +
 	"\x06Logout\x12\x1c.douyin.api.v1.LogoutRequest\x1a\x1d.douyin.api.v1.LogoutResponse\"\x04\x88\xb5\x18\x02\x12i\n" +
@@ -815,7 +913,7 @@ func file_douyin_api_v1_user_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_user_proto_rawDescData
 }
 
-var file_douyin_api_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_douyin_api_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_douyin_api_v1_user_proto_goTypes = []any{
 	(*RegisterRequest)(nil),          // 0: douyin.api.v1.RegisterRequest
 	(*RegisterResponse)(nil),         // 1: douyin.api.v1.RegisterResponse
@@ -823,38 +921,43 @@ var file_douyin_api_v1_user_proto_goTypes = []any{
 	(*LoginResponse)(nil),            // 3: douyin.api.v1.LoginResponse
 	(*GetUserRequest)(nil),           // 4: douyin.api.v1.GetUserRequest
 	(*GetUserResponse)(nil),          // 5: douyin.api.v1.GetUserResponse
-	(*UpdateProfileRequest)(nil),     // 6: douyin.api.v1.UpdateProfileRequest
-	(*UpdateProfileResponse)(nil),    // 7: douyin.api.v1.UpdateProfileResponse
-	(*ChangePasswordRequest)(nil),    // 8: douyin.api.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),   // 9: douyin.api.v1.ChangePasswordResponse
-	(*LogoutRequest)(nil),            // 10: douyin.api.v1.LogoutRequest
-	(*LogoutResponse)(nil),           // 11: douyin.api.v1.LogoutResponse
-	(*LogoutEverywhereRequest)(nil),  // 12: douyin.api.v1.LogoutEverywhereRequest
-	(*LogoutEverywhereResponse)(nil), // 13: douyin.api.v1.LogoutEverywhereResponse
-	(*User)(nil),                     // 14: douyin.api.v1.User
+	(*GetProfileRequest)(nil),        // 6: douyin.api.v1.GetProfileRequest
+	(*GetProfileResponse)(nil),       // 7: douyin.api.v1.GetProfileResponse
+	(*UpdateProfileRequest)(nil),     // 8: douyin.api.v1.UpdateProfileRequest
+	(*UpdateProfileResponse)(nil),    // 9: douyin.api.v1.UpdateProfileResponse
+	(*ChangePasswordRequest)(nil),    // 10: douyin.api.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),   // 11: douyin.api.v1.ChangePasswordResponse
+	(*LogoutRequest)(nil),            // 12: douyin.api.v1.LogoutRequest
+	(*LogoutResponse)(nil),           // 13: douyin.api.v1.LogoutResponse
+	(*LogoutEverywhereRequest)(nil),  // 14: douyin.api.v1.LogoutEverywhereRequest
+	(*LogoutEverywhereResponse)(nil), // 15: douyin.api.v1.LogoutEverywhereResponse
+	(*User)(nil),                     // 16: douyin.api.v1.User
 }
 var file_douyin_api_v1_user_proto_depIdxs = []int32{
-	14, // 0: douyin.api.v1.GetUserResponse.user:type_name -> douyin.api.v1.User
-	14, // 1: douyin.api.v1.UpdateProfileResponse.user:type_name -> douyin.api.v1.User
-	0,  // 2: douyin.api.v1.UserService.Register:input_type -> douyin.api.v1.RegisterRequest
-	2,  // 3: douyin.api.v1.UserService.Login:input_type -> douyin.api.v1.LoginRequest
-	4,  // 4: douyin.api.v1.UserService.GetUser:input_type -> douyin.api.v1.GetUserRequest
-	6,  // 5: douyin.api.v1.UserService.UpdateProfile:input_type -> douyin.api.v1.UpdateProfileRequest
-	8,  // 6: douyin.api.v1.UserService.ChangePassword:input_type -> douyin.api.v1.ChangePasswordRequest
-	10, // 7: douyin.api.v1.UserService.Logout:input_type -> douyin.api.v1.LogoutRequest
-	12, // 8: douyin.api.v1.UserService.LogoutEverywhere:input_type -> douyin.api.v1.LogoutEverywhereRequest
-	1,  // 9: douyin.api.v1.UserService.Register:output_type -> douyin.api.v1.RegisterResponse
-	3,  // 10: douyin.api.v1.UserService.Login:output_type -> douyin.api.v1.LoginResponse
-	5,  // 11: douyin.api.v1.UserService.GetUser:output_type -> douyin.api.v1.GetUserResponse
-	7,  // 12: douyin.api.v1.UserService.UpdateProfile:output_type -> douyin.api.v1.UpdateProfileResponse
-	9,  // 13: douyin.api.v1.UserService.ChangePassword:output_type -> douyin.api.v1.ChangePasswordResponse
-	11, // 14: douyin.api.v1.UserService.Logout:output_type -> douyin.api.v1.LogoutResponse
-	13, // 15: douyin.api.v1.UserService.LogoutEverywhere:output_type -> douyin.api.v1.LogoutEverywhereResponse
-	9,  // [9:16] is the sub-list for method output_type
-	2,  // [2:9] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	16, // 0: douyin.api.v1.GetUserResponse.user:type_name -> douyin.api.v1.User
+	16, // 1: douyin.api.v1.GetProfileResponse.user:type_name -> douyin.api.v1.User
+	16, // 2: douyin.api.v1.UpdateProfileResponse.user:type_name -> douyin.api.v1.User
+	0,  // 3: douyin.api.v1.UserService.Register:input_type -> douyin.api.v1.RegisterRequest
+	2,  // 4: douyin.api.v1.UserService.Login:input_type -> douyin.api.v1.LoginRequest
+	4,  // 5: douyin.api.v1.UserService.GetUser:input_type -> douyin.api.v1.GetUserRequest
+	6,  // 6: douyin.api.v1.UserService.GetProfile:input_type -> douyin.api.v1.GetProfileRequest
+	8,  // 7: douyin.api.v1.UserService.UpdateProfile:input_type -> douyin.api.v1.UpdateProfileRequest
+	10, // 8: douyin.api.v1.UserService.ChangePassword:input_type -> douyin.api.v1.ChangePasswordRequest
+	12, // 9: douyin.api.v1.UserService.Logout:input_type -> douyin.api.v1.LogoutRequest
+	14, // 10: douyin.api.v1.UserService.LogoutEverywhere:input_type -> douyin.api.v1.LogoutEverywhereRequest
+	1,  // 11: douyin.api.v1.UserService.Register:output_type -> douyin.api.v1.RegisterResponse
+	3,  // 12: douyin.api.v1.UserService.Login:output_type -> douyin.api.v1.LoginResponse
+	5,  // 13: douyin.api.v1.UserService.GetUser:output_type -> douyin.api.v1.GetUserResponse
+	7,  // 14: douyin.api.v1.UserService.GetProfile:output_type -> douyin.api.v1.GetProfileResponse
+	9,  // 15: douyin.api.v1.UserService.UpdateProfile:output_type -> douyin.api.v1.UpdateProfileResponse
+	11, // 16: douyin.api.v1.UserService.ChangePassword:output_type -> douyin.api.v1.ChangePasswordResponse
+	13, // 17: douyin.api.v1.UserService.Logout:output_type -> douyin.api.v1.LogoutResponse
+	15, // 18: douyin.api.v1.UserService.LogoutEverywhere:output_type -> douyin.api.v1.LogoutEverywhereResponse
+	11, // [11:19] is the sub-list for method output_type
+	3,  // [3:11] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_user_proto_init() }
@@ -863,14 +966,14 @@ func file_douyin_api_v1_user_proto_init() {
 		return
 	}
 	file_douyin_api_v1_objects_proto_init()
-	file_douyin_api_v1_user_proto_msgTypes[6].OneofWrappers = []any{}
+	file_douyin_api_v1_user_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_user_proto_rawDesc), len(file_douyin_api_v1_user_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,98 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Which video.
+type GetVideoRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An existing video.
+	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVideoRequest) Reset() {
+	*x = GetVideoRequest{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVideoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVideoRequest) ProtoMessage() {}
+
+func (x *GetVideoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVideoRequest.ProtoReflect.Descriptor instead.
+func (*GetVideoRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *GetVideoRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+// The video.
+type GetVideoResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the caller sees it.
+	Video         *Video `protobuf:"bytes,1,opt,name=video,proto3" json:"video,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVideoResponse) Reset() {
+	*x = GetVideoResponse{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVideoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVideoResponse) ProtoMessage() {}
+
+func (x *GetVideoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVideoResponse.ProtoReflect.Descriptor instead.
+func (*GetVideoResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GetVideoResponse) GetVideo() *Video {
+	if x != nil {
+		return x.Video
+	}
+	return nil
+}
+
 // Whose videos, and where to go on.
 type ListPublishedVideosRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -37,7 +129,7 @@ type ListPublishedVideosRequest struct {
 
 func (x *ListPublishedVideosRequest) Reset() {
 	*x = ListPublishedVideosRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[0]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -49,7 +141,7 @@ func (x *ListPublishedVideosRequest) String() string {
 func (*ListPublishedVideosRequest) ProtoMessage() {}
 
 func (x *ListPublishedVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[0]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -62,7 +154,7 @@ func (x *ListPublishedVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublishedVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListPublishedVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{0}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListPublishedVideosRequest) GetUserId() int64 {
@@ -99,7 +191,7 @@ type ListPublishedVideosResponse struct {
 
 func (x *ListPublishedVideosResponse) Reset() {
 	*x = ListPublishedVideosResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[1]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -111,7 +203,7 @@ func (x *ListPublishedVideosResponse) String() string {
 func (*ListPublishedVideosResponse) ProtoMessage() {}
 
 func (x *ListPublishedVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[1]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -124,7 +216,7 @@ func (x *ListPublishedVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublishedVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListPublishedVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{1}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListPublishedVideosResponse) GetVideoList() []*Video {
@@ -154,7 +246,7 @@ type DeleteVideoRequest struct {
 
 func (x *DeleteVideoRequest) Reset() {
 	*x = DeleteVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -166,7 +258,7 @@ func (x *DeleteVideoRequest) String() string {
 func (*DeleteVideoRequest) ProtoMessage() {}
 
 func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -179,7 +271,7 @@ func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{2}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *DeleteVideoRequest) GetVideoId() int64 {
@@ -205,7 +297,7 @@ type DeleteVideoResponse struct {
 
 func (x *DeleteVideoResponse) Reset() {
 	*x = DeleteVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -217,7 +309,7 @@ func (x *DeleteVideoResponse) String() string {
 func (*DeleteVideoResponse) ProtoMessage() {}
 
 func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -230,7 +322,7 @@ func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{3}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{5}
 }
 
 // One part of an upload.
@@ -249,7 +341,7 @@ type PublishVideoRequest struct {
 
 func (x *PublishVideoRequest) Reset() {
 	*x = PublishVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -261,7 +353,7 @@ func (x *PublishVideoRequest) String() string {
 func (*PublishVideoRequest) ProtoMessage() {}
 
 func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -274,7 +366,7 @@ func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoRequest.ProtoReflect.Descriptor instead.
 func (*PublishVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{4}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PublishVideoRequest) GetPart() isPublishVideoRequest_Part {
@@ -333,7 +425,7 @@ type PublishVideoHeader struct {
 
 func (x *PublishVideoHeader) Reset() {
 	*x = PublishVideoHeader{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -345,7 +437,7 @@ func (x *PublishVideoHeader) String() string {
 func (*PublishVideoHeader) ProtoMessage() {}
 
 func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -358,7 +450,7 @@ func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoHeader.ProtoReflect.Descriptor instead.
 func (*PublishVideoHeader) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{5}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PublishVideoHeader) GetTitle() string {
@@ -386,7 +478,7 @@ type PublishVideoResponse struct {
 
 func (x *PublishVideoResponse) Reset() {
 	*x = PublishVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +490,7 @@ func (x *PublishVideoResponse) String() string {
 func (*PublishVideoResponse) ProtoMessage() {}
 
 func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +503,7 @@ func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoResponse.ProtoReflect.Descriptor instead.
 func (*PublishVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{6}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PublishVideoResponse) GetVideo() *Video {
@@ -425,18 +517,22 @@ var File_douyin_api_v1_video_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\n" +
-	"\x19douyin/api/v1/video.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"q\n" +
-	"\x1aListPublishedVideosRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\x19douyin/api/v1/video.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"0\n" +
+	"\x0fGetVideoRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\">\n" +
+	"\x10GetVideoResponse\x12*\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\"u\n" +
+	"\x1aListPublishedVideosRequest\x12\x1b\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"z\n" +
 	"\x1bListPublishedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"X\n" +
-	"\x12DeleteVideoRequest\x12\x19\n" +
-	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\\\n" +
+	"\x12DeleteVideoRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
 	"\x13DeleteVideoResponse\"r\n" +
 	"\x13PublishVideoRequest\x12;\n" +
@@ -447,9 +543,10 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\xe1\x01\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\xb7\x02\n" +
 	"\fVideoService\x12u\n" +
-	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12Z\n" +
+	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12T\n" +
+	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12Z\n" +
 	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x022p\n" +
 	"\rUploadService\x12_\n" +
 	"\fPublishVideo\x12\".douyin.api.v1.PublishVideoRequest\x1a#.douyin.api.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01B\x99\x01\n" +
@@ -468,32 +565,37 @@ func file_douyin_api_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_video_proto_rawDescData
 }
 
-var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_douyin_api_v1_video_proto_goTypes = []any{
-	(*ListPublishedVideosRequest)(nil),  // 0: douyin.api.v1.ListPublishedVideosRequest
-	(*ListPublishedVideosResponse)(nil), // 1: douyin.api.v1.ListPublishedVideosResponse
-	(*DeleteVideoRequest)(nil),          // 2: douyin.api.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 3: douyin.api.v1.DeleteVideoResponse
-	(*PublishVideoRequest)(nil),         // 4: douyin.api.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 5: douyin.api.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 6: douyin.api.v1.PublishVideoResponse
-	(*Video)(nil),                       // 7: douyin.api.v1.Video
+	(*GetVideoRequest)(nil),             // 0: douyin.api.v1.GetVideoRequest
+	(*GetVideoResponse)(nil),            // 1: douyin.api.v1.GetVideoResponse
+	(*ListPublishedVideosRequest)(nil),  // 2: douyin.api.v1.ListPublishedVideosRequest
+	(*ListPublishedVideosResponse)(nil), // 3: douyin.api.v1.ListPublishedVideosResponse
+	(*DeleteVideoRequest)(nil),          // 4: douyin.api.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 5: douyin.api.v1.DeleteVideoResponse
+	(*PublishVideoRequest)(nil),         // 6: douyin.api.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 7: douyin.api.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 8: douyin.api.v1.PublishVideoResponse
+	(*Video)(nil),                       // 9: douyin.api.v1.Video
 }
 var file_douyin_api_v1_video_proto_depIdxs = []int32{
-	7, // 0: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
-	5, // 1: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
-	7, // 2: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
-	0, // 3: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
-	2, // 4: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
-	4, // 5: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
-	1, // 6: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
-	3, // 7: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
-	6, // 8: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	9, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
+	9, // 1: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
+	7, // 2: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
+	9, // 3: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
+	2, // 4: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
+	0, // 5: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
+	4, // 6: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
+	6, // 7: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
+	3, // 8: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
+	1, // 9: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
+	5, // 10: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
+	8, // 11: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
+	8, // [8:12] is the sub-list for method output_type
+	4, // [4:8] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_video_proto_init() }
@@ -502,7 +604,7 @@ func file_douyin_api_v1_video_proto_init() {
 		return
 	}
 	file_douyin_api_v1_objects_proto_init()
-	file_douyin_api_v1_video_proto_msgTypes[4].OneofWrappers = []any{
+	file_douyin_api_v1_video_proto_msgTypes[6].OneofWrappers = []any{
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
@@ -512,7 +614,7 @@ func file_douyin_api_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_video_proto_rawDesc), len(file_douyin_api_v1_video_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

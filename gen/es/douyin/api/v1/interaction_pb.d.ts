@@ -23,6 +23,13 @@ export declare type LikeVideoRequest = Message<"douyin.api.v1.LikeVideoRequest">
    * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
    */
   videoId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -57,6 +64,13 @@ export declare type UnlikeVideoRequest = Message<"douyin.api.v1.UnlikeVideoReque
    * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
    */
   videoId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -161,7 +175,7 @@ export declare type CreateCommentRequest = Message<"douyin.api.v1.CreateCommentR
   commentText: string;
 
   /**
-   * Same key, same answer; empty for none, at most 128 characters.
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
    *
    * @generated from field: string idempotency_key = 3;
    */
@@ -213,6 +227,13 @@ export declare type DeleteCommentRequest = Message<"douyin.api.v1.DeleteCommentR
    * @generated from field: int64 comment_id = 2 [jstype = JS_STRING];
    */
   commentId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
 };
 
 /**

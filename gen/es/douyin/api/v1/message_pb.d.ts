@@ -32,7 +32,7 @@ export declare type SendMessageRequest = Message<"douyin.api.v1.SendMessageReque
   content: string;
 
   /**
-   * Same key, same answer; empty for none, at most 128 characters.
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
    *
    * @generated from field: string idempotency_key = 3;
    */

@@ -23,6 +23,13 @@ export declare type FollowRequest = Message<"douyin.api.v1.FollowRequest"> & {
    * @generated from field: int64 to_user_id = 1 [jstype = JS_STRING];
    */
   toUserId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -57,6 +64,13 @@ export declare type UnfollowRequest = Message<"douyin.api.v1.UnfollowRequest"> &
    * @generated from field: int64 to_user_id = 1 [jstype = JS_STRING];
    */
   toUserId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
 };
 
 /**

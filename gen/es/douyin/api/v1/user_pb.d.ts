@@ -30,6 +30,13 @@ export declare type RegisterRequest = Message<"douyin.api.v1.RegisterRequest"> &
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -84,6 +91,13 @@ export declare type LoginRequest = Message<"douyin.api.v1.LoginRequest"> & {
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -225,6 +239,13 @@ export declare type UpdateProfileRequest = Message<"douyin.api.v1.UpdateProfileR
    * @generated from field: optional string signature = 3;
    */
   signature?: string | undefined;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 4;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -272,6 +293,13 @@ export declare type ChangePasswordRequest = Message<"douyin.api.v1.ChangePasswor
    * @generated from field: string new_password = 2;
    */
   newPassword: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -301,11 +329,17 @@ export declare type ChangePasswordResponse = Message<"douyin.api.v1.ChangePasswo
 export declare const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse>;
 
 /**
- * Nothing to say.
+ * The session is that of the token.
  *
  * @generated from message douyin.api.v1.LogoutRequest
  */
 export declare type LogoutRequest = Message<"douyin.api.v1.LogoutRequest"> & {
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -329,11 +363,17 @@ export declare type LogoutResponse = Message<"douyin.api.v1.LogoutResponse"> & {
 export declare const LogoutResponseSchema: GenMessage<LogoutResponse>;
 
 /**
- * Nothing to say.
+ * The user is that of the token.
  *
  * @generated from message douyin.api.v1.LogoutEverywhereRequest
  */
 export declare type LogoutEverywhereRequest = Message<"douyin.api.v1.LogoutEverywhereRequest"> & {
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
 };
 
 /**

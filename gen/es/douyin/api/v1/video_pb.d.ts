@@ -124,6 +124,13 @@ export declare type DeleteVideoRequest = Message<"douyin.api.v1.DeleteVideoReque
    * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
    */
   videoId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
 };
 
 /**
@@ -196,7 +203,7 @@ export declare type PublishVideoHeader = Message<"douyin.api.v1.PublishVideoHead
   title: string;
 
   /**
-   * Same key, same answer; empty for none, at most 128 characters.
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
    *
    * @generated from field: string idempotency_key = 2;
    */
