@@ -290,8 +290,8 @@ func TestIdempotencyKeyMayBeAHeader(t *testing.T) {
 	b.askedFor(&apiv1.SendMessageRequest{ToUserId: 1, Content: "x", IdempotencyKey: "p"})
 	post("/douyin/relation/follow/?to_user_id=1")
 	b.askedFor(&apiv1.FollowRequest{ToUserId: 1, IdempotencyKey: "h"})
-	post("/douyin/relation/isFollow/?to_user_id=1") // has no such field
-	b.askedFor(&apiv1.CheckFollowRequest{ToUserId: 1})
+	post("/douyin/comment/list/?video_id=1") // has no such field
+	b.askedFor(&apiv1.ListCommentsRequest{VideoId: 1})
 }
 
 func TestTextMustBeStorable(t *testing.T) {

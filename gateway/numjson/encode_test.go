@@ -232,7 +232,7 @@ func TestOptionalFieldsAreNullWhenAbsent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(`{"avatar":null,"background_image":null,"signature":""}`, string(got)); diff != "" {
+	if diff := cmp.Diff(`{"avatar":null,"background_image":null,"signature":"","idempotency_key":""}`, string(got)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

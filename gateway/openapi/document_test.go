@@ -178,8 +178,8 @@ func TestEveryOperationSaysWhatItIs(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 30 {
-		t.Errorf("%d operations, want 30", len(ids))
+	if len(ids) != 32 {
+		t.Errorf("%d operations, want 32", len(ids))
 	}
 }
 
