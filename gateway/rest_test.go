@@ -260,6 +260,8 @@ func contractPaths() map[string]string {
 		"POST /douyin/user/register":          token,
 		"POST /douyin/user/login":             token,
 		"GET /douyin/user":                    `"user":null`,
+		"GET /douyin/user/public":             `"user":null`,
+		"GET /douyin/video":                   `"video":null`,
 		"POST /douyin/user/profile":           `"user":null`,
 		"POST /douyin/user/password":          `"token":""`,
 		"POST /douyin/user/logout":            ``,
