@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"douyin.dev/test/harness"
 )
 
 // Frames and requests that bent HTTP comes in, a second: a laptop sends ten times
@@ -142,7 +144,7 @@ func malformedRequests(ctx context.Context, a *Attacker) error {
 }
 
 // answeredAsBad sends a text and wants one answer at most, which is an error of
-// HTTP, and then the end of the connection.
+// HTTP or of the dialect, and then the end of the connection.
 func (a *Attacker) answeredAsBad(ctx context.Context, text string) error {
 	conn, err := a.dial(ctx)
 	if err != nil {
@@ -152,14 +154,14 @@ func (a *Attacker) answeredAsBad(ctx context.Context, text string) error {
 	_ = send(conn, text) // it may be refused before its end
 	_ = conn.SetReadDeadline(time.Now().Add(7 * time.Second))
 	answers := bufio.NewReader(conn)
-	for n := 0; ; n++ {
+	for n := 1; ; n++ {
 		res, err := http.ReadResponse(answers, nil)
 		if err != nil {
 			return nil //nolint:nilerr // no further answer
 		}
-		_ = res.Body.Close()
-		if n > 0 || res.StatusCode < http.StatusBadRequest {
-			return fmt.Errorf("answer %d is %s", n+1, res.Status)
+		answer, err := harness.ReadAnswer("", res)
+		if n > 1 || err == nil && answer.HTTP == http.StatusOK && answer.Code() == 0 {
+			return fmt.Errorf("answer %d is %s", n, res.Status)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-
 	"sync"
 	"time"
 
