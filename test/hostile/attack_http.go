@@ -148,16 +148,16 @@ func malformedRequests(ctx context.Context, a *Attacker) error {
 func (a *Attacker) answeredAsBad(ctx context.Context, text string) error {
 	conn, err := a.dial(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // refused at the door is refused
+		return nil // refused at the door is refused
 	}
 	defer conn.Close()
 	_ = send(conn, text) // it may be refused before its end
 	_ = conn.SetReadDeadline(time.Now().Add(7 * time.Second))
 	answers := bufio.NewReader(conn)
 	for n := 1; ; n++ {
-		res, err := http.ReadResponse(answers, nil)
+		res, err := http.ReadResponse(answers, nil) //nolint:bodyclose // ReadAnswer closes it
 		if err != nil {
-			return nil //nolint:nilerr // no further answer
+			return nil // no further answer
 		}
 		answer, err := harness.ReadAnswer("", res)
 		if n > 1 || err == nil && answer.HTTP == http.StatusOK && answer.Code() == 0 {

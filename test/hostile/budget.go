@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -42,12 +43,12 @@ func Budgets() []Budget {
 const codeTooMany = 10009
 
 // decide reads whether an answer gives what was asked for: it does with
-// status_code 0, and refuses with codeTooMany.
+// status_code 0, and refuses with codeTooMany, or 503 where media was asked for.
 func decide(answer *harness.Answer) (bool, error) {
-	switch answer.Code() {
-	case 0:
+	switch {
+	case answer.Code() == 0:
 		return true, nil
-	case codeTooMany:
+	case answer.Code() == codeTooMany, answer.HTTP == http.StatusServiceUnavailable:
 		return false, nil
 	}
 	return false, fmt.Errorf("want status_code 0 or %d: %s", codeTooMany, answer)
@@ -65,9 +66,9 @@ func takeRegistration(ctx context.Context, a *Attacker, _ int) (bool, func(), er
 // takeConnection makes a connection of which nothing is asked any more. One that
 // is too many is closed without an answer.
 func takeConnection(ctx context.Context, a *Attacker, _ int) (bool, func(), error) {
-	res, release, err := a.begin(ctx, a.head("GET", "/ping"))
+	res, release, err := a.begin(ctx, a.head("GET", "/ping")) //nolint:bodyclose // it ends with release
 	if err != nil {
-		return false, nil, nil //nolint:nilerr // closed
+		return false, nil, nil // closed
 	}
 	return res.StatusCode == http.StatusOK, release, nil
 }
@@ -106,13 +107,35 @@ func uploadsOfAUser() func(context.Context, *Attacker, int) (bool, func(), error
 				return false, nil, err
 			}
 		}
-		return a.takeBody(ctx, "/douyin/publish/action/", "Content-Type: multipart/form-data; boundary=b", "Authorization: Bearer "+u.token)
+		return a.takeUpload(ctx, u)
 	}
+}
+
+// takeUpload begins the file of an upload and does not go on. An upload has its
+// place from there on: one that is refused is answered at once.
+func (a *Attacker) takeUpload(ctx context.Context, u *user) (bool, func(), error) {
+	conn, err := a.dial(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	head := a.head("POST", "/douyin/publish/action/", "Content-Type: multipart/form-data; boundary=b", "Content-Length: 100000", "Authorization: Bearer "+u.token)
+	if err := send(conn, head+"--b\r\nContent-Disposition: form-data; name=\"data\"; filename=\"v.mp4\"\r\n\r\nxxxx"); err != nil {
+		_ = conn.Close()
+		return false, nil, err
+	}
+	const atOnce = 500 * time.Millisecond
+	_ = conn.SetReadDeadline(time.Now().Add(atOnce))
+	release := func() { _ = conn.Close() }
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // it ends with release
+	if err != nil {
+		return errors.Is(err, os.ErrDeadlineExceeded), release, nil
+	}
+	return a.refusal(res, release)
 }
 
 // takeAnswer takes an answer of a kind whose body is not read.
 func (a *Attacker) takeAnswer(ctx context.Context, head, contentType string) (bool, func(), error) {
-	res, release, err := a.begin(ctx, head)
+	res, release, err := a.begin(ctx, head) //nolint:bodyclose // it ends with release
 	if err != nil {
 		return false, nil, err
 	}
@@ -125,7 +148,7 @@ func (a *Attacker) takeAnswer(ctx context.Context, head, contentType string) (bo
 // takeBody takes the right to send a body, which the platform asks for when it
 // begins to read it, and does not send it.
 func (a *Attacker) takeBody(ctx context.Context, target string, fields ...string) (bool, func(), error) {
-	res, release, err := a.begin(ctx, a.head("POST", target, append(fields, "Content-Length: 100000", "Expect: 100-continue")...))
+	res, release, err := a.begin(ctx, a.head("POST", target, append(fields, "Content-Length: 100000", "Expect: 100-continue")...)) //nolint:bodyclose // it ends with release
 	if err != nil {
 		return false, nil, err
 	}

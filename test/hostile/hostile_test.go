@@ -26,6 +26,9 @@ const (
 const (
 	// lasts bounds an attack, and livesFor is how long honest clients act beside it at least.
 	lasts, livesFor = 8 * time.Second, 5 * time.Second
+	// warmsUpFor is how long honest clients act before the platform's idle state is
+	// taken: until as many spans are kept as will be.
+	warmsUpFor = 25 * time.Second
 	// settlesWithin bounds the wait for an idle platform.
 	settlesWithin = 30 * time.Second
 )
@@ -98,7 +101,7 @@ func start(t *testing.T, setup hostile.Setup) *platform {
 		}
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	ctx, cancel := context.WithTimeout(t.Context(), warmsUpFor)
 	defer cancel()
 	most := hostile.Watch(ctx, p.server)
 	t.Logf("without an attack: %s", p.world.Live(ctx))
