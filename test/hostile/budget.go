@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -35,7 +34,6 @@ func Budgets() []Budget {
 		{Name: "DownloadsOfAnAddress", N: 64, Take: takeDownload},
 		{Name: "StreamsOfAnAddress", N: 20, Take: streamsOf(4)},
 		{Name: "StreamsOfAUser", N: 5, Take: streamsOf(6)},
-		{Name: "UploadsOfAUser", N: 3, Take: uploadsOfAUser()},
 	}
 }
 
@@ -95,42 +93,6 @@ func streamsOf(each int) func(context.Context, *Attacker, int) (bool, func(), er
 		}
 		return a.takeAnswer(ctx, a.head("GET", "/douyin/message/stream", "Authorization: Bearer "+u.token), "text/event-stream")
 	}
-}
-
-// uploadsOfAUser takes uploads of one user whose bytes do not come.
-func uploadsOfAUser() func(context.Context, *Attacker, int) (bool, func(), error) {
-	var u *user
-	return func(ctx context.Context, a *Attacker, i int) (bool, func(), error) {
-		if i == 0 {
-			var err error
-			if u, err = a.register(ctx, 0); err != nil {
-				return false, nil, err
-			}
-		}
-		return a.takeUpload(ctx, u)
-	}
-}
-
-// takeUpload begins the file of an upload and does not go on. An upload has its
-// place from there on: one that is refused is answered at once.
-func (a *Attacker) takeUpload(ctx context.Context, u *user) (bool, func(), error) {
-	conn, err := a.dial(ctx)
-	if err != nil {
-		return false, nil, err
-	}
-	head := a.head("POST", "/douyin/publish/action/", "Content-Type: multipart/form-data; boundary=b", "Content-Length: 100000", "Authorization: Bearer "+u.token)
-	if err := send(conn, head+"--b\r\nContent-Disposition: form-data; name=\"data\"; filename=\"v.mp4\"\r\n\r\nxxxx"); err != nil {
-		_ = conn.Close()
-		return false, nil, err
-	}
-	const atOnce = 500 * time.Millisecond
-	_ = conn.SetReadDeadline(time.Now().Add(atOnce))
-	release := func() { _ = conn.Close() }
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // it ends with release
-	if err != nil {
-		return errors.Is(err, os.ErrDeadlineExceeded), release, nil
-	}
-	return a.refusal(res, release)
 }
 
 // takeAnswer takes an answer of a kind whose body is not read.
