@@ -92,12 +92,12 @@ func (h *partHeaders) content(b []byte) []byte {
 		h.matched = 1
 		return b[begin+1:]
 	}
-	switch {
-	case b[0] == h.delimiter[h.matched]:
+	switch b[0] {
+	case h.delimiter[h.matched]:
 		if h.matched++; h.matched == len(h.delimiter) {
 			h.state = afterDelimiter
 		}
-	case b[0] == '\n':
+	case '\n':
 		h.matched = 1
 	default:
 		h.matched = 0
