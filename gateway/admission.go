@@ -72,7 +72,7 @@ type admission struct {
 	// The places of all clients.
 	calls, uploads, anonymousUploads, streams gate
 	// The budgets of each client or user.
-	clientCalls, clientStreams, clientDownloads, userStreams, userUploads budget
+	clientCalls, clientPasswords, clientStreams, clientDownloads, userStreams, userUploads budget
 }
 
 // gate counts what is under way of one kind; a limit of 0 is none.
@@ -97,10 +97,11 @@ type shed struct {
 func (s shed) refuse(ctx context.Context) { s.counter.Add(ctx, 1, s.kind) }
 
 var (
-	errOverloaded     = fault.Unavailable(errors.New("too many calls under way"))
-	errTooManyCalls   = fault.TooMany(1).Because(errors.New("too many calls of a client under way"))
-	errTooManyStreams = fault.TooMany(5).Because(errors.New("too many streams of a client under way"))
-	errTooManyUploads = fault.TooMany(5).Because(errors.New("too many uploads of a user under way"))
+	errOverloaded       = fault.Unavailable(errors.New("too many calls under way"))
+	errTooManyCalls     = fault.TooMany(1).Because(errors.New("too many calls of a client under way"))
+	errTooManyPasswords = fault.TooMany(1).Because(errors.New("too many passwords of a client under way"))
+	errTooManyStreams   = fault.TooMany(5).Because(errors.New("too many streams of a client under way"))
+	errTooManyUploads   = fault.TooMany(5).Because(errors.New("too many uploads of a user under way"))
 )
 
 // newAdmission returns an admission with nothing under way; without meters it
@@ -119,6 +120,7 @@ func newAdmission(s Settings, meters metric.MeterProvider) *admission {
 	}
 	a := &admission{
 		clientCalls:     budget{refusals("client calls"), client.NewBudget(s.ClientCalls)},
+		clientPasswords: budget{refusals("client passwords"), client.NewBudget(s.ClientPasswords)},
 		clientStreams:   budget{refusals("client streams"), client.NewBudget(s.ClientStreams)},
 		clientDownloads: budget{refusals("client downloads"), client.NewBudget(s.ClientDownloads)},
 		userStreams:     budget{refusals("user streams"), client.NewBudget(s.UserStreams)},
@@ -161,6 +163,16 @@ func (b *budget) leave(k client.Key) {
 // enterCall takes a place for work on a procedure.
 func (a *admission) enterCall(ctx context.Context, procedure string) bool {
 	return a.calls.enter(ctx, shares[importanceOf(procedure)])
+}
+
+// enterPassword counts a call that hashes a password against its client's
+// budget: hashing takes a core's time, and what waits for it is bounded for all.
+func (a *admission) enterPassword(ctx context.Context) (leave func(), err error) {
+	from := callFrom(ctx).origin.client
+	if !a.clientPasswords.enter(ctx, from) {
+		return nil, errTooManyPasswords
+	}
+	return func() { a.clientPasswords.leave(from) }, nil
 }
 
 // enterStream counts a push stream against its user's budget and its client's.

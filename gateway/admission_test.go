@@ -124,6 +124,7 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 	users := func(i int) context.Context { return caller(int64(1+i), fmt.Sprintf("192.0.2.%d", 1+i)) }
 	upload := func(a *admission, ctx context.Context) (func(), error) { return a.enterUpload(ctx) }
 	stream := func(a *admission, ctx context.Context) (func(), error) { return a.enterStream(ctx) }
+	password := func(a *admission, ctx context.Context) (func(), error) { return a.enterPassword(ctx) }
 	for name, at := range map[string]struct {
 		settings Settings
 		enter    func(*admission, context.Context) (func(), error)
@@ -131,6 +132,7 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 		other    context.Context // nil where the limit is for all
 		want     error
 	}{
+		"passwords of a client": {Settings{ClientPasswords: n}, password, func(i int) context.Context { return caller(int64(1+i), "192.0.2.1") }, caller(1, "192.0.2.2"), errTooManyPasswords},
 		"uploads of a user":     {Settings{UserUploads: n}, upload, func(i int) context.Context { return caller(7, fmt.Sprintf("192.0.2.%d", i)) }, caller(8, "192.0.2.1"), errTooManyUploads},
 		"uploads of nobody":     {Settings{UserUploads: n}, upload, func(int) context.Context { return caller(0, "192.0.2.1") }, caller(0, "192.0.2.2"), errTooManyUploads},
 		"uploads":               {Settings{MaxUploads: n}, upload, users, caller(0, "192.0.2.1"), errOverloaded},

@@ -68,6 +68,9 @@ type Settings struct {
 	MaxStreams          int            `help:"Push streams and downloads under way at once; 0 for no limit." default:"5000"`
 	SessionRecheck      time.Duration  `help:"How long a verified session is believed before it is asked for again; a logout is noticed by then." default:"3s"`
 
+	// ClientPasswords keeps one client from filling the queue of hashing.
+	ClientPasswords int `help:"Logins, registrations and changes of a password of one client under way at once; more are refused with 10009. 0 for no limit." default:"8"`
+
 	// Web serves the page that people open, at /.
 	Web bool `help:"Serve the web client at /." default:"true" negatable:""`
 }

@@ -49,6 +49,7 @@ func (d deployment) arguments() []string {
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_RATE=200",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_REGISTER_BURST=100000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CALLS=4000",
+		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_PASSWORDS=0",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_STREAMS=4000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CONNECTIONS=4000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_DOWNLOADS=4000",

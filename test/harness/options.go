@@ -40,7 +40,7 @@ const (
 // the cores for passwords that is small on a busy machine, and a
 // rate of actions that also a busy machine exceeds.
 func DefaultArgs() []string {
-	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-register-burst=100000", "--gateway-client-calls=4000",
+	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-register-burst=100000", "--gateway-client-calls=4000", "--gateway-client-passwords=0",
 		"--gateway-client-streams=4000", "--gateway-client-connections=4000", "--gateway-client-downloads=4000", "--gateway-action-rate=5", "--user-password-share=1"}
 }
 
