@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 
+	"connectrpc.com/connect"
+
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
@@ -171,6 +173,9 @@ func (g *Gateway) repeatAnswer(ctx context.Context, key string, req *userv1.Repe
 	}
 	req.Token = TokenFrom(ctx)
 	res, err := g.User.RepeatAnswer(ctx, req)
+	if fault.CodeOf(err) == connect.CodeNotFound { // nothing to repeat: the session is over
+		err = fault.LoginRequired()
+	}
 	return res.GetToken(), err
 }
 

@@ -72,7 +72,7 @@ func (s *Service) RepeatAnswer(ctx context.Context, req *v1.RepeatAnswerRequest)
 		found, res.Token = before != nil, before.GetToken()
 	}
 	if err == nil && !found {
-		err = fault.LoginRequired()
+		err = fault.NotFound("no such call")
 	}
 	if err != nil {
 		return nil, err

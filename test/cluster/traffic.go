@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"syscall"
 	"time"
 
 	"douyin.dev/test/durability"
@@ -57,6 +58,11 @@ type unkillable string
 func (u unkillable) URL() string                 { return string(u) }
 func (unkillable) Kill() error                   { return harness.ErrExternal }
 func (unkillable) Restart(context.Context) error { return harness.ErrExternal }
+func (unkillable) Child(...string) (int, error)  { return 0, harness.ErrExternal }
+func (unkillable) Whole(context.Context) error   { return harness.ErrExternal }
+func (unkillable) SignalFamily(syscall.Signal, ...string) error {
+	return harness.ErrExternal
+}
 
 // stop ends the load and returns how its calls went.
 func (t *traffic) stop() counts {
