@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"io/fs"
+	"time"
 
 	"go.opentelemetry.io/otel"
 
@@ -25,6 +26,7 @@ type Component struct {
 	Keys   `embed:""`
 
 	PasswordHashes int     `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
+	PasswordWait   time.Duration `help:"How much hashing may wait; a login or registration that comes on top is refused with 10009." default:"2s"`
 	PasswordShare  float64 `help:"Share of the cores that hashing may use while others wait for one; 1 for all." default:"0.15"`
 }
 
@@ -52,9 +54,11 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.UserChanged{})}); err != nil {
 		return err
 	}
+	passwords := auth.NewPasswords(c.PasswordHashes, c.PasswordShare)
+	passwords.BoundWait(c.PasswordWait)
 	service, err := New(Deps{
 		Config: c.Config, DB: db, IDs: ids, Issuer: issuer, Now: rt.Clock(), Redis: redis, Wake: rt.Outbox(db).Wake,
-		Passwords: auth.NewPasswords(c.PasswordHashes, c.PasswordShare), SessionID: rand.Text, Meters: otel.GetMeterProvider(),
+		Passwords: passwords, SessionID: rand.Text, Meters: otel.GetMeterProvider(),
 	})
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func TestDefaultSettings(t *testing.T) {
 	if _, err := parser.Parse(nil); err != nil {
 		t.Fatal(err)
 	}
-	want := Component{PasswordShare: 0.15, Config: Config{
+	want := Component{PasswordShare: 0.15, PasswordWait: 2 * time.Second, Config: Config{
 		UsernameMax: 32, PasswordMin: 1, PasswordMax: 256,
 		SessionTTL: 30 * 24 * time.Hour, SessionCache: 50_000, UserCache: 50_000,
 	}}

@@ -41,7 +41,7 @@ const (
 // rate of actions that also a busy machine exceeds.
 func DefaultArgs() []string {
 	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-register-burst=100000", "--gateway-client-calls=4000", "--gateway-client-passwords=0",
-		"--gateway-client-streams=4000", "--gateway-client-connections=4000", "--gateway-client-downloads=4000", "--gateway-action-rate=5", "--user-password-share=1"}
+		"--gateway-client-streams=4000", "--gateway-client-connections=4000", "--gateway-client-downloads=4000", "--gateway-action-rate=5", "--user-password-share=1", "--user-password-wait=30s"}
 }
 
 // LoadArgs returns what a load generator adds to DefaultArgs: no limit on

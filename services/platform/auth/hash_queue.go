@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// maxHashWait is how much hashing may wait. A caller whose own hash could not
-	// begin within it is refused at once.
-	maxHashWait = 2 * time.Second
-	// hashWaitTimeout bounds the wait of a caller that was not refused: later
-	// callers of a higher priority go first, and hashes may get slower.
-	hashWaitTimeout = 2 * maxHashWait
+	// defaultHashWait is how much hashing may wait. A caller whose own hash could
+	// not begin within it is refused at once.
+	defaultHashWait = 2 * time.Second
+	// hashWaitFactor times that bounds the wait of a caller that was not refused:
+	// later callers of a higher priority go first, and hashes may get slower.
+	hashWaitFactor = 2
 	// firstHold stands for how long a hash holds its slot until one was measured.
 	firstHold = 50 * time.Millisecond
 	// holdWeight is the part of a new measurement in the mean: one in so many.
@@ -41,7 +41,8 @@ const (
 // hashing would take, which it knows from the last ones. It is safe for concurrent
 // use.
 type hashQueue struct {
-	slots int
+	slots   int
+	maxWait time.Duration
 
 	mu      sync.Mutex
 	free    int
@@ -50,7 +51,7 @@ type hashQueue struct {
 }
 
 func newHashQueue(slots int) *hashQueue {
-	return &hashQueue{slots: slots, free: slots, hold: firstHold}
+	return &hashQueue{slots: slots, maxWait: defaultHashWait, free: slots, hold: firstHold}
 }
 
 // enter returns when the caller has a slot, which leave gives back. It refuses
@@ -65,7 +66,7 @@ func (q *hashQueue) enter(ctx context.Context, p Priority) error {
 		q.mu.Unlock()
 		return nil
 	}
-	if wait := q.waitOf(p); wait > maxHashWait {
+	if wait := q.waitOf(p); wait > q.maxWait {
 		q.mu.Unlock()
 		return tooMuchHashing(wait)
 	}
@@ -73,7 +74,7 @@ func (q *hashQueue) enter(ctx context.Context, p Priority) error {
 	q.waiting[p] = append(q.waiting[p], slot)
 	q.mu.Unlock()
 
-	timeout := time.NewTimer(hashWaitTimeout)
+	timeout := time.NewTimer(hashWaitFactor * q.maxWait)
 	defer timeout.Stop()
 	select {
 	case <-slot:
@@ -83,7 +84,7 @@ func (q *hashQueue) enter(ctx context.Context, p Priority) error {
 		return fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	case <-timeout.C:
 		q.abandon(p, slot)
-		return tooMuchHashing(maxHashWait)
+		return tooMuchHashing(q.maxWait)
 	}
 }
 

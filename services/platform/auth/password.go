@@ -53,6 +53,10 @@ func NewPasswords(concurrent int, share float64) *Passwords {
 	}
 }
 
+// BoundWait sets how much hashing may wait before further callers are refused; 2 s
+// without it. It is called before the first hash.
+func (p *Passwords) BoundWait(most time.Duration) { p.queue.maxWait = most }
+
 func restPerHash(concurrent, cores int, share float64) float64 {
 	if share <= 0 {
 		return 0
