@@ -25,9 +25,9 @@ type Component struct {
 	Config `embed:""`
 	Keys   `embed:""`
 
-	PasswordHashes int     `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
+	PasswordHashes int           `help:"Passwords hashed at the same time, 19 MiB each; 0 for one for every two cores." default:"0"`
 	PasswordWait   time.Duration `help:"How much hashing may wait; a login or registration that comes on top is refused with 10009." default:"2s"`
-	PasswordShare  float64 `help:"Share of the cores that hashing may use while others wait for one; 1 for all." default:"0.15"`
+	PasswordShare  float64       `help:"Share of the cores that hashing may use while others wait for one; 1 for all." default:"0.15"`
 }
 
 // Schema implements app.Owner.

@@ -50,6 +50,7 @@ func (d deployment) arguments() []string {
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_REGISTER_BURST=100000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CALLS=4000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_PASSWORDS=0",
+		"--set-string", "services.user.config.DOUYIN_USER_PASSWORD_WAIT=30s",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_STREAMS=4000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CONNECTIONS=4000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_DOWNLOADS=4000",
