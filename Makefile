@@ -117,6 +117,9 @@ cluster-test: images images-dev ## From nothing to a verified install in the clu
 	$(IMAGES) build --out dist/next --tag next --version next
 	go test -count=1 -v -timeout 60m ./test/cluster
 
+demo-media: ## Draw the clips that a fresh platform shows (needs ffmpeg; several minutes).
+	cd tools/demo && GOWORK=off go run . ../../services/standalone/demo
+
 kafka: ## Run a real Apache Kafka on localhost:9092 (needs Java 17 and Maven).
 	@echo "building, and the first time downloading Apache Kafka with Maven: a few minutes; a line says when it is ready"
 	@go run ./services/cmd/kafka --port $(KAFKA)
@@ -164,4 +167,4 @@ clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
 .PHONY: help up mesh build test web test-web test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
-	images images-dev images-sizes chart-test cluster-test kafka generate lint fresh breaking clean
+	images images-dev images-sizes chart-test cluster-test demo-media kafka generate lint fresh breaking clean

@@ -23,7 +23,8 @@ import (
 	"douyin.dev/services/platform/fault"
 )
 
-// The demo videos: test patterns of a few seconds, drawn for this project (make demo-media).
+// The demo videos: three test patterns, and three clips with sound that tools/demo
+// draws (make demo-media).
 //
 //go:embed demo/*.mp4
 var demo embed.FS
@@ -35,6 +36,9 @@ var demoVideos = []struct{ author, title, file string }{
 	{"demo_lin", "Colours, slowly turning", "colours.mp4"},
 	{"demo_mei", "Counting the seconds", "seconds.mp4"},
 	{"demo_tao", "Cells that live and die", "life.mp4"},
+	{"demo_ana", "The sun, just before it goes", "sea.mp4"},
+	{"demo_kai", "Northern lights over the ridge", "northern-lights.mp4"},
+	{"demo_noor", "A lamp that takes its time", "lava.mp4"},
 }
 
 // seed puts demo users and videos on a fresh data directory, through the
@@ -52,6 +56,7 @@ func seed(ctx context.Context, rt *app.Runtime, dataDir string, report func(stri
 	client, base = rt.Client("video")
 	videos := videov1connect.NewVideoServiceClient(client, base, rt.ClientOptions())
 	var seeds errgroup.Group
+	seeds.SetLimit(2) // a registration hashes a password, and few of these may wait
 	for _, d := range demoVideos {
 		seeds.Go(func() error {
 			viewer, err := demoUser(ctx, users, d.author)

@@ -16,19 +16,6 @@ func smooth(from, to, v float64) float64 {
 	return t * t * (3 - 2*t)
 }
 
-// smoothSide makes a drop round below and long above.
-func smoothSide(dy float64) float64 {
-	if dy < 0 {
-		return 0.3
-	}
-	return 1
-}
-
-// rainbow is a colour of the wheel, once around from 0 to 1.
-func rainbow(hue float64) colour {
-	return colour{0.5 + 0.5*math.Cos(tau*hue), 0.5 + 0.5*math.Cos(tau*(hue-0.33)), 0.5 + 0.5*math.Cos(tau*(hue-0.67))}
-}
-
 // hash is a number from 0 to 1 that looks random and is always the same.
 func hash(x, y float64) float64 {
 	v := math.Sin(x*127.1+y*311.7) * 43_758.5453
@@ -65,6 +52,3 @@ func twinkle(x, y, phase float64) float64 {
 	d := math.Hypot(x*size-cx-0.5, y*size-cy-0.5)
 	return smooth(0.09, 0.02, d) * (0.6 + 0.4*math.Sin(tau*(phase*2+hash(cx, cy+5))))
 }
-
-// phaseX is a way around a circle and back.
-func phaseX(phase float64) float64 { return 0.4 * math.Sin(tau*phase) }
