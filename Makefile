@@ -73,8 +73,12 @@ test-operator: ## The operator against a real API server; KUBEBUILDER_ASSETS has
 web: $(WEB) ## The web client with changes visible at once, on port 5173; the API is that of make up.
 	cd web && npm run --silent dev
 
-test-web: build $(WEB) ## The web client: types, lint, unit tests, then in Chromium against a platform of its own.
+test-web: test-web-unit test-browser ## The web client: types, lint, unit tests, then in Chromium against a platform of its own.
+
+test-web-unit: $(WEB)
 	cd web && npm run --silent check && npm run --silent test
+
+test-browser: build $(WEB)
 	go test -count=1 -timeout 20m -v ./test/browser
 
 FUZZTIME ?= 30s
@@ -166,5 +170,5 @@ $(CHART_TOOLS): bin/%: tools/%/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
-.PHONY: help up mesh build test web test-web test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
+.PHONY: help up mesh build test web test-web test-web-unit test-browser test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
 	images images-dev images-sizes chart-test cluster-test demo-media kafka generate lint fresh breaking clean
