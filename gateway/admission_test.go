@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds what must happen but not when.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // blocking answers when it is told to.
 type blocking struct {
