@@ -24,8 +24,8 @@ import (
 	"douyin.dev/services/platform/rpc"
 )
 
-// patience bounds what must happen but not when.
-const patience = time.Minute
+// testTimeout bounds the wait for what must happen, however slow the machine.
+const testTimeout = time.Minute
 
 // blocking answers when it is told to.
 type blocking struct {
@@ -61,7 +61,7 @@ func fill(t *testing.T, h http.Handler, b *blocking, procedure string, n int) *s
 		wg.Go(func() { h.ServeHTTP(httptest.NewRecorder(), as(procedure)) })
 		select {
 		case <-b.entered:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatal("a request below the limit was not admitted")
 		}
 	}

@@ -92,7 +92,7 @@ func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileReq
 }
 
 // ChangePassword replaces the caller's password and every session. It opens the
-// account to whoever knows the old password, so it spends the login's budget.
+// account to a caller who knows the old password, so it spends the login's budget.
 func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordRequest) (*apiv1.ChangePasswordResponse, error) {
 	if req.GetOldPassword() == "" {
 		return nil, fault.Invalid("old_password", "is required")

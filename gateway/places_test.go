@@ -127,13 +127,13 @@ func (s *served) dial() net.Conn {
 	if err := c.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		s.t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(testTimeout))
 	return c
 }
 
 // logIn is an honest client's call.
 func (s *served) logIn() error {
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
 	defer cancel()
 	c := apiv1connect.NewUserServiceClient(http.DefaultClient, s.url(""))
 	_, err := c.Login(ctx, &apiv1.LoginRequest{Username: "u", Password: "p"})
@@ -275,7 +275,7 @@ func TestCallsThatSendNoBodyHoldNoPlace(t *testing.T) {
 func (s *served) awaitCalls(n int) {
 	s.t.Helper()
 	loopback := client.KeyOf(netip.MustParseAddr("127.0.0.1"))
-	for end := time.Now().Add(patience); s.g.admission.clientCalls.UnderWay(loopback) < n; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testTimeout); s.g.admission.clientCalls.UnderWay(loopback) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatalf("%d calls under way, want %d", s.g.admission.clientCalls.UnderWay(loopback), n)
 		}
@@ -403,7 +403,7 @@ func await(t *testing.T, happened <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-happened:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("it does not happen")
 	}
 }

@@ -108,7 +108,7 @@ func newPublishBench(t *testing.T, change ...func(*Gateway)) *publishBench {
 	p := &publishBench{uploads: &uploads{ended: make(chan error, 10)}}
 	_, handler := videov1connect.NewVideoServiceHandler(p.uploads)
 	listener := memhttp.NewListener()
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience, Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: testTimeout, Protocols: new(http.Protocols)}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
@@ -336,7 +336,7 @@ func TestAnUploadPassesThroughAsItComes(t *testing.T) {
 		_, err := io.WriteString(out, strings.TrimSuffix(filePart(begin+strings.Repeat("y", 4096)), "\r\n"))
 		select {
 		case <-first:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			err = errors.New("nothing passed through")
 		}
 		_, endErr := io.WriteString(out, "end\r\n--b--\r\n")
@@ -365,7 +365,7 @@ func TestAnUploadThatBreaksOffIsNotTaken(t *testing.T) {
 		if err == nil {
 			t.Error("the stream ended as if it were whole")
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Error("the stream to the service goes on")
 	}
 	if all := p.took(); len(all) > 0 {

@@ -27,7 +27,7 @@ func TestReflectionKnowsThePublicAPIAlone(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, connect.WithInterceptors(withoutQuestion{})))
 	listener := memhttp.NewListener()
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience, Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: testTimeout, Protocols: new(http.Protocols)}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
@@ -37,7 +37,7 @@ func TestReflectionKnowsThePublicAPIAlone(t *testing.T) {
 		_ = server.Close()
 		<-done
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	stream := grpcreflect.NewClient(&http.Client{Transport: transport}, "http://gateway", connect.WithGRPC()).NewStream(ctx)
 	defer func() { _, _ = stream.Close() }()

@@ -95,7 +95,7 @@ func subscribe(t *testing.T, g *Gateway) *connect.ServerStreamForClient[apiv1.Su
 	path, h := apiv1connect.NewMessageStreamServiceHandler(g, append(edge, connect.WithInterceptors(rpcSession{g}))...)
 	mux.Handle(path, g.withOrigin(h))
 	client := apiv1connect.NewMessageStreamServiceClient(serveMesh(t, mux), "http://gateway", connect.WithInterceptors(bearer("t")))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	stream, err := client.Subscribe(ctx, &apiv1.SubscribeRequest{})
 	if err != nil {
@@ -118,7 +118,7 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 	if connect.CodeOf(stream.Err()) != connect.CodeUnauthenticated {
 		t.Errorf("ended with %v", stream.Err())
 	}
-	for deadline := time.Now().Add(patience); box.open.Load() > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); box.open.Load() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the message service still pushes")
 		}
@@ -131,7 +131,7 @@ func TestStreamOutlivesASilentUserService(t *testing.T) {
 	subscribe(t, g)
 	users.answer(fault.Unavailable(errors.New("down")))
 	asked := users.asked.Load()
-	for deadline := time.Now().Add(patience); users.asked.Load() < asked+5; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); users.asked.Load() < asked+5; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the session is not checked any more")
 		}
@@ -154,7 +154,7 @@ func TestEventStreamEndsWithItsSession(t *testing.T) {
 		h.ServeHTTP(w, r.WithContext(withCall(r.Context(), &call{token: "t"})))
 	}))
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/?after=0", nil)
 	res, err := server.Client().Do(req)
