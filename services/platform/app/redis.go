@@ -119,9 +119,16 @@ func (rt *Runtime) Redis(ctx context.Context) (rueidis.Client, error) {
 		return client.Do(ctx, client.B().Ping().Build()).Error()
 	}})
 	p.closers = append(p.closers, closer{"redis", func(context.Context) error { client.Close(); return nil }})
-	firstAttempt := make(chan error, 1)
+	attempts := make(chan error)
+	started := make(chan struct{})
+	defer close(started)
 	p.loops.start("redis", func(ctx context.Context) error {
-		connectRedis(ctx, client, option, p.log, firstAttempt)
+		connectRedis(ctx, client, option, p.log, func(err error) {
+			select {
+			case attempts <- err:
+			case <-started:
+			}
+		})
 		return nil
 	})
 	startWait := redisHeadStart
@@ -130,33 +137,36 @@ func (rt *Runtime) Redis(ctx context.Context) (rueidis.Client, error) {
 	}
 	headStart := time.NewTimer(startWait)
 	defer headStart.Stop()
-	select {
-	case err := <-firstAttempt:
-		if redisRefuses(err) {
-			return nil, fmt.Errorf("redis refuses this process: %w", err)
+	for {
+		select {
+		case err := <-attempts:
+			if redisRefuses(err) {
+				return nil, fmt.Errorf("redis refuses this process: %w", err)
+			}
+			if !errors.Is(err, context.DeadlineExceeded) { // a slow one may refuse the next attempt
+				return client, nil
+			}
+		case <-headStart.C:
+			return client, nil
+		case <-ctx.Done():
+			return client, nil
 		}
-	case <-headStart.C:
-	case <-ctx.Done():
 	}
-	return client, nil
 }
 
 // connectRedis tries until Redis answers or ctx ends. It logs once that Redis
-// does not answer, once that it refuses the process, and that it answers. first
-// gets the result of the first attempt.
-func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOption, log *slog.Logger, first chan<- error) {
+// does not answer, once that it refuses the process, and that it answers. attempted
+// gets the result of each attempt.
+func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOption, log *slog.Logger, attempted func(error)) {
 	var failed, refused bool
 	for ctx.Err() == nil {
 		client, err := rueidisotel.NewClient(option)
-		if first != nil {
-			first <- err
-			first = nil
-		}
 		if err == nil {
 			late.connected(client)
 			if failed {
 				log.InfoContext(ctx, "redis answers")
 			}
+			attempted(nil)
 			return
 		}
 		late.failed(fmt.Errorf("redis was not reached yet: %w", err))
@@ -170,6 +180,7 @@ func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOpt
 			log.WarnContext(ctx, "redis does not answer, going on without it until it does", "error", err)
 		}
 		failed = true
+		attempted(err)
 		_ = wait(ctx, redisPause) // the loop looks at ctx
 	}
 }

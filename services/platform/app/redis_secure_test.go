@@ -134,18 +134,7 @@ func countingAny(ctx context.Context, rt *Runtime) error {
 	return nil
 }
 
-// skipWhenSlow skips what rests on a handshake within the time that a start
-// waits for Redis: with the race detector (go test -short) a busy machine takes
-// longer, and the process goes on without Redis, as it should.
-func skipWhenSlow(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("a handshake under the race detector may take longer than a start waits")
-	}
-}
-
 func TestRedisOverTLSAsAnACLUser(t *testing.T) {
-	skipWhenSlow(t)
 	t.Parallel()
 	files := certtest.New(t).Issue(t, t.TempDir(), "127.0.0.1")
 	server := startRedisServer(t, files)
@@ -162,7 +151,6 @@ func TestRedisOverTLSAsAnACLUser(t *testing.T) {
 }
 
 func TestARedisThatRefusesTheProcessEndsItsStart(t *testing.T) {
-	skipWhenSlow(t)
 	t.Parallel()
 	files := certtest.New(t).Issue(t, t.TempDir(), "127.0.0.1")
 	other := certtest.New(t).Issue(t, t.TempDir(), "127.0.0.1")

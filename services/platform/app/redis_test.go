@@ -127,7 +127,7 @@ func TestACommandBuiltBeforeAClusterWasReachedFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connectRedis(t.Context(), r, option, slog.New(slog.DiscardHandler), nil)
+	connectRedis(t.Context(), r, option, slog.New(slog.DiscardHandler), func(error) {})
 	if got := r.Mode(); got != rueidis.ClientModeCluster {
 		t.Fatalf("several addresses are %v", got)
 	}

@@ -5,8 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
 )
 
 // Settings say how a process speaks TLS to a store. Its fields are kong's:
@@ -62,17 +67,86 @@ func (d *Dialer) DialContext(ctx context.Context, network *net.Dialer, address s
 	if d.files == nil {
 		return network.DialContext(ctx, "tcp", address)
 	}
+	conn, err := d.dialTLS(ctx, network, address)
+	if err != nil {
+		return nil, fmt.Errorf("tls with %s: %w", address, err)
+	}
+	return &unheardConn{Conn: conn, refusal: func() error { return d.refusal(network, address) }}, nil
+}
+
+func (d *Dialer) dialTLS(ctx context.Context, network *net.Dialer, address string) (net.Conn, error) {
 	content := d.files.Current()
-	conn, err := (&tls.Dialer{NetDialer: network, Config: &tls.Config{
+	return (&tls.Dialer{NetDialer: network, Config: &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		ServerName:   d.serverName, // empty: the host of the address
 		Certificates: content.Certificates(),
 		RootCAs:      content.Authorities,
 	}}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("tls with %s: %w", address, err)
+}
+
+// refusalWait is how long a server has to say that it refuses a connection on
+// which nothing is said.
+const refusalWait = 2 * time.Second
+
+// refusal connects to address, says nothing, and returns the alert with which
+// the server ends the connection; nil when none comes.
+func (d *Dialer) refusal(network *net.Dialer, address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), refusalWait)
+	defer cancel()
+	conn, err := d.dialTLS(ctx, network, address)
+	if err == nil {
+		defer func() { _ = conn.Close() }() // it is of no use any more
+		deadline, _ := ctx.Deadline()
+		_ = conn.SetReadDeadline(deadline) // fails on a closed connection, as the read does
+		_, err = conn.Read(make([]byte, 1))
 	}
-	return conn, nil
+	if Refused(err) {
+		return fmt.Errorf("tls with %s: %w", address, err)
+	}
+	return nil
+}
+
+// unheardConn is a TLS connection that tells why it ended before the server
+// said anything.
+//
+// In TLS 1.3 a client is done with the handshake before the server has looked
+// at its certificate. The alert of a server that refuses it is lost when the
+// client has already sent something: the server closes with unread bytes, so
+// the client's system answers reads and writes with a reset in place of the
+// alert. A second connection, on which nothing is sent, gets the alert.
+type unheardConn struct {
+	net.Conn
+	refusal func() error
+	heard   atomic.Bool
+	asked   sync.Once
+	refused error
+}
+
+// Read implements net.Conn.
+func (c *unheardConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.heard.Store(true)
+	}
+	return n, c.reason(err)
+}
+
+// Write implements net.Conn.
+func (c *unheardConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	return n, c.reason(err)
+}
+
+func (c *unheardConn) reason(err error) error {
+	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	if !ended || c.heard.Load() {
+		return err
+	}
+	c.asked.Do(func() { c.refused = c.refusal() })
+	if c.refused != nil {
+		return c.refused
+	}
+	return err
 }
 
 // Refused reports errors of a server that is up and with which no TLS
