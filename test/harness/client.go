@@ -176,6 +176,10 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host // the one of the header is not sent
 	}
+	// With GetBody, net/http sends a request with an Idempotency-Key once more by
+	// itself when its answer is lost. Its error is then that of the second try, and
+	// NotSent would be wrong about the first.
+	req.GetBody = nil
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
