@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"douyin.dev/services/platform/sandbox"
 )
 
 const (
@@ -35,7 +37,7 @@ type CoverOptions struct {
 type covers struct {
 	options CoverOptions
 	slots   chan struct{}
-	sandbox *sandbox
+	sandbox *sandbox.Sandbox
 	log     *slog.Logger
 	// unusable is set when ffmpeg does not run in its sandbox.
 	unusable atomic.Bool
@@ -45,7 +47,7 @@ func newCovers(o CoverOptions, log *slog.Logger) *covers {
 	if o.Timeout <= 0 {
 		o.Timeout = 15 * time.Second
 	}
-	return &covers{options: o, slots: make(chan struct{}, max(o.AtOnce, 1)), sandbox: &sandbox{log: log}, log: log}
+	return &covers{options: o, slots: make(chan struct{}, max(o.AtOnce, 1)), sandbox: sandbox.New(log), log: log}
 }
 
 // check finds out how ffmpeg can be confined here, and logs it.
@@ -53,7 +55,7 @@ func (c *covers) check(ctx context.Context) {
 	if c.options.FFmpeg == "" {
 		return
 	}
-	if err := c.sandbox.check(ctx, c.options.FFmpeg, "-version"); err != nil && ctx.Err() == nil {
+	if err := c.sandbox.Check(ctx, c.options.FFmpeg, "-version"); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "ffmpeg does not run in its sandbox, covers are drawn instead of taken from the video", "error", err)
 		c.unusable.Store(true)
 	}
@@ -89,8 +91,8 @@ func (c *covers) frame(ctx context.Context, file *os.File, m playable) ([]byte, 
 		return nil, ctx.Err()
 	}
 	picture, err := c.decode(ctx, file, m)
-	var failed *programError
-	if m.transfer != "" && errors.As(err, &failed) && failed.exited && !errors.Is(err, errNoFrame) {
+	var failed *sandbox.Error
+	if m.transfer != "" && errors.As(err, &failed) && failed.Exited && !errors.Is(err, errNoFrame) {
 		c.log.WarnContext(ctx, "HDR is not mapped to SDR, the cover is pale; it takes the filters zscale and tonemap", "error", err)
 		m.transfer = ""
 		picture, err = c.decode(ctx, file, m)
@@ -104,7 +106,10 @@ func (c *covers) decode(ctx context.Context, file *os.File, m playable) ([]byte,
 	defer cancel()
 	width, height := coverSize(m.media)
 	found := newChooser(width, height, cancel)
-	err := c.sandbox.run(ctx, c.options.Timeout, found.most(), found, file, c.options.FFmpeg, coverArguments(m, width, height)...)
+	err := c.sandbox.Run(ctx, sandbox.Program{
+		Path: c.options.FFmpeg, Args: coverArguments(m, width, height), Files: []*os.File{file},
+		Out: found, MaxOutput: found.most(), Timeout: c.options.Timeout,
+	})
 	if picture := found.jpeg(); picture != nil {
 		return picture, nil // also when ffmpeg was stopped by then
 	}
@@ -156,14 +161,14 @@ func decodedNothing(err error) bool {
 	if err == nil {
 		return true // it came to the end
 	}
-	var failed *programError
-	if !errors.As(err, &failed) || !failed.exited || strings.Contains(failed.complaint, "Cannot allocate memory") {
+	var failed *sandbox.Error
+	if !errors.As(err, &failed) || !failed.Exited || strings.Contains(failed.Complaint, "Cannot allocate memory") {
 		return false
 	}
 	for _, verdict := range []string{
 		"Cannot determine format of input stream", "Invalid data found when processing input", "matches no streams", "(codec none)",
 	} {
-		if strings.Contains(failed.complaint, verdict) {
+		if strings.Contains(failed.Complaint, verdict) {
 			return true
 		}
 	}

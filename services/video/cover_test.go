@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"douyin.dev/services/platform/sandbox"
+
 	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
@@ -242,5 +244,24 @@ func TestChooserTakesTheFirstGoodFrame(t *testing.T) {
 		if !bytes.Equal(chosen.best.bytes, c.want) || enough != c.enough || (chosen.jpeg() == nil) != (c.want == nil) {
 			t.Errorf("%s: chose %v, enough %v", name, chosen.best.bytes, enough)
 		}
+	}
+}
+
+func TestFFmpegRunsWithEveryLayer(t *testing.T) {
+	t.Parallel()
+	c := realCovers(t)
+	for _, off := range []sandbox.Layer{
+		sandbox.Namespaces, sandbox.Landlock, sandbox.Seccomp, sandbox.Namespaces | sandbox.Landlock | sandbox.Seccomp, 0,
+	} {
+		c.sandbox = sandbox.New(quiet(), off)
+		cover(t, c, h264(t))
+	}
+	c.check(t.Context())
+	if c.unusable.Load() {
+		t.Error("ffmpeg was given up")
+	}
+	c = newCovers(CoverOptions{FFmpeg: "/bin/false"}, quiet())
+	if c.check(t.Context()); !c.unusable.Load() {
+		t.Error("an ffmpeg that does not run is kept")
 	}
 }

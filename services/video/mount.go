@@ -15,6 +15,7 @@ import (
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/outbox"
+	"douyin.dev/services/platform/sandbox"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
 	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
@@ -71,7 +72,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := hideProcess(); err != nil {
+	if err := sandbox.HideProcess(); err != nil {
 		rt.Log.WarnContext(ctx, "ffmpeg may read this process where Landlock is missing", "error", err)
 	}
 	rt.Go("sandbox", func(ctx context.Context) error { svc.covers.check(ctx); return nil })

@@ -27,13 +27,7 @@ import (
 	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == escapeArgument {
-		tryToEscape(os.Args[2:])
-		return
-	}
-	infratest.Main(m)
-}
+func TestMain(m *testing.M) { infratest.Main(m) }
 
 const author = int64(7)
 

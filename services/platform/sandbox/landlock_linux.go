@@ -1,4 +1,4 @@
-package video
+package sandbox
 
 import (
 	"errors"
@@ -15,7 +15,9 @@ import (
 const (
 	mayRead  = unix.LANDLOCK_ACCESS_FS_READ_FILE
 	mayWrite = mayRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE
-	mayRun   = mayRead | unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	mayMake  = mayWrite | unix.LANDLOCK_ACCESS_FS_READ_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
+		unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	mayRun = mayRead | unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 )
 
 // systemFiles are what a program needs to start: its libraries and their index.
@@ -67,9 +69,9 @@ func landlockAnswer(question uintptr) (uintptr, error) {
 	return answer, nil
 }
 
-// restrictFiles leaves this thread the system's files, the video and the program:
-// nothing else can be opened, and no other process be traced.
-func restrictFiles(file fder, program string) error {
+// restrictFiles leaves this thread the system's files, the program and what it
+// was given: nothing else can be opened, and no other process be traced.
+func restrictFiles(p *Program) error {
 	rules, err := landlockRules()
 	if err != nil {
 		return fmt.Errorf("landlock: %w", err)
@@ -80,16 +82,24 @@ func restrictFiles(file fder, program string) error {
 	}
 	ruleset := int(fd)
 	defer unix.Close(ruleset)
-	// The file may have no name any more: a descriptor names it.
-	if err := allow(ruleset, int(file.Fd()), mayRead); err != nil {
-		return fmt.Errorf("landlock: allow the video: %w", err)
+	for _, file := range p.Files {
+		// It may have no name any more: a descriptor names it.
+		if err := allow(ruleset, int(file.Fd()), mayRead); err != nil {
+			return fmt.Errorf("landlock: allow what is read: %w", err)
+		}
+	}
+	if p.Dir != "" {
+		// A right that this kernel does not know cannot be given.
+		if err := allowPath(ruleset, p.Dir, mayMake&rules.Handled_access_fs); err != nil {
+			return err
+		}
 	}
 	for path, access := range systemFiles {
 		if err := allowPath(ruleset, path, access); err != nil {
 			return err
 		}
 	}
-	if err := allowPath(ruleset, program, mayRun); err != nil {
+	if err := allowPath(ruleset, p.Path, mayRun); err != nil {
 		return err
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {

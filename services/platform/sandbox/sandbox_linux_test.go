@@ -1,9 +1,10 @@
-package video
+package sandbox
 
 import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,31 @@ import (
 	"time"
 )
 
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	// A program that another test starts meanwhile would hold the file open for
+	// writing until it runs, and one that is open for writing does not start.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func tempFile(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
 // runs a shell script in a sandbox.
 func inSandbox(t *testing.T, timeout time.Duration, body string) (string, error) {
 	t.Helper()
@@ -21,16 +47,14 @@ func inSandbox(t *testing.T, timeout time.Duration, body string) (string, error)
 }
 
 // openSandbox leaves programs the files: what is tested reads /proc.
-func openSandbox() *sandbox {
-	s := &sandbox{log: quiet()}
-	s.off.Store(uint32(landlock))
-	return s
-}
+func openSandbox() *Sandbox { return New(quiet(), Landlock) }
 
-func outputOf(ctx context.Context, t *testing.T, s *sandbox, timeout time.Duration, limit int64, program string, args ...string) (string, error) {
+func outputOf(ctx context.Context, t *testing.T, s *Sandbox, timeout time.Duration, limit int64, program string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := s.run(ctx, timeout, limit, &out, tempFile(t), program, args...)
+	err := s.Run(ctx, Program{
+		Path: program, Args: args, Files: []*os.File{tempFile(t)}, Out: &out, MaxOutput: limit, Timeout: timeout,
+	})
 	return out.String(), err
 }
 
@@ -139,6 +163,12 @@ func TestSandboxLimitsWhatAProgramUses(t *testing.T) {
 			t.Errorf("%s: %q, want %s", limit, line, want)
 		}
 	}
+	var threads bytes.Buffer
+	if err := openSandbox().Run(t.Context(), Program{
+		Path: script(t, awaitLimits+"grep 'Max cpu time' /proc/self/limits"), Out: &threads, MaxOutput: 1000, Timeout: 30 * time.Second, Threads: 4,
+	}); err != nil || !strings.Contains(threads.String(), " 122 ") {
+		t.Errorf("of four threads: %q, %v", threads.String(), err)
+	}
 	// And that they hold, also for what the program starts.
 	if out, err := inSandbox(t, time.Minute, awaitLimits+"dd if=/dev/zero of=/dev/null bs=3000M count=1 && echo enough"); strings.Contains(out, "enough") {
 		t.Errorf("3 GB of memory were to be had: %v", err)
@@ -164,7 +194,7 @@ func TestSandboxHasNoNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	interfaces := strings.Fields(out)
-	if !s.uses(namespaces) {
+	if !s.uses(Namespaces) {
 		if interfaces[0] == "1" {
 			t.Errorf("no network although it could not be taken away: %q", out)
 		}
@@ -178,8 +208,7 @@ func TestSandboxHasNoNetwork(t *testing.T) {
 // Where namespaces are refused, as in most containers, programs run without.
 func TestSandboxRunsWithoutNamespaces(t *testing.T) {
 	t.Parallel()
-	s := &sandbox{log: quiet()}
-	s.off.Store(uint32(namespaces))
+	s := New(quiet(), Namespaces)
 	out, err := outputOf(t.Context(), t, s, time.Minute, 1<<20, script(t, "echo done"))
 	if err != nil || out != "done\n" {
 		t.Errorf("%q, %v", out, err)
@@ -195,9 +224,8 @@ func TestSandboxRunsWithoutNamespaces(t *testing.T) {
 // Also as root, with and without namespaces.
 func TestSandboxHasNoCapabilities(t *testing.T) {
 	t.Parallel()
-	for _, off := range []layer{landlock, landlock | namespaces} {
-		s := &sandbox{log: quiet()}
-		s.off.Store(uint32(off))
+	for _, off := range []Layer{Landlock, Landlock | Namespaces} {
+		s := New(quiet(), off)
 		out, err := outputOf(t.Context(), t, s, time.Minute, 1<<20, script(t, "grep -E 'CapEff|CapPrm|NoNewPrivs' /proc/self/status"))
 		if err != nil || strings.Count(out, ":\t0000000000000000\n") != 2 || !strings.Contains(out, "NoNewPrivs:\t1\n") {
 			t.Errorf("without layers %03b: %q, %v", off, out, err)
@@ -209,5 +237,41 @@ func TestSandboxCutsLongOutput(t *testing.T) {
 	t.Parallel()
 	if _, err := outputOf(t.Context(), t, openSandbox(), time.Minute, 1000, script(t, "head -c 100000 /dev/zero")); err == nil {
 		t.Error("100 kB of output were taken where 1000 bytes are allowed")
+	}
+}
+
+// A program that is given a folder may write there, files of a bounded size,
+// and nowhere else.
+func TestSandboxWritesToItsFolderOnly(t *testing.T) {
+	t.Parallel()
+	for _, off := range []Layer{0, Namespaces, Landlock, Seccomp} {
+		t.Run(fmt.Sprintf("without layers %03b", off), func(t *testing.T) {
+			t.Parallel()
+			dir, elsewhere, s := t.TempDir(), filepath.Join(t.TempDir(), "made"), New(quiet(), off)
+			var out bytes.Buffer
+			err := s.Run(t.Context(), Program{
+				Path: script(t, "until [ $(ulimit -n) = 64 ]; do :; done; echo first >made; mv made kept; echo more >>kept; echo x >gone; rm gone\n"+
+					"(echo x >"+elsewhere+") && echo elsewhere\n"+
+					"printf '%1000s' x >large; (printf '%1001s' x >larger) && echo too large\ntrue"),
+				Dir: dir, MaxFile: 1000, Out: &out, MaxOutput: 1000, Timeout: time.Minute,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kept, err := os.ReadFile(filepath.Join(dir, "kept")); err != nil || string(kept) != "first\nmore\n" {
+				t.Errorf("kept %q, %v", kept, err)
+			}
+			for name, want := range map[string]int64{"large": 1000, "larger": 1000} {
+				if f, err := os.Stat(filepath.Join(dir, name)); err != nil || f.Size() != want {
+					t.Errorf("%s has not %d bytes: %v, %v", name, want, f, err)
+				}
+			}
+			if strings.Contains(out.String(), "too large") {
+				t.Error("a file may be larger than allowed")
+			}
+			if got := strings.Contains(out.String(), "elsewhere"); got == s.uses(Landlock) {
+				t.Errorf("written elsewhere: %v, with Landlock: %v", got, s.uses(Landlock))
+			}
+		})
 	}
 }

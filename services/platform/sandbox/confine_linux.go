@@ -1,4 +1,4 @@
-package video
+package sandbox
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ func confine(cmd *exec.Cmd, offline bool) {
 		// A network namespace without anything in it. Only the owner of a user
 		// namespace may make one, so it gets that too. Nobody is mapped into it:
 		// it needs no name, and this process may not write the map when it is
-		// hidden (hideProcess).
+		// hidden (HideProcess).
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC
 	}
 }
@@ -42,17 +42,23 @@ const (
 	maxFiles = 64
 )
 
-// ration bounds what a started program may use. It writes to pipes only, so it
-// may make no file at all. What little runs before this has read nothing of the
-// video yet, and counts.
-func ration(pid int, cpuSeconds uint64) error {
+// ration bounds what a started program may use. One without a folder writes to
+// pipes only, so it may make no file at all. What little runs before this has
+// read nothing of a stranger's yet, and counts.
+func ration(pid int, p *Program) error {
+	maxFile := uint64(0)
+	if p.Dir != "" {
+		maxFile = uint64(p.MaxFile)
+	}
+	// At least a second more than by the clock, so that the clock decides.
+	cpuSeconds := uint64(max(p.Threads, 1))*uint64(p.Timeout.Seconds()) + 2
 	for _, limit := range []struct {
 		resource int
 		most     uint64
 	}{
 		{unix.RLIMIT_AS, maxMemory},
 		{unix.RLIMIT_CPU, cpuSeconds},
-		{unix.RLIMIT_FSIZE, 0},
+		{unix.RLIMIT_FSIZE, maxFile},
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_NOFILE, maxFiles},
 	} {
@@ -85,19 +91,16 @@ func onOwnThread(f func()) {
 }
 
 // restrictThread puts a layer on this thread and all that it starts.
-func restrictThread(l layer, file fder, program string) error {
+func restrictThread(l Layer, p *Program) error {
 	// Both layers ask for this: nothing started from here gains rights by its file.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no new privileges: %w", err)
 	}
-	if l == landlock {
-		return restrictFiles(file, program)
+	if l == Landlock {
+		return restrictFiles(p)
 	}
 	return restrictCalls()
 }
-
-// fder is a file.
-type fder interface{ Fd() uintptr }
 
 // dropCapabilities takes all capabilities from this thread, and with that from
 // what it starts: as root in a container there are some.
@@ -113,9 +116,9 @@ func dropCapabilities() error {
 	return nil
 }
 
-// hideProcess keeps other processes of the same user, and what this one starts,
+// HideProcess keeps other processes of the same user, and what this one starts,
 // from reading its memory and environment. Core dumps and debuggers go with it.
-func hideProcess() error {
+func HideProcess() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("hide the process: %w", err)
 	}

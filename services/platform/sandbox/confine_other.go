@@ -1,6 +1,6 @@
 //go:build !linux
 
-package video
+package sandbox
 
 import (
 	"errors"
@@ -13,14 +13,13 @@ func confine(cmd *exec.Cmd, _ bool) { cmd.SysProcAttr = &syscall.SysProcAttr{Set
 
 func refusesNamespaces(error) bool { return true }
 
-func ration(int, uint64) error { return nil }
+func ration(int, *Program) error { return nil }
 
 func onOwnThread(f func()) { f() }
 
-func restrictThread(layer, fder, string) error { return errors.ErrUnsupported }
-
-type fder interface{ Fd() uintptr }
+func restrictThread(Layer, *Program) error { return errors.ErrUnsupported }
 
 func dropCapabilities() error { return nil }
 
-func hideProcess() error { return nil }
+// HideProcess is for Linux.
+func HideProcess() error { return nil }
