@@ -213,10 +213,14 @@ func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, au
 }
 
 func publicVideo(base string, v *videov1.Video, author *apiv1.User) *apiv1.Video {
-	return &apiv1.Video{
+	out := &apiv1.Video{
 		Id: v.GetId(), Author: author, Title: v.GetTitle(), CreateTime: v.GetPublishedAtMs(),
 		PlayUrl: base + mediaPrefix + v.GetMediaKey(), CoverUrl: base + mediaPrefix + v.GetCoverKey(),
 	}
+	if v.GetHlsKey() != "" {
+		out.HlsUrl = base + mediaPrefix + v.GetHlsKey()
+	}
+	return out
 }
 
 // inOrder picks the users of ids, in their order.
