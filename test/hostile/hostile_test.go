@@ -117,7 +117,7 @@ func (p *platform) settle(t *testing.T) {
 	harness.Eventually(t, settlesWithin, func() error {
 		time.Sleep(time.Second) // between two looks, not for something to happen
 		now := p.holding(t)
-		fell := now.Goroutines < last.Goroutines || now.Descriptors < last.Descriptors || now.Resident < last.Resident*99/100
+		fell := now.Goroutines < last.Goroutines || now.Descriptors < last.Descriptors || now.Live < last.Live*99/100 || now.Resident < last.Resident*99/100
 		last = now
 		if fell {
 			return fmt.Errorf("still falling: %s", now)

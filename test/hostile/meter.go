@@ -18,6 +18,10 @@ type Holding struct {
 	// Resident is the memory of its process, and Tree that of its process and
 	// those it started, in bytes.
 	Resident, Tree int64
+	// Live is what its process has in use after a garbage collection, heap and
+	// stacks. Resident is more: the runtime gives back to the system by and by, and
+	// the program's own pages stay for as long as the system likes.
+	Live int64
 	// Spool is the size of the files it has open that have no name, in bytes.
 	Spool       int64
 	Goroutines  int
@@ -27,8 +31,8 @@ type Holding struct {
 // String is for logs.
 func (h Holding) String() string {
 	const mib = 1 << 20
-	return fmt.Sprintf("%d MiB (%d MiB with children), %d goroutines, %d descriptors, %d MiB of spool",
-		h.Resident/mib, h.Tree/mib, h.Goroutines, h.Descriptors, h.Spool/mib)
+	return fmt.Sprintf("%d MiB (%d MiB live, %d MiB with children), %d goroutines, %d descriptors, %d MiB of spool",
+		h.Resident/mib, h.Live/mib, h.Tree/mib, h.Goroutines, h.Descriptors, h.Spool/mib)
 }
 
 // Excess names what h holds more of than factor times base.
@@ -37,7 +41,7 @@ func (h Holding) Excess(factor float64, base Holding) error {
 		name      string
 		now, then int64
 	}{
-		{"bytes of memory", h.Resident, base.Resident},
+		{"bytes of memory", h.Live, base.Live},
 		{"goroutines", int64(h.Goroutines), int64(base.Goroutines)},
 		{"descriptors", int64(h.Descriptors), int64(base.Descriptors)},
 	} {
@@ -59,6 +63,7 @@ func Hold(ctx context.Context, server *harness.Server) (Holding, error) {
 	if err != nil {
 		return Holding{}, err
 	}
+	h.Live = usage.HeapBytes + usage.StackBytes
 	h.Goroutines, h.Descriptors = usage.Goroutines, usage.Descriptors
 	if h.Spool, err = spooled(server.PID()); err != nil {
 		return Holding{}, err
