@@ -19,8 +19,8 @@ type Holding struct {
 	// those it started, in bytes.
 	Resident, Tree int64
 	// Live is what its process has in use after a garbage collection, heap and
-	// stacks. Resident is more: the runtime gives back to the system by and by, and
-	// the program's own pages stay for as long as the system likes.
+	// stacks, in bytes. Resident is more: garbage that is not collected yet, what the
+	// runtime gives back to the system by and by, and the program's own pages.
 	Live int64
 	// Spool is the size of the files it has open that have no name, in bytes.
 	Spool       int64
@@ -35,13 +35,17 @@ func (h Holding) String() string {
 		h.Resident/mib, h.Live/mib, h.Tree/mib, h.Goroutines, h.Descriptors, h.Spool/mib)
 }
 
+// Memory is what the process would have resident if its runtime gave back at once
+// what it does not need: as much as at base, and what lives in addition.
+func (h Holding) Memory(base Holding) int64 { return base.Resident + h.Live - base.Live }
+
 // Excess names what h holds more of than factor times base.
 func (h Holding) Excess(factor float64, base Holding) error {
 	for _, part := range []struct {
 		name      string
 		now, then int64
 	}{
-		{"bytes of memory", h.Live, base.Live},
+		{"bytes of memory", h.Memory(base), base.Resident},
 		{"goroutines", int64(h.Goroutines), int64(base.Goroutines)},
 		{"descriptors", int64(h.Descriptors), int64(base.Descriptors)},
 	} {
