@@ -17,7 +17,7 @@ const (
 	maxP99 = 500 * time.Millisecond
 	// maxHeld is how much memory the platform holds right after an attack, and maxBack
 	// how much of everything backWithin later, as multiples of what it held idle.
-	maxHeld = 1.5
+	maxHeld    = 1.5
 	maxBack    = 1.1
 	backWithin = 10 * time.Second
 )
