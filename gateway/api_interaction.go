@@ -56,9 +56,7 @@ func (g *Gateway) CreateComment(ctx context.Context, req *apiv1.CreateCommentReq
 	if err != nil {
 		return nil, err
 	}
-	optional, cancel := forOptionals(ctx)
-	defer cancel()
-	list, err := readOptional(optional, &g.optional.commentAuthor, func(ctx context.Context) ([]*apiv1.Comment, error) {
+	list, err := readOptional(ctx, &g.optional.commentAuthor, func(ctx context.Context) ([]*apiv1.Comment, error) {
 		return g.comments(ctx, []*interactionv1.Comment{res.GetComment()})
 	})
 	if err != nil {

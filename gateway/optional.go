@@ -37,21 +37,17 @@ type optional struct {
 // optionals are all parts that answers can do without.
 type optionals struct{ userCounts, videoCounts, likes, follows, latestMessages, commentAuthor optional }
 
-// forOptionals returns the context of the parts of an answer that it can do
-// without: they are waited for together, optionalTimeout at most.
-func forOptionals(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, optionalTimeout)
-}
-
-// readOptional returns what read answers before ctx, which is of forOptionals, ends.
+// readOptional returns what read answers within optionalTimeout.
 func readOptional[T any](ctx context.Context, o *optional, read func(context.Context) (T, error)) (T, error) {
 	if o.slow.Load() {
 		o.retry(ctx, func(ctx context.Context) error { _, err := read(ctx); return err })
 		var none T
 		return none, errNotAwaited
 	}
+	bounded, cancel := context.WithTimeout(ctx, optionalTimeout)
+	defer cancel()
 	began := time.Now()
-	answer, err := read(ctx)
+	answer, err := read(bounded)
 	// A service notices the end of its time a little earlier than its caller. A caller
 	// with less time of its own says nothing about the service.
 	if err != nil && time.Since(began) >= optionalTimeout*9/10 {
@@ -66,7 +62,7 @@ func (o *optional) retry(ctx context.Context, read func(context.Context) error) 
 		return
 	}
 	go func() { // ends after optionalTimeout
-		ctx, cancel := forOptionals(context.WithoutCancel(ctx))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), optionalTimeout)
 		defer cancel()
 		err := read(ctx)
 		o.slow.Store(err != nil)
@@ -75,10 +71,9 @@ func (o *optional) retry(ctx context.Context, read func(context.Context) error) 
 	}()
 }
 
-// logDegraded logs that answers do without the part, now and then. ctx is that of
-// readOptional.
+// logDegraded logs that answers do without the part, now and then.
 func (o *optional) logDegraded(ctx context.Context, log *slog.Logger, part string, err error) {
-	if err == nil || errors.Is(ctx.Err(), context.Canceled) { // a caller who left misses nothing
+	if err == nil || ctx.Err() != nil {
 		return
 	}
 	o.missing.Add(1)

@@ -2,6 +2,7 @@ package video
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -111,18 +112,13 @@ func (s *Service) tellAfterWrite(ctx context.Context, video int64) {
 	}
 }
 
-// Topics are those of the service's events.
-func Topics() []string {
-	return []string{outbox.Topic(&v1.VideoChanged{}), outbox.Topic(&v1.TranscodeChanged{})}
-}
-
 // Subscription returns what this service listens to: its own changes. Whoever
-// publishes or deletes tells the copies at once; a process that died in between
-// has left an event. A worker that records renditions leaves an event alone.
+// commits one tells the copies at once; a process that died in between has left
+// an event.
 func (s *Service) Subscription() bus.Subscription {
 	return bus.Subscription{
 		Group:  consumerGroup,
-		Topics: Topics(),
+		Topics: []string{outbox.Topic(&v1.VideoChanged{})},
 		Handle: s.handleChanges,
 	}
 }
@@ -131,29 +127,14 @@ func (s *Service) Subscription() bus.Subscription {
 func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error {
 	ids := make([]int64, 0, len(batch))
 	for _, m := range batch {
-		id, err := changedVideo(m)
-		if err != nil {
-			return bus.Poison(err)
+		var e v1.VideoChanged
+		if err := proto.Unmarshal(m.Value, &e); err != nil {
+			return bus.Poison(errors.New("not a VideoChanged"))
 		}
-		ids = append(ids, id)
+		ids = append(ids, e.GetVideoId())
 	}
 	if err := s.tell(ctx, ids...); err != nil {
 		return fmt.Errorf("tell of changed videos: %w", err)
 	}
 	return nil
-}
-
-// changedVideo returns the video that an event is about.
-func changedVideo(m bus.Message) (int64, error) {
-	var e interface {
-		proto.Message
-		GetVideoId() int64
-	} = &v1.VideoChanged{}
-	if m.Topic == outbox.Topic(&v1.TranscodeChanged{}) {
-		e = &v1.TranscodeChanged{}
-	}
-	if err := proto.Unmarshal(m.Value, e); err != nil {
-		return 0, fmt.Errorf("not a %s", e.ProtoReflect().Descriptor().Name())
-	}
-	return e.GetVideoId(), nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/video/ladder"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
 )
@@ -20,12 +21,12 @@ import (
 // What is accepted at most.
 const (
 	maxDuration  = 10 * time.Minute
-	maxSide      = 4096 // pixels
-	maxFrameRate = 120  // frames a second, on average
+	maxSide      = ladder.MaxSide // pixels
+	maxFrameRate = 120            // frames a second, on average
 	// maxSamples is what the longest video has at the highest rate.
 	maxSamples = int(maxDuration/time.Second) * maxFrameRate
 	// maxTracks of a file, of all kinds.
-	maxTracks = 64
+	maxTracks = ladder.MaxTracks
 )
 
 // probeTimeout bounds how long one file is read.

@@ -129,7 +129,8 @@ func (e *Error) Error() string { return fmt.Sprintf("%v: %q", e.err, e.Complaint
 func (e *Error) Unwrap() error { return e.err }
 
 // Run runs a program to its end. Nothing it started is left when Run returns. A
-// program that fails, is killed or writes too much is an *Error.
+// program that fails, is killed or writes too much is an *Error; in that of one
+// that was out of time is context.DeadlineExceeded.
 func (s *Sandbox) Run(ctx context.Context, p Program) error {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
@@ -154,6 +155,9 @@ func (s *Sandbox) Run(ctx context.Context, p Program) error {
 	}
 	var exit *exec.ExitError
 	exited := errors.As(err, &exit) && exit.Exited() && ctx.Err() == nil
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
 	return &Error{err: err, Exited: exited, Complaint: complaint.String()}
 }
 

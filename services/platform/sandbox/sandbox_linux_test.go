@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -98,10 +99,11 @@ func TestNothingOutlivesASandbox(t *testing.T) {
 		body    string
 		timeout time.Duration
 		leave   bool // the caller goes away
+		want    error
 	}{
-		"hangs":        {"sleep 600 >&- 2>&- & echo $! >%s; wait", time.Second, false},
-		"caller left":  {"sleep 600 & echo $! >%s; wait", time.Minute, true},
-		"leaves child": {"sleep 600 >&- 2>&- & echo $! >%s", time.Minute, false},
+		"hangs":        {"sleep 600 >&- 2>&- & echo $! >%s; wait", time.Second, false, context.DeadlineExceeded},
+		"caller left":  {"sleep 600 & echo $! >%s; wait", time.Minute, true, context.Canceled},
+		"leaves child": {"sleep 600 >&- 2>&- & echo $! >%s", time.Minute, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,8 +122,8 @@ func TestNothingOutlivesASandbox(t *testing.T) {
 			}()
 			started := time.Now()
 			_, err := outputOf(ctx, t, openSandbox(), c.timeout, 1<<20, script(t, fmt.Sprintf(c.body, pid)))
-			if failed := err != nil; failed != (name != "leaves child") {
-				t.Errorf("ended with %v", err)
+			if !errors.Is(err, c.want) {
+				t.Errorf("ended with %v, want %v", err, c.want)
 			}
 			if took := time.Since(started); took > 30*time.Second {
 				t.Errorf("took %v", took)
