@@ -56,7 +56,9 @@ func (g *Gateway) CreateComment(ctx context.Context, req *apiv1.CreateCommentReq
 	if err != nil {
 		return nil, err
 	}
-	list, err := readOptional(ctx, &g.optional.commentAuthor, func(ctx context.Context) ([]*apiv1.Comment, error) {
+	optional, cancel := forOptionals(ctx)
+	defer cancel()
+	list, err := readOptional(optional, &g.optional.commentAuthor, func(ctx context.Context) ([]*apiv1.Comment, error) {
 		return g.comments(ctx, []*interactionv1.Comment{res.GetComment()})
 	})
 	if err != nil {

@@ -79,10 +79,12 @@ func (g *Gateway) ListFriends(ctx context.Context, req *apiv1.ListFriendsRequest
 		return err
 	})
 	group.Go(func() (err error) {
-		latest, err = readOptional(gctx, &g.optional.latestMessages, func(ctx context.Context) (*messagev1.BatchGetLatestMessagesResponse, error) {
+		optional, cancel := forOptionals(gctx)
+		defer cancel()
+		latest, err = readOptional(optional, &g.optional.latestMessages, func(ctx context.Context) (*messagev1.BatchGetLatestMessagesResponse, error) {
 			return g.Message.BatchGetLatestMessages(ctx, &messagev1.BatchGetLatestMessagesRequest{PeerIds: list.GetUserIds()})
 		})
-		g.optional.latestMessages.logDegraded(gctx, g.Log, "latest messages", err)
+		g.optional.latestMessages.logDegraded(optional, g.Log, "latest messages", err)
 		return nil
 	})
 	if err := group.Wait(); err != nil {

@@ -86,7 +86,7 @@ func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileReq
 	}
 	user, err := g.user(ctx, res.GetUser().GetId())
 	if err != nil { // changed all the same
-		user = publicUser(baseURL(ctx), res.GetUser(), nil)
+		user = publicUser(defaultPictures(baseURL(ctx)), res.GetUser(), nil)
 	}
 	return &apiv1.UpdateProfileResponse{User: user}, nil
 }

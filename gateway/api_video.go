@@ -2,6 +2,10 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
@@ -53,6 +57,56 @@ func (g *Gateway) ListPublishedVideos(ctx context.Context, req *apiv1.ListPublis
 	}
 	videos, err := g.videos(ctx, ids)
 	return &apiv1.ListPublishedVideosResponse{VideoList: videos, NextPageToken: list.GetNextPageToken()}, err
+}
+
+// GetVideoStatus answers how far the renditions of a video of the caller are.
+func (g *Gateway) GetVideoStatus(ctx context.Context, req *apiv1.GetVideoStatusRequest) (*apiv1.GetVideoStatusResponse, error) {
+	if err := required("video_id", req.GetVideoId()); err != nil {
+		return nil, err
+	}
+	res, err := g.Video.GetVideoStatus(ctx, &videov1.GetVideoStatusRequest{VideoId: req.GetVideoId()})
+	if err != nil {
+		return nil, err
+	}
+	return &apiv1.GetVideoStatusResponse{Status: publicStatus(res.GetStatus())}, nil
+}
+
+func publicStatus(s *videov1.TranscodeStatus) *apiv1.VideoStatus {
+	out := &apiv1.VideoStatus{
+		State:    strings.ToLower(nameOf(s.GetState(), "TRANSCODE_STATE_")),
+		Playable: s.GetPlayable(), Percent: s.GetPercent(),
+		Stage:         strings.ToLower(nameOf(s.GetStage(), "TRANSCODE_STAGE_")),
+		QueuePosition: s.GetQueuePosition(),
+		Reason:        nameOf(s.GetReason(), "TRANSCODE_REASON_"),
+		Message:       s.GetMessage(), Retryable: s.GetRetryable(),
+	}
+	for _, r := range s.GetRenditions() {
+		out.Renditions = append(out.Renditions, &apiv1.Rendition{
+			Name: r.GetName(), Width: r.GetWidth(), Height: r.GetHeight(), Bandwidth: r.GetBandwidth(), Codecs: r.GetCodecs(),
+		})
+	}
+	return out
+}
+
+// nameOf is an enum's value without its prefix; empty for the one that is never sent.
+func nameOf(value interface {
+	fmt.Stringer
+	Number() protoreflect.EnumNumber
+}, prefix string,
+) string {
+	if value.Number() == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(value.String(), prefix)
+}
+
+// RetryTranscode makes the renditions of a video of the caller once more.
+func (g *Gateway) RetryTranscode(ctx context.Context, req *apiv1.RetryTranscodeRequest) (*apiv1.RetryTranscodeResponse, error) {
+	if err := required("video_id", req.GetVideoId()); err != nil {
+		return nil, err
+	}
+	_, err := g.Video.RetryTranscode(ctx, &videov1.RetryTranscodeRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
+	return &apiv1.RetryTranscodeResponse{}, err
 }
 
 // DeleteVideo deletes a video of the caller.

@@ -146,7 +146,6 @@ func attributeValue(s string) (content, rest string) {
 // is none.
 func (g *gathering) json(text string) error {
 	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber() // a float64 would change large ids
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return fault.Invalid(bodyField, "must be a JSON object")
 	}
@@ -193,39 +192,25 @@ func (g *gathering) member(d *json.Decoder, text string) error {
 	return nil
 }
 
-// scalar reads one value as text. Objects and lists are read over, whatever
-// their depth, and are not plain.
+// scalar reads one value as text. Objects and lists are read over, and are not
+// plain. The decoder takes a value in one go: token by token, a megabyte of
+// brackets costs a core 50 ms.
 func scalar(d *json.Decoder) (text string, plain bool, err error) {
-	t, err := d.Token()
-	if err != nil {
+	var raw json.RawMessage
+	if err := d.Decode(&raw); err != nil {
 		return "", false, err
 	}
-	switch v := t.(type) {
-	case string:
-		return v, true, nil
-	case json.Number:
-		return v.String(), true, nil
-	case bool:
-		if v {
-			return "true", true, nil
-		}
-		return "false", true, nil
-	case nil:
+	switch raw[0] {
+	case '{', '[':
+		return "", false, nil
+	case '"':
+		err := json.Unmarshal(raw, &text)
+		return text, true, err
+	case 'n': // null
 		return "", true, nil
+	default: // a number, as it was written: a float64 would change large ids; true and false
+		return string(raw), true, nil
 	}
-	for depth := 1; depth > 0; {
-		t, err := d.Token()
-		if err != nil {
-			return "", false, err
-		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-	}
-	return "", false, nil
 }
 
 // unreadable says what is wrong with a body that could not be read.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -30,30 +31,32 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	}
 	var counts map[int64]*counterv1.UserCounts
 	var followed []int64
+	optional, cancel := forOptionals(ctx)
+	defer cancel()
 	var calls branches
 	calls.Go(func() {
 		var err error
-		counts, err = readOptional(ctx, &g.optional.userCounts, func(ctx context.Context) (map[int64]*counterv1.UserCounts, error) {
+		counts, err = readOptional(optional, &g.optional.userCounts, func(ctx context.Context) (map[int64]*counterv1.UserCounts, error) {
 			return g.reads.userCounts.load(ctx, ids)
 		})
-		g.optional.userCounts.logDegraded(ctx, g.Log, "user counts", err)
+		g.optional.userCounts.logDegraded(optional, g.Log, "user counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok && !onlyOf(ids, viewer.UserID) { // nobody follows themselves
-		calls.Go(func() { followed = g.followed(ctx, viewer, ids) })
+		calls.Go(func() { followed = g.followed(optional, viewer, ids) })
 	}
 	found, err := g.reads.users.load(ctx, ids)
 	calls.Wait()
 	if err != nil {
 		return nil, err
 	}
-	base := baseURL(ctx)
+	pictures := defaultPictures(baseURL(ctx))
 	users := make(map[int64]*apiv1.User, len(ids))
 	for _, id := range ids {
 		u, c := found[id], counts[id]
 		if u == nil {
 			continue
 		}
-		users[id] = publicUser(base, u, c)
+		users[id] = publicUser(pictures, u, c)
 	}
 	for _, id := range followed {
 		if u := users[id]; u != nil {
@@ -63,12 +66,21 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	return users, nil
 }
 
-// publicUser is a user as anonymous callers see it; base begins the URLs of default pictures.
-func publicUser(base string, u *userv1.User, c *counterv1.UserCounts) *apiv1.User {
+// pictures are the URLs of the pictures of a user.
+type pictures struct{ avatar, background string }
+
+// defaultPictures are those of users without pictures of their own; base begins
+// their URLs.
+func defaultPictures(base string) pictures {
+	return pictures{avatar: base + defaultAvatarPath, background: base + defaultBackgroundPath}
+}
+
+// publicUser is a user as anonymous callers see it.
+func publicUser(defaults pictures, u *userv1.User, c *counterv1.UserCounts) *apiv1.User {
 	return &apiv1.User{
 		Id: u.GetId(), Name: u.GetName(), Signature: u.GetSignature(),
-		Avatar:          orDefault(u.GetAvatarUrl(), base+defaultAvatarPath),
-		BackgroundImage: orDefault(u.GetBackgroundUrl(), base+defaultBackgroundPath),
+		Avatar:          cmp.Or(u.GetAvatarUrl(), defaults.avatar),
+		BackgroundImage: cmp.Or(u.GetBackgroundUrl(), defaults.background),
 		FollowCount:     c.GetFollowCount(), FollowerCount: c.GetFollowerCount(),
 		TotalFavorited: c.GetTotalFavorited(), WorkCount: c.GetWorkCount(), FavoriteCount: c.GetFavoriteCount(),
 	}
@@ -81,16 +93,18 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	}
 	var counts map[int64]*counterv1.VideoCounts
 	var liked []int64
+	optional, cancel := forOptionals(ctx)
+	defer cancel()
 	var calls branches
 	calls.Go(func() {
 		var err error
-		counts, err = readOptional(ctx, &g.optional.videoCounts, func(ctx context.Context) (map[int64]*counterv1.VideoCounts, error) {
+		counts, err = readOptional(optional, &g.optional.videoCounts, func(ctx context.Context) (map[int64]*counterv1.VideoCounts, error) {
 			return g.reads.videoCounts.load(ctx, ids)
 		})
-		g.optional.videoCounts.logDegraded(ctx, g.Log, "video counts", err)
+		g.optional.videoCounts.logDegraded(optional, g.Log, "video counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok {
-		calls.Go(func() { liked = g.liked(ctx, viewer, ids) })
+		calls.Go(func() { liked = g.liked(optional, viewer, ids) })
 	}
 	found, authors, err := g.videosAndAuthors(ctx, ids)
 	calls.Wait()
@@ -134,6 +148,8 @@ func subjects(videos []*apiv1.Video) (ids, authors []int64) {
 // marks answers which of the videos the viewer likes, and which of the authors
 // they follow.
 func (g *Gateway) marks(ctx context.Context, viewer auth.Viewer, videoIDs, authorIDs []int64) (liked, followed []int64) {
+	ctx, cancel := forOptionals(ctx)
+	defer cancel()
 	var calls branches
 	if !onlyOf(authorIDs, viewer.UserID) {
 		calls.Go(func() { followed = g.followed(ctx, viewer, authorIDs) })
@@ -146,7 +162,7 @@ func (g *Gateway) marks(ctx context.Context, viewer auth.Viewer, videoIDs, autho
 }
 
 // liked answers which of the videos the viewer likes, followed which of the
-// users they follow.
+// users they follow. ctx is of forOptionals.
 func (g *Gateway) liked(ctx context.Context, viewer auth.Viewer, videoIDs []int64) []int64 {
 	likes, err := readOptional(ctx, &g.optional.likes, func(ctx context.Context) (*interactionv1.BatchCheckLikesResponse, error) {
 		return g.Interaction.BatchCheckLikes(ctx, &interactionv1.BatchCheckLikesRequest{UserId: viewer.UserID, VideoIds: videoIDs})
@@ -197,10 +213,14 @@ func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, au
 }
 
 func publicVideo(base string, v *videov1.Video, author *apiv1.User) *apiv1.Video {
-	return &apiv1.Video{
+	out := &apiv1.Video{
 		Id: v.GetId(), Author: author, Title: v.GetTitle(), CreateTime: v.GetPublishedAtMs(),
 		PlayUrl: base + mediaPrefix + v.GetMediaKey(), CoverUrl: base + mediaPrefix + v.GetCoverKey(),
 	}
+	if v.GetHlsKey() != "" {
+		out.HlsUrl = base + mediaPrefix + v.GetHlsKey()
+	}
+	return out
 }
 
 // inOrder picks the users of ids, in their order.
@@ -232,11 +252,4 @@ func distinct(ids []int64) []int64 {
 		}
 	}
 	return out
-}
-
-func orDefault(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
 }

@@ -18,8 +18,8 @@ var limited = map[string]bool{
 	"/douyin.api.v1.InteractionService/CreateComment": true, "/douyin.api.v1.InteractionService/DeleteComment": true,
 	"/douyin.api.v1.RelationService/Follow": true, "/douyin.api.v1.RelationService/Unfollow": true,
 	"/douyin.api.v1.MessageService/SendMessage": true, publishProcedure: true,
-	"/douyin.api.v1.VideoService/DeleteVideo": true,
-	"/douyin.api.v1.UserService/Logout":       true, "/douyin.api.v1.UserService/LogoutEverywhere": true,
+	"/douyin.api.v1.VideoService/DeleteVideo": true, "/douyin.api.v1.VideoService/RetryTranscode": true,
+	"/douyin.api.v1.UserService/Logout": true, "/douyin.api.v1.UserService/LogoutEverywhere": true,
 	"/douyin.api.v1.UserService/ChangePassword": true, "/douyin.api.v1.UserService/UpdateProfile": true,
 }
 

@@ -37,17 +37,21 @@ type optional struct {
 // optionals are all parts that answers can do without.
 type optionals struct{ userCounts, videoCounts, likes, follows, latestMessages, commentAuthor optional }
 
-// readOptional returns what read answers within optionalTimeout.
+// forOptionals returns the context of the parts of an answer that it can do
+// without: they are waited for together, optionalTimeout at most.
+func forOptionals(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, optionalTimeout)
+}
+
+// readOptional returns what read answers before ctx, which is of forOptionals, ends.
 func readOptional[T any](ctx context.Context, o *optional, read func(context.Context) (T, error)) (T, error) {
 	if o.slow.Load() {
 		o.retry(ctx, func(ctx context.Context) error { _, err := read(ctx); return err })
 		var none T
 		return none, errNotAwaited
 	}
-	bounded, cancel := context.WithTimeout(ctx, optionalTimeout)
-	defer cancel()
 	began := time.Now()
-	answer, err := read(bounded)
+	answer, err := read(ctx)
 	// A service notices the end of its time a little earlier than its caller. A caller
 	// with less time of its own says nothing about the service.
 	if err != nil && time.Since(began) >= optionalTimeout*9/10 {
@@ -62,7 +66,7 @@ func (o *optional) retry(ctx context.Context, read func(context.Context) error) 
 		return
 	}
 	go func() { // ends after optionalTimeout
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), optionalTimeout)
+		ctx, cancel := forOptionals(context.WithoutCancel(ctx))
 		defer cancel()
 		err := read(ctx)
 		o.slow.Store(err != nil)
@@ -71,9 +75,10 @@ func (o *optional) retry(ctx context.Context, read func(context.Context) error) 
 	}()
 }
 
-// logDegraded logs that answers do without the part, now and then.
+// logDegraded logs that answers do without the part, now and then. ctx is that of
+// readOptional.
 func (o *optional) logDegraded(ctx context.Context, log *slog.Logger, part string, err error) {
-	if err == nil || ctx.Err() != nil {
+	if err == nil || errors.Is(ctx.Err(), context.Canceled) { // a caller who left misses nothing
 		return
 	}
 	o.missing.Add(1)

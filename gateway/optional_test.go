@@ -178,7 +178,9 @@ func TestCallerWithoutTimeLeavesThePartToOthers(t *testing.T) {
 		if _, err := readOptional(ctx, &o, wait); err == nil || o.slow.Load() {
 			t.Errorf("left out for all: %v, %v", o.slow.Load(), err)
 		}
-		if _, err := readOptional(t.Context(), &o, wait); err == nil || !o.slow.Load() {
+		ctx, cancel = forOptionals(t.Context())
+		defer cancel()
+		if _, err := readOptional(ctx, &o, wait); err == nil || !o.slow.Load() {
 			t.Errorf("not left out: %v", err)
 		}
 	})

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
@@ -25,23 +26,19 @@ type reads struct {
 
 func newReads(d Deps) reads {
 	return reads{
-		users: newLoader(d.Log, func(ctx context.Context, ids []int64) ([]*userv1.User, error) {
+		users: newLoader(d.Log, turnDeadline, func(ctx context.Context, ids []int64) ([]*userv1.User, error) {
 			res, err := d.User.BatchGetUsers(ctx, &userv1.BatchGetUsersRequest{Ids: ids})
 			return res.GetUsers(), err
 		}, (*userv1.User).GetId),
-		userCounts: newLoader(d.Log, func(ctx context.Context, ids []int64) ([]*counterv1.UserCounts, error) {
-			ctx, cancel := context.WithTimeout(ctx, optionalTimeout) // a shared read has no deadline of a caller
-			defer cancel()
+		userCounts: newLoader(d.Log, optionalTimeout, func(ctx context.Context, ids []int64) ([]*counterv1.UserCounts, error) {
 			res, err := d.Counter.BatchGetUserCounts(ctx, &counterv1.BatchGetUserCountsRequest{UserIds: ids})
 			return res.GetCounts(), err
 		}, (*counterv1.UserCounts).GetUserId),
-		videos: newLoader(d.Log, func(ctx context.Context, ids []int64) ([]*videov1.Video, error) {
+		videos: newLoader(d.Log, turnDeadline, func(ctx context.Context, ids []int64) ([]*videov1.Video, error) {
 			res, err := d.Video.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids})
 			return res.GetVideos(), err
 		}, (*videov1.Video).GetId),
-		videoCounts: newLoader(d.Log, func(ctx context.Context, ids []int64) ([]*counterv1.VideoCounts, error) {
-			ctx, cancel := context.WithTimeout(ctx, optionalTimeout)
-			defer cancel()
+		videoCounts: newLoader(d.Log, optionalTimeout, func(ctx context.Context, ids []int64) ([]*counterv1.VideoCounts, error) {
 			res, err := d.Counter.BatchGetVideoCounts(ctx, &counterv1.BatchGetVideoCountsRequest{VideoIds: ids})
 			return res.GetCounts(), err
 		}, (*counterv1.VideoCounts).GetVideoId),
@@ -51,8 +48,8 @@ func newReads(d Deps) reads {
 
 // newLoader makes a loader of a batch read. The read is nobody's: no viewer
 // goes along, so that the answer cannot depend on one.
-func newLoader[V any](log *slog.Logger, read func(context.Context, []int64) ([]V, error), id func(V) int64) *loader[V] {
-	return &loader[V]{most: mostIDs, log: log, read: func(ctx context.Context, ids []int64) (map[int64]V, error) {
+func newLoader[V any](log *slog.Logger, deadline time.Duration, read func(context.Context, []int64) ([]V, error), id func(V) int64) *loader[V] {
+	return &loader[V]{most: mostIDs, deadline: deadline, log: log, read: func(ctx context.Context, ids []int64) (map[int64]V, error) {
 		list, err := read(auth.Anonymous(ctx), ids)
 		if err != nil {
 			return nil, err

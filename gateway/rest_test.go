@@ -269,6 +269,8 @@ func contractPaths() map[string]string {
 		"POST /douyin/publish/action":         `"video":null`,
 		"GET /douyin/publish/list":            `"video_list":[]` + page,
 		"POST /douyin/publish/delete":         ``,
+		"GET /douyin/publish/status":          `"status":null`,
+		"POST /douyin/publish/retry":          ``,
 		"POST /douyin/favorite/action":        ``,
 		"GET /douyin/favorite/list":           `"video_list":[]` + page,
 		"POST /douyin/comment/action":         `"comment":null`,

@@ -23,7 +23,8 @@ const (
 	// and then all for it to end; then they read alone. One read that hangs must not
 	// hold all.
 	turnPatience = time.Second
-	// turnDeadline bounds a shared read: it does not end with any one caller.
+	// turnDeadline bounds a shared read that answers need: it does not end with any
+	// one caller.
 	turnDeadline = 5 * time.Second
 )
 
@@ -49,8 +50,8 @@ func newTurn[Ask, Answer any](ctx context.Context, ask Ask) *turn[Ask, Answer] {
 
 // take reads. It runs in a goroutine of its own, so a panic ends here and is
 // an error to all who wait.
-func (t *turn[Ask, Answer]) take(log *slog.Logger, read func(context.Context, Ask) (Answer, error)) {
-	ctx, cancel := context.WithTimeout(t.ctx, turnDeadline)
+func (t *turn[Ask, Answer]) take(log *slog.Logger, deadline time.Duration, read func(context.Context, Ask) (Answer, error)) {
+	ctx, cancel := context.WithTimeout(t.ctx, deadline)
 	defer cancel()
 	// From here on those who wait have patience anew: the wait so far was for the
 	// read before. Else slow reads would be given up just before they end, by all
@@ -138,7 +139,7 @@ func (s *sharing[Key, Answer]) waited(key Key) bool {
 func (s *sharing[Key, Answer]) turns(key Key) {
 	for waited := true; waited; waited = s.waited(key) {
 		runtime.Gosched() // callers that are about to ask get in; where there are none, this takes no time
-		s.begin(key).take(s.log, func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
+		s.begin(key).take(s.log, turnDeadline, func(ctx context.Context, read func(context.Context) (Answer, error)) (Answer, error) {
 			return read(ctx)
 		})
 	}
@@ -160,7 +161,9 @@ type loader[V any] struct {
 	read func(ctx context.Context, ids []int64) (map[int64]V, error)
 	// most bounds the ids of one call.
 	most int
-	log  *slog.Logger
+	// deadline bounds a call for several callers, one caller's own bounds any other.
+	deadline time.Duration
+	log      *slog.Logger
 
 	mu   sync.Mutex
 	busy bool
@@ -229,7 +232,7 @@ func (l *loader[V]) waited() bool {
 func (l *loader[V]) turns() {
 	for waited := true; waited; waited = l.waited() {
 		runtime.Gosched() // callers that are about to ask get in; where there are none, this takes no time
-		l.begin().take(l.log, func(ctx context.Context, ids *idSet) (map[int64]V, error) {
+		l.begin().take(l.log, l.deadline, func(ctx context.Context, ids *idSet) (map[int64]V, error) {
 			ids.compact()
 			return l.read(ctx, ids.list)
 		})

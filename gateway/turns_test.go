@@ -169,7 +169,7 @@ func TestLoaderReadsTheIDsOfACrowdTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var calls [][]int64
-		l := &loader[int64]{most: 50, log: slog.New(slog.DiscardHandler), read: func(_ context.Context, ids []int64) (map[int64]int64, error) {
+		l := &loader[int64]{most: 50, deadline: turnDeadline, log: slog.New(slog.DiscardHandler), read: func(_ context.Context, ids []int64) (map[int64]int64, error) {
 			time.Sleep(time.Millisecond)
 			mu.Lock()
 			defer mu.Unlock()

@@ -178,8 +178,8 @@ func TestEveryOperationSaysWhatItIs(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 32 {
-		t.Errorf("%d operations, want 32", len(ids))
+	if len(ids) != 34 {
+		t.Errorf("%d operations, want 34", len(ids))
 	}
 }
 

@@ -2,7 +2,6 @@ package video
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -112,13 +111,18 @@ func (s *Service) tellAfterWrite(ctx context.Context, video int64) {
 	}
 }
 
+// Topics are those of the service's events.
+func Topics() []string {
+	return []string{outbox.Topic(&v1.VideoChanged{}), outbox.Topic(&v1.TranscodeChanged{})}
+}
+
 // Subscription returns what this service listens to: its own changes. Whoever
-// commits one tells the copies at once; a process that died in between has left
-// an event.
+// publishes or deletes tells the copies at once; a process that died in between
+// has left an event. A worker that records renditions leaves an event alone.
 func (s *Service) Subscription() bus.Subscription {
 	return bus.Subscription{
 		Group:  consumerGroup,
-		Topics: []string{outbox.Topic(&v1.VideoChanged{})},
+		Topics: Topics(),
 		Handle: s.handleChanges,
 	}
 }
@@ -127,14 +131,29 @@ func (s *Service) Subscription() bus.Subscription {
 func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error {
 	ids := make([]int64, 0, len(batch))
 	for _, m := range batch {
-		var e v1.VideoChanged
-		if err := proto.Unmarshal(m.Value, &e); err != nil {
-			return bus.Poison(errors.New("not a VideoChanged"))
+		id, err := changedVideo(m)
+		if err != nil {
+			return bus.Poison(err)
 		}
-		ids = append(ids, e.GetVideoId())
+		ids = append(ids, id)
 	}
 	if err := s.tell(ctx, ids...); err != nil {
 		return fmt.Errorf("tell of changed videos: %w", err)
 	}
 	return nil
+}
+
+// changedVideo returns the video that an event is about.
+func changedVideo(m bus.Message) (int64, error) {
+	var e interface {
+		proto.Message
+		GetVideoId() int64
+	} = &v1.VideoChanged{}
+	if m.Topic == outbox.Topic(&v1.TranscodeChanged{}) {
+		e = &v1.TranscodeChanged{}
+	}
+	if err := proto.Unmarshal(m.Value, e); err != nil {
+		return 0, fmt.Errorf("not a %s", e.ProtoReflect().Descriptor().Name())
+	}
+	return e.GetVideoId(), nil
 }

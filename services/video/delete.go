@@ -54,13 +54,16 @@ func deleteVideo(ctx context.Context, tx pgx.Tx, viewer, id int64) error {
 	v, err := lock(ctx, tx, id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return fault.NotFound("no such video").For(v1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND)
+		return noSuchVideo()
 	case err != nil:
 		return err
 	case v.GetAuthorId() != viewer:
 		return fault.Forbidden("only its author may delete a video")
 	}
 	if err := markDeleted(ctx, tx, id); err != nil {
+		return err
+	}
+	if err := forgetTranscode(ctx, tx, id); err != nil {
 		return err
 	}
 	if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_DELETED)); err != nil {

@@ -69,7 +69,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 // Uses video_files.
 const deletedSQL = `SELECT id FROM video WHERE state = 2 AND media_key <> '' ORDER BY id LIMIT @limit`
 
-const filesGoneSQL = `UPDATE video SET media_key = '', cover_key = '', version = version + 1 WHERE id = ANY(@ids) AND state = 2`
+const filesGoneSQL = `UPDATE video SET media_key = '', cover_key = '', play_key = '', hls_key = '', version = version + 1 WHERE id = ANY(@ids) AND state = 2`
 
 func (s *Service) removeDeleted(ctx context.Context) error {
 	for {

@@ -14,10 +14,8 @@ import (
 
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
-	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/sandbox"
 
-	v1 "douyin.dev/gen/douyin/video/v1"
 	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
@@ -55,8 +53,10 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.VideoChanged{})}); err != nil {
-		return err
+	for _, topic := range Topics() {
+		if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: topic}); err != nil {
+			return err
+		}
 	}
 	redis, err := rt.Redis(ctx)
 	if err != nil {

@@ -121,6 +121,9 @@ func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.Pub
 		if err := insert(ctx, tx, v, u.size, sum); err != nil {
 			return err
 		}
+		if err := queue(ctx, tx, v, v.GetPublishedAtMs()); err != nil {
+			return err
+		}
 		res.Video = proto.CloneOf(v)
 		res.Video.Title = "" // it must not outlive the video
 		if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_PUBLISHED)); err != nil {

@@ -35,11 +35,11 @@ func insert(ctx context.Context, tx pgx.Tx, v *v1.Video, size int64, sum []byte)
 }
 
 // Waits for a deletion under way; a deleted video is none.
-const lockSQL = `SELECT author_id, published_at_ms FROM video WHERE id = @id AND state = 1 FOR UPDATE`
+const lockSQL = `SELECT author_id, published_at_ms, duration_ms FROM video WHERE id = @id AND state = 1 FOR UPDATE`
 
 func lock(ctx context.Context, tx pgx.Tx, id int64) (*v1.Video, error) {
 	v := &v1.Video{Id: id}
-	if err := tx.QueryRow(ctx, lockSQL, pgx.NamedArgs{"id": id}).Scan(&v.AuthorId, &v.PublishedAtMs); err != nil {
+	if err := tx.QueryRow(ctx, lockSQL, pgx.NamedArgs{"id": id}).Scan(&v.AuthorId, &v.PublishedAtMs, &v.DurationMs); err != nil {
 		return nil, fmt.Errorf("lock video: %w", err)
 	}
 	return v, nil
@@ -54,8 +54,18 @@ func markDeleted(ctx context.Context, tx pgx.Tx, id int64) error {
 	return nil
 }
 
-const statesSQL = `SELECT id, author_id, title, media_key, cover_key, published_at_ms, duration_ms, width, height, version, state
-FROM video WHERE id = ANY(@ids)`
+// cardColumns are what cardFields scans. The file to play is the best that is ready.
+const cardColumns = `id, author_id, title, CASE WHEN play_key = '' THEN media_key ELSE play_key END, cover_key, hls_key,
+    published_at_ms, duration_ms, width, height, version`
+
+func cardFields(v *v1.Video) []any {
+	return []any{
+		&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.HlsKey,
+		&v.PublishedAtMs, &v.DurationMs, &v.Width, &v.Height, &v.Version,
+	}
+}
+
+const statesSQL = `SELECT ` + cardColumns + `, state FROM video WHERE id = ANY(@ids)`
 
 // states returns the published ones of some videos, and the versions at which
 // others were deleted.
@@ -68,9 +78,7 @@ func (s *Service) states(ctx context.Context, ids []int64) (published map[int64]
 	for rows.Next() {
 		var state v1.VideoState
 		v := &v1.Video{}
-		err := rows.Scan(&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.PublishedAtMs,
-			&v.DurationMs, &v.Width, &v.Height, &v.Version, &state)
-		if err != nil {
+		if err := rows.Scan(append(cardFields(v), &state)...); err != nil {
 			return nil, nil, fmt.Errorf("read videos: %w", err)
 		}
 		if state == v1.VideoState_VIDEO_STATE_PUBLISHED {
@@ -85,8 +93,7 @@ func (s *Service) states(ctx context.Context, ids []int64) (published map[int64]
 	return published, deleted, nil
 }
 
-const byIDsSQL = `SELECT id, author_id, title, media_key, cover_key, published_at_ms, duration_ms, width, height, version
-FROM video WHERE id = ANY(@ids) AND state = 1`
+const byIDsSQL = `SELECT ` + cardColumns + ` FROM video WHERE id = ANY(@ids) AND state = 1`
 
 // byIDs reads the primary: who has just published asks for the video next, and
 // what is found goes into the cache, where what a replica had missed would stay.
@@ -97,8 +104,7 @@ func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*v1.Video, error) {
 	}
 	videos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*v1.Video, error) {
 		v := &v1.Video{}
-		return v, row.Scan(&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.PublishedAtMs,
-			&v.DurationMs, &v.Width, &v.Height, &v.Version)
+		return v, row.Scan(cardFields(v)...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read videos: %w", err)

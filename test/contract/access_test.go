@@ -84,7 +84,7 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 	switch m.Name() {
 	case "Register":
 		all["username"] = harness.Name("matrix")
-	case "DeleteVideo":
+	case "DeleteVideo", "GetVideoStatus", "RetryTranscode":
 		all["video_id"] = caller.publish(t).ID
 	case "DeleteComment":
 		all["comment_id"] = caller.comment(t, s.crowded.ID, "matrix").ID

@@ -145,6 +145,7 @@ func TestKeysAreCheckedLikeAnyText(t *testing.T) {
 	all["ChangePassword"] = repeatable{path: "/douyin/user/password/", params: []string{"old_password", p.password, "new_password", "another"}}
 	all["Logout"] = repeatable{path: "/douyin/user/logout/"}
 	all["LogoutEverywhere"] = repeatable{path: "/douyin/user/logout/everywhere/"}
+	all["RetryTranscode"] = repeatable{path: "/douyin/publish/retry/", params: []string{"video_id", text(p.publish(t).ID)}}
 	for name, c := range all {
 		for _, key := range []string{"a\x00b", "a\xffb", strings.Repeat("k", 129), strings.Repeat("字", 129)} {
 			params := harness.Values(c.params...)

@@ -17,8 +17,9 @@ import (
 type Usage struct {
 	Goroutines  int
 	Descriptors int
-	// HeapBytes is what lives after a garbage collection.
-	HeapBytes int64
+	// HeapBytes is what lives after a garbage collection, and StackBytes the
+	// goroutines' stacks.
+	HeapBytes, StackBytes int64
 }
 
 // String is for logs.
@@ -78,33 +79,41 @@ func (s *Server) Usage(ctx context.Context) (Usage, error) {
 var (
 	goroutineTotal = regexp.MustCompile(`^goroutine profile: total (\d+)`)
 	heapAlloc      = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
+	stackInUse     = regexp.MustCompile(`(?m)^# Stack = (\d+) /`)
 )
 
 // add reads the profiles of one process.
 func (u *Usage) add(ctx context.Context, url string) error {
-	heap, err := profileNumber(ctx, url+"/debug/pprof/heap?gc=1&debug=1", heapAlloc)
+	heap, err := profileNumbers(ctx, url+"/debug/pprof/heap?gc=1&debug=1", heapAlloc, stackInUse)
 	if err != nil {
 		return err
 	}
-	goroutines, err := profileNumber(ctx, url+"/debug/pprof/goroutine?debug=1", goroutineTotal)
+	goroutines, err := profileNumbers(ctx, url+"/debug/pprof/goroutine?debug=1", goroutineTotal)
 	if err != nil {
 		return err
 	}
-	u.HeapBytes += heap
-	u.Goroutines += int(goroutines)
+	u.HeapBytes += heap[0]
+	u.StackBytes += heap[1]
+	u.Goroutines += int(goroutines[0])
 	return nil
 }
 
-func profileNumber(ctx context.Context, url string, in *regexp.Regexp) (int64, error) {
+func profileNumbers(ctx context.Context, url string, in ...*regexp.Regexp) ([]int64, error) {
 	text, err := Fetch(ctx, url)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	found := in.FindSubmatch(text)
-	if found == nil {
-		return 0, fmt.Errorf("%s does not say %s", url, in)
+	numbers := make([]int64, len(in))
+	for i, expression := range in {
+		found := expression.FindSubmatch(text)
+		if found == nil {
+			return nil, fmt.Errorf("%s does not say %s", url, expression)
+		}
+		if numbers[i], err = strconv.ParseInt(string(found[1]), 10, 64); err != nil {
+			return nil, fmt.Errorf("read %s: %w", url, err)
+		}
 	}
-	return strconv.ParseInt(string(found[1]), 10, 64)
+	return numbers, nil
 }
 
 // Fetch reads a page of a private port.

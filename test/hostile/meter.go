@@ -18,6 +18,10 @@ type Holding struct {
 	// Resident is the memory of its process, and Tree that of its process and
 	// those it started, in bytes.
 	Resident, Tree int64
+	// Live is what its process has in use after a garbage collection, heap and
+	// stacks, in bytes. Resident is more: garbage that is not collected yet, what the
+	// runtime gives back to the system by and by, and the program's own pages.
+	Live int64
 	// Spool is the size of the files it has open that have no name, in bytes.
 	Spool       int64
 	Goroutines  int
@@ -27,9 +31,13 @@ type Holding struct {
 // String is for logs.
 func (h Holding) String() string {
 	const mib = 1 << 20
-	return fmt.Sprintf("%d MiB (%d MiB with children), %d goroutines, %d descriptors, %d MiB of spool",
-		h.Resident/mib, h.Tree/mib, h.Goroutines, h.Descriptors, h.Spool/mib)
+	return fmt.Sprintf("%d MiB (%d MiB live, %d MiB with children), %d goroutines, %d descriptors, %d MiB of spool",
+		h.Resident/mib, h.Live/mib, h.Tree/mib, h.Goroutines, h.Descriptors, h.Spool/mib)
 }
+
+// Memory is what the process would have resident if its runtime gave back at once
+// what it does not need: as much as at base, and what lives in addition.
+func (h Holding) Memory(base Holding) int64 { return base.Resident + h.Live - base.Live }
 
 // Excess names what h holds more of than factor times base.
 func (h Holding) Excess(factor float64, base Holding) error {
@@ -37,7 +45,7 @@ func (h Holding) Excess(factor float64, base Holding) error {
 		name      string
 		now, then int64
 	}{
-		{"bytes of memory", h.Resident, base.Resident},
+		{"bytes of memory", h.Memory(base), base.Resident},
 		{"goroutines", int64(h.Goroutines), int64(base.Goroutines)},
 		{"descriptors", int64(h.Descriptors), int64(base.Descriptors)},
 	} {
@@ -59,6 +67,7 @@ func Hold(ctx context.Context, server *harness.Server) (Holding, error) {
 	if err != nil {
 		return Holding{}, err
 	}
+	h.Live = usage.HeapBytes + usage.StackBytes
 	h.Goroutines, h.Descriptors = usage.Goroutines, usage.Descriptors
 	if h.Spool, err = spooled(server.PID()); err != nil {
 		return Holding{}, err

@@ -164,7 +164,7 @@ type Video struct {
 	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Who published it.
 	Author *User `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`
-	// Absolute URL of the file to play; supports Range.
+	// Absolute URL of the file to play, the best that is ready; supports Range.
 	PlayUrl string `protobuf:"bytes,3,opt,name=play_url,json=playUrl,proto3" json:"play_url,omitempty"`
 	// Absolute URL of the cover picture.
 	CoverUrl string `protobuf:"bytes,4,opt,name=cover_url,json=coverUrl,proto3" json:"cover_url,omitempty"`
@@ -177,7 +177,9 @@ type Video struct {
 	// At most 100 characters.
 	Title string `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`
 	// Publish time, Unix milliseconds.
-	CreateTime    int64 `protobuf:"varint,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime int64 `protobuf:"varint,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Absolute URL of an HLS playlist of all qualities that are ready; empty while there are none.
+	HlsUrl        string `protobuf:"bytes,10,opt,name=hls_url,json=hlsUrl,proto3" json:"hls_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -275,6 +277,214 @@ func (x *Video) GetCreateTime() int64 {
 	return 0
 }
 
+func (x *Video) GetHlsUrl() string {
+	if x != nil {
+		return x.HlsUrl
+	}
+	return ""
+}
+
+// VideoStatus is how far the renditions of a video are. The original plays from the beginning.
+type VideoStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "queued", "processing", "ready" or "failed".
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Whether there is a rendition that plays everywhere, or will be no other than the original.
+	Playable bool `protobuf:"varint,2,opt,name=playable,proto3" json:"playable,omitempty"`
+	// Of all the work, 0 to 100.
+	Percent int32 `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"`
+	// What is done now: "inspect", "encode" or "store"; empty while nothing is.
+	Stage string `protobuf:"bytes,4,opt,name=stage,proto3" json:"stage,omitempty"`
+	// How many videos are done first, 0 for none; at most 1000. Only while it is queued.
+	QueuePosition int32 `protobuf:"varint,5,opt,name=queue_position,json=queuePosition,proto3" json:"queue_position,omitempty"`
+	// Those that are ready, by name.
+	Renditions []*Rendition `protobuf:"bytes,6,rep,name=renditions,proto3" json:"renditions,omitempty"`
+	// Why it failed, or why the last attempt did: "NOT_VIDEO", "NO_PICTURE", "TOO_LONG", "TOO_SHORT", "TOO_LARGE",
+	// "MALFORMED", "UNSUPPORTED_CODEC", "QUOTA", "TIMEOUT" or "INTERNAL"; empty when nothing is wrong.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence for people; empty when there is nothing to say.
+	Message string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	// Whether RetryTranscode may help.
+	Retryable     bool `protobuf:"varint,9,opt,name=retryable,proto3" json:"retryable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VideoStatus) Reset() {
+	*x = VideoStatus{}
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VideoStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VideoStatus) ProtoMessage() {}
+
+func (x *VideoStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VideoStatus.ProtoReflect.Descriptor instead.
+func (*VideoStatus) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *VideoStatus) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *VideoStatus) GetPlayable() bool {
+	if x != nil {
+		return x.Playable
+	}
+	return false
+}
+
+func (x *VideoStatus) GetPercent() int32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *VideoStatus) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *VideoStatus) GetQueuePosition() int32 {
+	if x != nil {
+		return x.QueuePosition
+	}
+	return 0
+}
+
+func (x *VideoStatus) GetRenditions() []*Rendition {
+	if x != nil {
+		return x.Renditions
+	}
+	return nil
+}
+
+func (x *VideoStatus) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *VideoStatus) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *VideoStatus) GetRetryable() bool {
+	if x != nil {
+		return x.Retryable
+	}
+	return false
+}
+
+// Rendition is one quality of a video.
+type Rendition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its short edge, for example "360p"; "progressive" for the file of play_url.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Width in pixels.
+	Width int32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	// Height in pixels.
+	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// Most bits per second.
+	Bandwidth int64 `protobuf:"varint,4,opt,name=bandwidth,proto3" json:"bandwidth,omitempty"`
+	// As RFC 6381 has them, for example "avc1.64001f,mp4a.40.2".
+	Codecs        string `protobuf:"bytes,5,opt,name=codecs,proto3" json:"codecs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rendition) Reset() {
+	*x = Rendition{}
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rendition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rendition) ProtoMessage() {}
+
+func (x *Rendition) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
+func (*Rendition) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Rendition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Rendition) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Rendition) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Rendition) GetBandwidth() int64 {
+	if x != nil {
+		return x.Bandwidth
+	}
+	return 0
+}
+
+func (x *Rendition) GetCodecs() string {
+	if x != nil {
+		return x.Codecs
+	}
+	return ""
+}
+
 // Comment is one comment on a video.
 type Comment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -294,7 +504,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -306,7 +516,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -319,7 +529,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{2}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Comment) GetId() int64 {
@@ -392,7 +602,7 @@ type Friend struct {
 
 func (x *Friend) Reset() {
 	*x = Friend{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +614,7 @@ func (x *Friend) String() string {
 func (*Friend) ProtoMessage() {}
 
 func (x *Friend) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +627,7 @@ func (x *Friend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Friend.ProtoReflect.Descriptor instead.
 func (*Friend) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{3}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Friend) GetId() int64 {
@@ -530,7 +740,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +752,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +765,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{4}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Message) GetId() int64 {
@@ -611,7 +821,7 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
 	"work_count\x18\n" +
 	" \x01(\x03R\tworkCount\x12%\n" +
-	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xa4\x02\n" +
+	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xbd\x02\n" +
 	"\x05Video\x12\x12\n" +
 	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12+\n" +
 	"\x06author\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x06author\x12\x19\n" +
@@ -623,7 +833,27 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"isFavorite\x12\x14\n" +
 	"\x05title\x18\b \x01(\tR\x05title\x12\x1f\n" +
 	"\vcreate_time\x18\t \x01(\x03R\n" +
-	"createTime\"\xa2\x01\n" +
+	"createTime\x12\x17\n" +
+	"\ahls_url\x18\n" +
+	" \x01(\tR\x06hlsUrl\"\xa0\x02\n" +
+	"\vVideoStatus\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x1a\n" +
+	"\bplayable\x18\x02 \x01(\bR\bplayable\x12\x18\n" +
+	"\apercent\x18\x03 \x01(\x05R\apercent\x12\x14\n" +
+	"\x05stage\x18\x04 \x01(\tR\x05stage\x12%\n" +
+	"\x0equeue_position\x18\x05 \x01(\x05R\rqueuePosition\x128\n" +
+	"\n" +
+	"renditions\x18\x06 \x03(\v2\x18.douyin.api.v1.RenditionR\n" +
+	"renditions\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\b \x01(\tR\amessage\x12\x1c\n" +
+	"\tretryable\x18\t \x01(\bR\tretryable\"\x83\x01\n" +
+	"\tRendition\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x05R\x06height\x12\x1c\n" +
+	"\tbandwidth\x18\x04 \x01(\x03R\tbandwidth\x12\x16\n" +
+	"\x06codecs\x18\x05 \x01(\tR\x06codecs\"\xa2\x01\n" +
 	"\aComment\x12\x12\n" +
 	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12'\n" +
 	"\x04user\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x04user\x12\x18\n" +
@@ -671,22 +901,25 @@ func file_douyin_api_v1_objects_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_objects_proto_rawDescData
 }
 
-var file_douyin_api_v1_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_douyin_api_v1_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_douyin_api_v1_objects_proto_goTypes = []any{
-	(*User)(nil),    // 0: douyin.api.v1.User
-	(*Video)(nil),   // 1: douyin.api.v1.Video
-	(*Comment)(nil), // 2: douyin.api.v1.Comment
-	(*Friend)(nil),  // 3: douyin.api.v1.Friend
-	(*Message)(nil), // 4: douyin.api.v1.Message
+	(*User)(nil),        // 0: douyin.api.v1.User
+	(*Video)(nil),       // 1: douyin.api.v1.Video
+	(*VideoStatus)(nil), // 2: douyin.api.v1.VideoStatus
+	(*Rendition)(nil),   // 3: douyin.api.v1.Rendition
+	(*Comment)(nil),     // 4: douyin.api.v1.Comment
+	(*Friend)(nil),      // 5: douyin.api.v1.Friend
+	(*Message)(nil),     // 6: douyin.api.v1.Message
 }
 var file_douyin_api_v1_objects_proto_depIdxs = []int32{
 	0, // 0: douyin.api.v1.Video.author:type_name -> douyin.api.v1.User
-	0, // 1: douyin.api.v1.Comment.user:type_name -> douyin.api.v1.User
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 1: douyin.api.v1.VideoStatus.renditions:type_name -> douyin.api.v1.Rendition
+	0, // 2: douyin.api.v1.Comment.user:type_name -> douyin.api.v1.User
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_objects_proto_init() }
@@ -700,7 +933,7 @@ func file_douyin_api_v1_objects_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_objects_proto_rawDesc), len(file_douyin_api_v1_objects_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -114,6 +114,190 @@ func (x *GetVideoResponse) GetVideo() *Video {
 	return nil
 }
 
+// Which video.
+type GetVideoStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the caller.
+	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVideoStatusRequest) Reset() {
+	*x = GetVideoStatusRequest{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVideoStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVideoStatusRequest) ProtoMessage() {}
+
+func (x *GetVideoStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVideoStatusRequest.ProtoReflect.Descriptor instead.
+func (*GetVideoStatusRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetVideoStatusRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+// How far it is.
+type GetVideoStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At one moment.
+	Status        *VideoStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVideoStatusResponse) Reset() {
+	*x = GetVideoStatusResponse{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVideoStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVideoStatusResponse) ProtoMessage() {}
+
+func (x *GetVideoStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVideoStatusResponse.ProtoReflect.Descriptor instead.
+func (*GetVideoStatusResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetVideoStatusResponse) GetStatus() *VideoStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+// Which video.
+type RetryTranscodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the caller.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RetryTranscodeRequest) Reset() {
+	*x = RetryTranscodeRequest{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryTranscodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryTranscodeRequest) ProtoMessage() {}
+
+func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryTranscodeRequest.ProtoReflect.Descriptor instead.
+func (*RetryTranscodeRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RetryTranscodeRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *RetryTranscodeRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// Nothing to say.
+type RetryTranscodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryTranscodeResponse) Reset() {
+	*x = RetryTranscodeResponse{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryTranscodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryTranscodeResponse) ProtoMessage() {}
+
+func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryTranscodeResponse.ProtoReflect.Descriptor instead.
+func (*RetryTranscodeResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{5}
+}
+
 // Whose videos, and where to go on.
 type ListPublishedVideosRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -129,7 +313,7 @@ type ListPublishedVideosRequest struct {
 
 func (x *ListPublishedVideosRequest) Reset() {
 	*x = ListPublishedVideosRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -141,7 +325,7 @@ func (x *ListPublishedVideosRequest) String() string {
 func (*ListPublishedVideosRequest) ProtoMessage() {}
 
 func (x *ListPublishedVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -154,7 +338,7 @@ func (x *ListPublishedVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublishedVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListPublishedVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{2}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListPublishedVideosRequest) GetUserId() int64 {
@@ -191,7 +375,7 @@ type ListPublishedVideosResponse struct {
 
 func (x *ListPublishedVideosResponse) Reset() {
 	*x = ListPublishedVideosResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +387,7 @@ func (x *ListPublishedVideosResponse) String() string {
 func (*ListPublishedVideosResponse) ProtoMessage() {}
 
 func (x *ListPublishedVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +400,7 @@ func (x *ListPublishedVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublishedVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListPublishedVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{3}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListPublishedVideosResponse) GetVideoList() []*Video {
@@ -246,7 +430,7 @@ type DeleteVideoRequest struct {
 
 func (x *DeleteVideoRequest) Reset() {
 	*x = DeleteVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -258,7 +442,7 @@ func (x *DeleteVideoRequest) String() string {
 func (*DeleteVideoRequest) ProtoMessage() {}
 
 func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -271,7 +455,7 @@ func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{4}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteVideoRequest) GetVideoId() int64 {
@@ -297,7 +481,7 @@ type DeleteVideoResponse struct {
 
 func (x *DeleteVideoResponse) Reset() {
 	*x = DeleteVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +493,7 @@ func (x *DeleteVideoResponse) String() string {
 func (*DeleteVideoResponse) ProtoMessage() {}
 
 func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +506,7 @@ func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{5}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
 }
 
 // One part of an upload.
@@ -341,7 +525,7 @@ type PublishVideoRequest struct {
 
 func (x *PublishVideoRequest) Reset() {
 	*x = PublishVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +537,7 @@ func (x *PublishVideoRequest) String() string {
 func (*PublishVideoRequest) ProtoMessage() {}
 
 func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +550,7 @@ func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoRequest.ProtoReflect.Descriptor instead.
 func (*PublishVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{6}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PublishVideoRequest) GetPart() isPublishVideoRequest_Part {
@@ -425,7 +609,7 @@ type PublishVideoHeader struct {
 
 func (x *PublishVideoHeader) Reset() {
 	*x = PublishVideoHeader{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -437,7 +621,7 @@ func (x *PublishVideoHeader) String() string {
 func (*PublishVideoHeader) ProtoMessage() {}
 
 func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -450,7 +634,7 @@ func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoHeader.ProtoReflect.Descriptor instead.
 func (*PublishVideoHeader) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{7}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PublishVideoHeader) GetTitle() string {
@@ -478,7 +662,7 @@ type PublishVideoResponse struct {
 
 func (x *PublishVideoResponse) Reset() {
 	*x = PublishVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +674,7 @@ func (x *PublishVideoResponse) String() string {
 func (*PublishVideoResponse) ProtoMessage() {}
 
 func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +687,7 @@ func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoResponse.ProtoReflect.Descriptor instead.
 func (*PublishVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PublishVideoResponse) GetVideo() *Video {
@@ -521,7 +705,15 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x0fGetVideoRequest\x12\x1d\n" +
 	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\">\n" +
 	"\x10GetVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\"u\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\"6\n" +
+	"\x15GetVideoStatusRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\"L\n" +
+	"\x16GetVideoStatusResponse\x122\n" +
+	"\x06status\x18\x01 \x01(\v2\x1a.douyin.api.v1.VideoStatusR\x06status\"_\n" +
+	"\x15RetryTranscodeRequest\x12\x1d\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x18\n" +
+	"\x16RetryTranscodeResponse\"u\n" +
 	"\x1aListPublishedVideosRequest\x12\x1b\n" +
 	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -543,10 +735,12 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\xb7\x02\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\x84\x04\n" +
 	"\fVideoService\x12u\n" +
 	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12T\n" +
-	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12Z\n" +
+	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12f\n" +
+	"\x0eGetVideoStatus\x12$.douyin.api.v1.GetVideoStatusRequest\x1a%.douyin.api.v1.GetVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12c\n" +
+	"\x0eRetryTranscode\x12$.douyin.api.v1.RetryTranscodeRequest\x1a%.douyin.api.v1.RetryTranscodeResponse\"\x04\x88\xb5\x18\x02\x12Z\n" +
 	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x022p\n" +
 	"\rUploadService\x12_\n" +
 	"\fPublishVideo\x12\".douyin.api.v1.PublishVideoRequest\x1a#.douyin.api.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01B\x99\x01\n" +
@@ -565,37 +759,47 @@ func file_douyin_api_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_video_proto_rawDescData
 }
 
-var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_douyin_api_v1_video_proto_goTypes = []any{
 	(*GetVideoRequest)(nil),             // 0: douyin.api.v1.GetVideoRequest
 	(*GetVideoResponse)(nil),            // 1: douyin.api.v1.GetVideoResponse
-	(*ListPublishedVideosRequest)(nil),  // 2: douyin.api.v1.ListPublishedVideosRequest
-	(*ListPublishedVideosResponse)(nil), // 3: douyin.api.v1.ListPublishedVideosResponse
-	(*DeleteVideoRequest)(nil),          // 4: douyin.api.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 5: douyin.api.v1.DeleteVideoResponse
-	(*PublishVideoRequest)(nil),         // 6: douyin.api.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 7: douyin.api.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 8: douyin.api.v1.PublishVideoResponse
-	(*Video)(nil),                       // 9: douyin.api.v1.Video
+	(*GetVideoStatusRequest)(nil),       // 2: douyin.api.v1.GetVideoStatusRequest
+	(*GetVideoStatusResponse)(nil),      // 3: douyin.api.v1.GetVideoStatusResponse
+	(*RetryTranscodeRequest)(nil),       // 4: douyin.api.v1.RetryTranscodeRequest
+	(*RetryTranscodeResponse)(nil),      // 5: douyin.api.v1.RetryTranscodeResponse
+	(*ListPublishedVideosRequest)(nil),  // 6: douyin.api.v1.ListPublishedVideosRequest
+	(*ListPublishedVideosResponse)(nil), // 7: douyin.api.v1.ListPublishedVideosResponse
+	(*DeleteVideoRequest)(nil),          // 8: douyin.api.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 9: douyin.api.v1.DeleteVideoResponse
+	(*PublishVideoRequest)(nil),         // 10: douyin.api.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 11: douyin.api.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 12: douyin.api.v1.PublishVideoResponse
+	(*Video)(nil),                       // 13: douyin.api.v1.Video
+	(*VideoStatus)(nil),                 // 14: douyin.api.v1.VideoStatus
 }
 var file_douyin_api_v1_video_proto_depIdxs = []int32{
-	9, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
-	9, // 1: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
-	7, // 2: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
-	9, // 3: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
-	2, // 4: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
-	0, // 5: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
-	4, // 6: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
-	6, // 7: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
-	3, // 8: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
-	1, // 9: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
-	5, // 10: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
-	8, // 11: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
-	8, // [8:12] is the sub-list for method output_type
-	4, // [4:8] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	13, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
+	14, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
+	13, // 2: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
+	11, // 3: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
+	13, // 4: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
+	6,  // 5: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
+	0,  // 6: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
+	2,  // 7: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
+	4,  // 8: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
+	8,  // 9: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
+	10, // 10: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
+	7,  // 11: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
+	1,  // 12: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
+	3,  // 13: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
+	5,  // 14: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
+	9,  // 15: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
+	12, // 16: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
+	11, // [11:17] is the sub-list for method output_type
+	5,  // [5:11] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_video_proto_init() }
@@ -604,7 +808,7 @@ func file_douyin_api_v1_video_proto_init() {
 		return
 	}
 	file_douyin_api_v1_objects_proto_init()
-	file_douyin_api_v1_video_proto_msgTypes[6].OneofWrappers = []any{
+	file_douyin_api_v1_video_proto_msgTypes[10].OneofWrappers = []any{
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
@@ -614,7 +818,7 @@ func file_douyin_api_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_video_proto_rawDesc), len(file_douyin_api_v1_video_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

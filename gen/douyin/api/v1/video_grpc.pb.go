@@ -21,6 +21,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	VideoService_ListPublishedVideos_FullMethodName = "/douyin.api.v1.VideoService/ListPublishedVideos"
 	VideoService_GetVideo_FullMethodName            = "/douyin.api.v1.VideoService/GetVideo"
+	VideoService_GetVideoStatus_FullMethodName      = "/douyin.api.v1.VideoService/GetVideoStatus"
+	VideoService_RetryTranscode_FullMethodName      = "/douyin.api.v1.VideoService/RetryTranscode"
 	VideoService_DeleteVideo_FullMethodName         = "/douyin.api.v1.VideoService/DeleteVideo"
 )
 
@@ -34,6 +36,11 @@ type VideoServiceClient interface {
 	ListPublishedVideos(ctx context.Context, in *ListPublishedVideosRequest, opts ...grpc.CallOption) (*ListPublishedVideosResponse, error)
 	// GetVideo answers one video.
 	GetVideo(ctx context.Context, in *GetVideoRequest, opts ...grpc.CallOption) (*GetVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error)
+	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
+	// changes nothing.
+	RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error)
 }
@@ -66,6 +73,26 @@ func (c *videoServiceClient) GetVideo(ctx context.Context, in *GetVideoRequest, 
 	return out, nil
 }
 
+func (c *videoServiceClient) GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetVideoStatusResponse)
+	err := c.cc.Invoke(ctx, VideoService_GetVideoStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *videoServiceClient) RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetryTranscodeResponse)
+	err := c.cc.Invoke(ctx, VideoService_RetryTranscode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *videoServiceClient) DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteVideoResponse)
@@ -86,6 +113,11 @@ type VideoServiceServer interface {
 	ListPublishedVideos(context.Context, *ListPublishedVideosRequest) (*ListPublishedVideosResponse, error)
 	// GetVideo answers one video.
 	GetVideo(context.Context, *GetVideoRequest) (*GetVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error)
+	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
+	// changes nothing.
+	RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error)
 }
@@ -102,6 +134,12 @@ func (UnimplementedVideoServiceServer) ListPublishedVideos(context.Context, *Lis
 }
 func (UnimplementedVideoServiceServer) GetVideo(context.Context, *GetVideoRequest) (*GetVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVideo not implemented")
+}
+func (UnimplementedVideoServiceServer) GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetVideoStatus not implemented")
+}
+func (UnimplementedVideoServiceServer) RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetryTranscode not implemented")
 }
 func (UnimplementedVideoServiceServer) DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteVideo not implemented")
@@ -162,6 +200,42 @@ func _VideoService_GetVideo_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VideoService_GetVideoStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetVideoStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).GetVideoStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_GetVideoStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).GetVideoStatus(ctx, req.(*GetVideoStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VideoService_RetryTranscode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetryTranscodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).RetryTranscode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_RetryTranscode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).RetryTranscode(ctx, req.(*RetryTranscodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _VideoService_DeleteVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteVideoRequest)
 	if err := dec(in); err != nil {
@@ -194,6 +268,14 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetVideo",
 			Handler:    _VideoService_GetVideo_Handler,
+		},
+		{
+			MethodName: "GetVideoStatus",
+			Handler:    _VideoService_GetVideoStatus_Handler,
+		},
+		{
+			MethodName: "RetryTranscode",
+			Handler:    _VideoService_RetryTranscode_Handler,
 		},
 		{
 			MethodName: "DeleteVideo",

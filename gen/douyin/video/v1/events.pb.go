@@ -148,6 +148,62 @@ func (x *VideoChanged) GetState() VideoState {
 	return VideoState_VIDEO_STATE_UNSPECIFIED
 }
 
+// TranscodeChanged is published when renditions of a video appear, and when
+// there will be no more. Who hears it asks what there is now. Key: video_id.
+type TranscodeChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The video.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Who published it.
+	AuthorId      int64 `protobuf:"varint,2,opt,name=author_id,json=authorId,proto3" json:"author_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TranscodeChanged) Reset() {
+	*x = TranscodeChanged{}
+	mi := &file_douyin_video_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TranscodeChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TranscodeChanged) ProtoMessage() {}
+
+func (x *TranscodeChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TranscodeChanged.ProtoReflect.Descriptor instead.
+func (*TranscodeChanged) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TranscodeChanged) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *TranscodeChanged) GetAuthorId() int64 {
+	if x != nil {
+		return x.AuthorId
+	}
+	return 0
+}
+
 var File_douyin_video_v1_events_proto protoreflect.FileDescriptor
 
 const file_douyin_video_v1_events_proto_rawDesc = "" +
@@ -157,7 +213,10 @@ const file_douyin_video_v1_events_proto_rawDesc = "" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +
 	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId\x12&\n" +
 	"\x0fpublished_at_ms\x18\x03 \x01(\x03R\rpublishedAtMs\x121\n" +
-	"\x05state\x18\x04 \x01(\x0e2\x1b.douyin.video.v1.VideoStateR\x05state*]\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1b.douyin.video.v1.VideoStateR\x05state\"J\n" +
+	"\x10TranscodeChanged\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +
+	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId*]\n" +
 	"\n" +
 	"VideoState\x12\x1b\n" +
 	"\x17VIDEO_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
@@ -178,10 +237,11 @@ func file_douyin_video_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_video_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_video_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_douyin_video_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_douyin_video_v1_events_proto_goTypes = []any{
-	(VideoState)(0),      // 0: douyin.video.v1.VideoState
-	(*VideoChanged)(nil), // 1: douyin.video.v1.VideoChanged
+	(VideoState)(0),          // 0: douyin.video.v1.VideoState
+	(*VideoChanged)(nil),     // 1: douyin.video.v1.VideoChanged
+	(*TranscodeChanged)(nil), // 2: douyin.video.v1.TranscodeChanged
 }
 var file_douyin_video_v1_events_proto_depIdxs = []int32{
 	0, // 0: douyin.video.v1.VideoChanged.state:type_name -> douyin.video.v1.VideoState
@@ -203,7 +263,7 @@ func file_douyin_video_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_video_v1_events_proto_rawDesc), len(file_douyin_video_v1_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

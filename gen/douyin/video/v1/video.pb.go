@@ -79,6 +79,209 @@ func (ErrorReason) EnumDescriptor() ([]byte, []int) {
 	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{0}
 }
 
+// TranscodeState says how far the renditions of a video are.
+type TranscodeState int32
+
+const (
+	// Never sent.
+	TranscodeState_TRANSCODE_STATE_UNSPECIFIED TranscodeState = 0
+	// Waiting for a worker.
+	TranscodeState_TRANSCODE_STATE_QUEUED TranscodeState = 1
+	// A worker is at it.
+	TranscodeState_TRANSCODE_STATE_PROCESSING TranscodeState = 2
+	// Everything there will be is there.
+	TranscodeState_TRANSCODE_STATE_READY TranscodeState = 3
+	// It ended without all renditions; what there is plays.
+	TranscodeState_TRANSCODE_STATE_FAILED TranscodeState = 4
+)
+
+// Enum value maps for TranscodeState.
+var (
+	TranscodeState_name = map[int32]string{
+		0: "TRANSCODE_STATE_UNSPECIFIED",
+		1: "TRANSCODE_STATE_QUEUED",
+		2: "TRANSCODE_STATE_PROCESSING",
+		3: "TRANSCODE_STATE_READY",
+		4: "TRANSCODE_STATE_FAILED",
+	}
+	TranscodeState_value = map[string]int32{
+		"TRANSCODE_STATE_UNSPECIFIED": 0,
+		"TRANSCODE_STATE_QUEUED":      1,
+		"TRANSCODE_STATE_PROCESSING":  2,
+		"TRANSCODE_STATE_READY":       3,
+		"TRANSCODE_STATE_FAILED":      4,
+	}
+)
+
+func (x TranscodeState) Enum() *TranscodeState {
+	p := new(TranscodeState)
+	*p = x
+	return p
+}
+
+func (x TranscodeState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TranscodeState) Descriptor() protoreflect.EnumDescriptor {
+	return file_douyin_video_v1_video_proto_enumTypes[1].Descriptor()
+}
+
+func (TranscodeState) Type() protoreflect.EnumType {
+	return &file_douyin_video_v1_video_proto_enumTypes[1]
+}
+
+func (x TranscodeState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TranscodeState.Descriptor instead.
+func (TranscodeState) EnumDescriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{1}
+}
+
+// TranscodeStage is what a worker does.
+type TranscodeStage int32
+
+const (
+	// Nothing.
+	TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED TranscodeStage = 0
+	// Fetching the original and reading what it is.
+	TranscodeStage_TRANSCODE_STAGE_INSPECT TranscodeStage = 1
+	// Making a rendition.
+	TranscodeStage_TRANSCODE_STAGE_ENCODE TranscodeStage = 2
+	// Storing a rendition.
+	TranscodeStage_TRANSCODE_STAGE_STORE TranscodeStage = 3
+)
+
+// Enum value maps for TranscodeStage.
+var (
+	TranscodeStage_name = map[int32]string{
+		0: "TRANSCODE_STAGE_UNSPECIFIED",
+		1: "TRANSCODE_STAGE_INSPECT",
+		2: "TRANSCODE_STAGE_ENCODE",
+		3: "TRANSCODE_STAGE_STORE",
+	}
+	TranscodeStage_value = map[string]int32{
+		"TRANSCODE_STAGE_UNSPECIFIED": 0,
+		"TRANSCODE_STAGE_INSPECT":     1,
+		"TRANSCODE_STAGE_ENCODE":      2,
+		"TRANSCODE_STAGE_STORE":       3,
+	}
+)
+
+func (x TranscodeStage) Enum() *TranscodeStage {
+	p := new(TranscodeStage)
+	*p = x
+	return p
+}
+
+func (x TranscodeStage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TranscodeStage) Descriptor() protoreflect.EnumDescriptor {
+	return file_douyin_video_v1_video_proto_enumTypes[2].Descriptor()
+}
+
+func (TranscodeStage) Type() protoreflect.EnumType {
+	return &file_douyin_video_v1_video_proto_enumTypes[2]
+}
+
+func (x TranscodeStage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TranscodeStage.Descriptor instead.
+func (TranscodeStage) EnumDescriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{2}
+}
+
+// TranscodeReason is why there are not all renditions.
+type TranscodeReason int32
+
+const (
+	// There is nothing wrong.
+	TranscodeReason_TRANSCODE_REASON_UNSPECIFIED TranscodeReason = 0
+	// The file is not a video.
+	TranscodeReason_TRANSCODE_REASON_NOT_VIDEO TranscodeReason = 1
+	// It has no picture.
+	TranscodeReason_TRANSCODE_REASON_NO_PICTURE TranscodeReason = 2
+	// It lasts too long.
+	TranscodeReason_TRANSCODE_REASON_TOO_LONG TranscodeReason = 3
+	// It is too short.
+	TranscodeReason_TRANSCODE_REASON_TOO_SHORT TranscodeReason = 4
+	// Its picture or its file is too large.
+	TranscodeReason_TRANSCODE_REASON_TOO_LARGE TranscodeReason = 5
+	// It is damaged.
+	TranscodeReason_TRANSCODE_REASON_MALFORMED TranscodeReason = 6
+	// Nothing here decodes it.
+	TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC TranscodeReason = 7
+	// Its author has no room left.
+	TranscodeReason_TRANSCODE_REASON_QUOTA TranscodeReason = 8
+	// It took longer than its length allows.
+	TranscodeReason_TRANSCODE_REASON_TIMEOUT TranscodeReason = 9
+	// Something broke on our side.
+	TranscodeReason_TRANSCODE_REASON_INTERNAL TranscodeReason = 10
+)
+
+// Enum value maps for TranscodeReason.
+var (
+	TranscodeReason_name = map[int32]string{
+		0:  "TRANSCODE_REASON_UNSPECIFIED",
+		1:  "TRANSCODE_REASON_NOT_VIDEO",
+		2:  "TRANSCODE_REASON_NO_PICTURE",
+		3:  "TRANSCODE_REASON_TOO_LONG",
+		4:  "TRANSCODE_REASON_TOO_SHORT",
+		5:  "TRANSCODE_REASON_TOO_LARGE",
+		6:  "TRANSCODE_REASON_MALFORMED",
+		7:  "TRANSCODE_REASON_UNSUPPORTED_CODEC",
+		8:  "TRANSCODE_REASON_QUOTA",
+		9:  "TRANSCODE_REASON_TIMEOUT",
+		10: "TRANSCODE_REASON_INTERNAL",
+	}
+	TranscodeReason_value = map[string]int32{
+		"TRANSCODE_REASON_UNSPECIFIED":       0,
+		"TRANSCODE_REASON_NOT_VIDEO":         1,
+		"TRANSCODE_REASON_NO_PICTURE":        2,
+		"TRANSCODE_REASON_TOO_LONG":          3,
+		"TRANSCODE_REASON_TOO_SHORT":         4,
+		"TRANSCODE_REASON_TOO_LARGE":         5,
+		"TRANSCODE_REASON_MALFORMED":         6,
+		"TRANSCODE_REASON_UNSUPPORTED_CODEC": 7,
+		"TRANSCODE_REASON_QUOTA":             8,
+		"TRANSCODE_REASON_TIMEOUT":           9,
+		"TRANSCODE_REASON_INTERNAL":          10,
+	}
+)
+
+func (x TranscodeReason) Enum() *TranscodeReason {
+	p := new(TranscodeReason)
+	*p = x
+	return p
+}
+
+func (x TranscodeReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TranscodeReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_douyin_video_v1_video_proto_enumTypes[3].Descriptor()
+}
+
+func (TranscodeReason) Type() protoreflect.EnumType {
+	return &file_douyin_video_v1_video_proto_enumTypes[3]
+}
+
+func (x TranscodeReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TranscodeReason.Descriptor instead.
+func (TranscodeReason) EnumDescriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{3}
+}
+
 // Video is what the owner knows of a published video.
 type Video struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -88,7 +291,8 @@ type Video struct {
 	AuthorId int64 `protobuf:"varint,2,opt,name=author_id,json=authorId,proto3" json:"author_id,omitempty"`
 	// At most 100 characters.
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// Object key of the file to play, for example "videos/42/original.mp4".
+	// Object key of the file to play, the best that is ready: the original, for example
+	// "videos/42/original.mp4", then the progressive rendition.
 	MediaKey string `protobuf:"bytes,4,opt,name=media_key,json=mediaKey,proto3" json:"media_key,omitempty"`
 	// Object key of the cover picture.
 	CoverKey string `protobuf:"bytes,5,opt,name=cover_key,json=coverKey,proto3" json:"cover_key,omitempty"`
@@ -101,7 +305,9 @@ type Video struct {
 	// Height in pixels.
 	Height int32 `protobuf:"varint,9,opt,name=height,proto3" json:"height,omitempty"`
 	// Grows with every change of the row.
-	Version       int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	// Object key of the HLS master playlist; empty until there is a rendition.
+	HlsKey        string `protobuf:"bytes,11,opt,name=hls_key,json=hlsKey,proto3" json:"hls_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,6 +412,213 @@ func (x *Video) GetVersion() int64 {
 	return 0
 }
 
+func (x *Video) GetHlsKey() string {
+	if x != nil {
+		return x.HlsKey
+	}
+	return ""
+}
+
+// Rendition is one version of a video's picture that a player may choose.
+type Rendition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its short edge, for example "360p"; "progressive" for the file to play without HLS.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Width in pixels.
+	Width int32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	// Height in pixels.
+	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// Most bits per second.
+	Bandwidth int64 `protobuf:"varint,4,opt,name=bandwidth,proto3" json:"bandwidth,omitempty"`
+	// As RFC 6381 has them, for example "avc1.64001f,mp4a.40.2".
+	Codecs        string `protobuf:"bytes,5,opt,name=codecs,proto3" json:"codecs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rendition) Reset() {
+	*x = Rendition{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rendition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rendition) ProtoMessage() {}
+
+func (x *Rendition) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
+func (*Rendition) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Rendition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Rendition) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Rendition) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Rendition) GetBandwidth() int64 {
+	if x != nil {
+		return x.Bandwidth
+	}
+	return 0
+}
+
+func (x *Rendition) GetCodecs() string {
+	if x != nil {
+		return x.Codecs
+	}
+	return ""
+}
+
+// TranscodeStatus is how far the renditions of a video are.
+type TranscodeStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Queued, processing, ready or failed.
+	State TranscodeState `protobuf:"varint,1,opt,name=state,proto3,enum=douyin.video.v1.TranscodeState" json:"state,omitempty"`
+	// Whether there is a rendition that plays everywhere, or will be no other than the original.
+	Playable bool `protobuf:"varint,2,opt,name=playable,proto3" json:"playable,omitempty"`
+	// Of all the work, 0 to 100.
+	Percent int32 `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"`
+	// What the worker does, while there is one.
+	Stage TranscodeStage `protobuf:"varint,4,opt,name=stage,proto3,enum=douyin.video.v1.TranscodeStage" json:"stage,omitempty"`
+	// How many are done first, 0 for none; at most 1000. Only while it waits.
+	QueuePosition int32 `protobuf:"varint,5,opt,name=queue_position,json=queuePosition,proto3" json:"queue_position,omitempty"`
+	// Those that are ready, by name.
+	Renditions []*Rendition `protobuf:"bytes,6,rep,name=renditions,proto3" json:"renditions,omitempty"`
+	// Why it failed, or why the last attempt did.
+	Reason TranscodeReason `protobuf:"varint,7,opt,name=reason,proto3,enum=douyin.video.v1.TranscodeReason" json:"reason,omitempty"`
+	// A sentence for people: what the reason means, or that there is the original alone.
+	Message string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	// Whether RetryTranscode may help.
+	Retryable     bool `protobuf:"varint,9,opt,name=retryable,proto3" json:"retryable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TranscodeStatus) Reset() {
+	*x = TranscodeStatus{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TranscodeStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TranscodeStatus) ProtoMessage() {}
+
+func (x *TranscodeStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TranscodeStatus.ProtoReflect.Descriptor instead.
+func (*TranscodeStatus) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TranscodeStatus) GetState() TranscodeState {
+	if x != nil {
+		return x.State
+	}
+	return TranscodeState_TRANSCODE_STATE_UNSPECIFIED
+}
+
+func (x *TranscodeStatus) GetPlayable() bool {
+	if x != nil {
+		return x.Playable
+	}
+	return false
+}
+
+func (x *TranscodeStatus) GetPercent() int32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *TranscodeStatus) GetStage() TranscodeStage {
+	if x != nil {
+		return x.Stage
+	}
+	return TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED
+}
+
+func (x *TranscodeStatus) GetQueuePosition() int32 {
+	if x != nil {
+		return x.QueuePosition
+	}
+	return 0
+}
+
+func (x *TranscodeStatus) GetRenditions() []*Rendition {
+	if x != nil {
+		return x.Renditions
+	}
+	return nil
+}
+
+func (x *TranscodeStatus) GetReason() TranscodeReason {
+	if x != nil {
+		return x.Reason
+	}
+	return TranscodeReason_TRANSCODE_REASON_UNSPECIFIED
+}
+
+func (x *TranscodeStatus) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *TranscodeStatus) GetRetryable() bool {
+	if x != nil {
+		return x.Retryable
+	}
+	return false
+}
+
 // VideoRef is a place in a list: which video, and when it was published.
 type VideoRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -221,7 +634,7 @@ type VideoRef struct {
 
 func (x *VideoRef) Reset() {
 	*x = VideoRef{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[1]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +646,7 @@ func (x *VideoRef) String() string {
 func (*VideoRef) ProtoMessage() {}
 
 func (x *VideoRef) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[1]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +659,7 @@ func (x *VideoRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoRef.ProtoReflect.Descriptor instead.
 func (*VideoRef) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{1}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *VideoRef) GetId() int64 {
@@ -286,7 +699,7 @@ type PublishVideoRequest struct {
 
 func (x *PublishVideoRequest) Reset() {
 	*x = PublishVideoRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[2]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +711,7 @@ func (x *PublishVideoRequest) String() string {
 func (*PublishVideoRequest) ProtoMessage() {}
 
 func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[2]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +724,7 @@ func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoRequest.ProtoReflect.Descriptor instead.
 func (*PublishVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{2}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PublishVideoRequest) GetPart() isPublishVideoRequest_Part {
@@ -370,7 +783,7 @@ type PublishVideoHeader struct {
 
 func (x *PublishVideoHeader) Reset() {
 	*x = PublishVideoHeader{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[3]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +795,7 @@ func (x *PublishVideoHeader) String() string {
 func (*PublishVideoHeader) ProtoMessage() {}
 
 func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[3]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +808,7 @@ func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoHeader.ProtoReflect.Descriptor instead.
 func (*PublishVideoHeader) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{3}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PublishVideoHeader) GetTitle() string {
@@ -423,7 +836,7 @@ type PublishVideoResponse struct {
 
 func (x *PublishVideoResponse) Reset() {
 	*x = PublishVideoResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +848,7 @@ func (x *PublishVideoResponse) String() string {
 func (*PublishVideoResponse) ProtoMessage() {}
 
 func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +861,7 @@ func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoResponse.ProtoReflect.Descriptor instead.
 func (*PublishVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{4}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PublishVideoResponse) GetVideo() *Video {
@@ -471,7 +884,7 @@ type DeleteVideoRequest struct {
 
 func (x *DeleteVideoRequest) Reset() {
 	*x = DeleteVideoRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +896,7 @@ func (x *DeleteVideoRequest) String() string {
 func (*DeleteVideoRequest) ProtoMessage() {}
 
 func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +909,7 @@ func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{5}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteVideoRequest) GetVideoId() int64 {
@@ -522,7 +935,7 @@ type DeleteVideoResponse struct {
 
 func (x *DeleteVideoResponse) Reset() {
 	*x = DeleteVideoResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +947,7 @@ func (x *DeleteVideoResponse) String() string {
 func (*DeleteVideoResponse) ProtoMessage() {}
 
 func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +960,191 @@ func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{6}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{8}
+}
+
+// Which video.
+type GetVideoStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the viewer.
+	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVideoStatusRequest) Reset() {
+	*x = GetVideoStatusRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVideoStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVideoStatusRequest) ProtoMessage() {}
+
+func (x *GetVideoStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVideoStatusRequest.ProtoReflect.Descriptor instead.
+func (*GetVideoStatusRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetVideoStatusRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+// How far it is.
+type GetVideoStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At one moment.
+	Status        *TranscodeStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVideoStatusResponse) Reset() {
+	*x = GetVideoStatusResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVideoStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVideoStatusResponse) ProtoMessage() {}
+
+func (x *GetVideoStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVideoStatusResponse.ProtoReflect.Descriptor instead.
+func (*GetVideoStatusResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetVideoStatusResponse) GetStatus() *TranscodeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+// Which video.
+type RetryTranscodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the viewer.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RetryTranscodeRequest) Reset() {
+	*x = RetryTranscodeRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryTranscodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryTranscodeRequest) ProtoMessage() {}
+
+func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryTranscodeRequest.ProtoReflect.Descriptor instead.
+func (*RetryTranscodeRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RetryTranscodeRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *RetryTranscodeRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// Nothing to say.
+type RetryTranscodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryTranscodeResponse) Reset() {
+	*x = RetryTranscodeResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryTranscodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryTranscodeResponse) ProtoMessage() {}
+
+func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryTranscodeResponse.ProtoReflect.Descriptor instead.
+func (*RetryTranscodeResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{12}
 }
 
 // Which videos.
@@ -564,7 +1161,7 @@ type BatchGetVideosRequest struct {
 
 func (x *BatchGetVideosRequest) Reset() {
 	*x = BatchGetVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[7]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +1173,7 @@ func (x *BatchGetVideosRequest) String() string {
 func (*BatchGetVideosRequest) ProtoMessage() {}
 
 func (x *BatchGetVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[7]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +1186,7 @@ func (x *BatchGetVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetVideosRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{7}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BatchGetVideosRequest) GetIds() []int64 {
@@ -617,7 +1214,7 @@ type BatchGetVideosResponse struct {
 
 func (x *BatchGetVideosResponse) Reset() {
 	*x = BatchGetVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +1226,7 @@ func (x *BatchGetVideosResponse) String() string {
 func (*BatchGetVideosResponse) ProtoMessage() {}
 
 func (x *BatchGetVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +1239,7 @@ func (x *BatchGetVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetVideosResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{8}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BatchGetVideosResponse) GetVideos() []*Video {
@@ -665,7 +1262,7 @@ type ListRecentVideosRequest struct {
 
 func (x *ListRecentVideosRequest) Reset() {
 	*x = ListRecentVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +1274,7 @@ func (x *ListRecentVideosRequest) String() string {
 func (*ListRecentVideosRequest) ProtoMessage() {}
 
 func (x *ListRecentVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +1287,7 @@ func (x *ListRecentVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecentVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListRecentVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{9}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRecentVideosRequest) GetBeforeMs() int64 {
@@ -718,7 +1315,7 @@ type ListRecentVideosResponse struct {
 
 func (x *ListRecentVideosResponse) Reset() {
 	*x = ListRecentVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +1327,7 @@ func (x *ListRecentVideosResponse) String() string {
 func (*ListRecentVideosResponse) ProtoMessage() {}
 
 func (x *ListRecentVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +1340,7 @@ func (x *ListRecentVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecentVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListRecentVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{10}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListRecentVideosResponse) GetVideos() []*VideoRef {
@@ -768,7 +1365,7 @@ type ListAuthorVideosRequest struct {
 
 func (x *ListAuthorVideosRequest) Reset() {
 	*x = ListAuthorVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +1377,7 @@ func (x *ListAuthorVideosRequest) String() string {
 func (*ListAuthorVideosRequest) ProtoMessage() {}
 
 func (x *ListAuthorVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +1390,7 @@ func (x *ListAuthorVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuthorVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListAuthorVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{11}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListAuthorVideosRequest) GetAuthorId() int64 {
@@ -830,7 +1427,7 @@ type ListAuthorVideosResponse struct {
 
 func (x *ListAuthorVideosResponse) Reset() {
 	*x = ListAuthorVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +1439,7 @@ func (x *ListAuthorVideosResponse) String() string {
 func (*ListAuthorVideosResponse) ProtoMessage() {}
 
 func (x *ListAuthorVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +1452,7 @@ func (x *ListAuthorVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuthorVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListAuthorVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{12}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListAuthorVideosResponse) GetVideos() []*VideoRef {
@@ -887,7 +1484,7 @@ type ListVideosByAuthorsRequest struct {
 
 func (x *ListVideosByAuthorsRequest) Reset() {
 	*x = ListVideosByAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +1496,7 @@ func (x *ListVideosByAuthorsRequest) String() string {
 func (*ListVideosByAuthorsRequest) ProtoMessage() {}
 
 func (x *ListVideosByAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +1509,7 @@ func (x *ListVideosByAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVideosByAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*ListVideosByAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{13}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListVideosByAuthorsRequest) GetAuthorIds() []int64 {
@@ -947,7 +1544,7 @@ type ListVideosByAuthorsResponse struct {
 
 func (x *ListVideosByAuthorsResponse) Reset() {
 	*x = ListVideosByAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1556,7 @@ func (x *ListVideosByAuthorsResponse) String() string {
 func (*ListVideosByAuthorsResponse) ProtoMessage() {}
 
 func (x *ListVideosByAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1569,7 @@ func (x *ListVideosByAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVideosByAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*ListVideosByAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{14}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListVideosByAuthorsResponse) GetVideos() []*VideoRef {
@@ -995,7 +1592,7 @@ type TallyAuthorsRequest struct {
 
 func (x *TallyAuthorsRequest) Reset() {
 	*x = TallyAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1604,7 @@ func (x *TallyAuthorsRequest) String() string {
 func (*TallyAuthorsRequest) ProtoMessage() {}
 
 func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1617,7 @@ func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TallyAuthorsRequest) GetAfterId() int64 {
@@ -1050,7 +1647,7 @@ type AuthorTally struct {
 
 func (x *AuthorTally) Reset() {
 	*x = AuthorTally{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1659,7 @@ func (x *AuthorTally) String() string {
 func (*AuthorTally) ProtoMessage() {}
 
 func (x *AuthorTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1672,7 @@ func (x *AuthorTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorTally.ProtoReflect.Descriptor instead.
 func (*AuthorTally) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AuthorTally) GetAuthorId() int64 {
@@ -1105,7 +1702,7 @@ type TallyAuthorsResponse struct {
 
 func (x *TallyAuthorsResponse) Reset() {
 	*x = TallyAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1714,7 @@ func (x *TallyAuthorsResponse) String() string {
 func (*TallyAuthorsResponse) ProtoMessage() {}
 
 func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1727,7 @@ func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TallyAuthorsResponse) GetTallies() []*AuthorTally {
@@ -1151,7 +1748,7 @@ var File_douyin_video_v1_video_proto protoreflect.FileDescriptor
 
 const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\n" +
-	"\x1bdouyin/video/v1/video.proto\x12\x0fdouyin.video.v1\x1a\x1fdouyin/options/v1/options.proto\"\x95\x02\n" +
+	"\x1bdouyin/video/v1/video.proto\x12\x0fdouyin.video.v1\x1a\x1fdouyin/options/v1/options.proto\"\xae\x02\n" +
 	"\x05Video\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n" +
 	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId\x12\x14\n" +
@@ -1164,7 +1761,26 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x05width\x18\b \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\t \x01(\x05R\x06height\x12\x18\n" +
 	"\aversion\x18\n" +
-	" \x01(\x03R\aversion\"_\n" +
+	" \x01(\x03R\aversion\x12\x17\n" +
+	"\ahls_key\x18\v \x01(\tR\x06hlsKey\"\x83\x01\n" +
+	"\tRendition\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x05R\x06height\x12\x1c\n" +
+	"\tbandwidth\x18\x04 \x01(\x03R\tbandwidth\x12\x16\n" +
+	"\x06codecs\x18\x05 \x01(\tR\x06codecs\"\x8a\x03\n" +
+	"\x0fTranscodeStatus\x125\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1f.douyin.video.v1.TranscodeStateR\x05state\x12\x1a\n" +
+	"\bplayable\x18\x02 \x01(\bR\bplayable\x12\x18\n" +
+	"\apercent\x18\x03 \x01(\x05R\apercent\x125\n" +
+	"\x05stage\x18\x04 \x01(\x0e2\x1f.douyin.video.v1.TranscodeStageR\x05stage\x12%\n" +
+	"\x0equeue_position\x18\x05 \x01(\x05R\rqueuePosition\x12:\n" +
+	"\n" +
+	"renditions\x18\x06 \x03(\v2\x1a.douyin.video.v1.RenditionR\n" +
+	"renditions\x128\n" +
+	"\x06reason\x18\a \x01(\x0e2 .douyin.video.v1.TranscodeReasonR\x06reason\x12\x18\n" +
+	"\amessage\x18\b \x01(\tR\amessage\x12\x1c\n" +
+	"\tretryable\x18\t \x01(\bR\tretryable\"_\n" +
 	"\bVideoRef\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n" +
 	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId\x12&\n" +
@@ -1181,7 +1797,15 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x12DeleteVideoRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
-	"\x13DeleteVideoResponse\"?\n" +
+	"\x13DeleteVideoResponse\"2\n" +
+	"\x15GetVideoStatusRequest\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"R\n" +
+	"\x16GetVideoStatusResponse\x128\n" +
+	"\x06status\x18\x01 \x01(\v2 .douyin.video.v1.TranscodeStatusR\x06status\"[\n" +
+	"\x15RetryTranscodeRequest\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x18\n" +
+	"\x16RetryTranscodeResponse\"?\n" +
 	"\x15BatchGetVideosRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x03R\x03ids\x12\x14\n" +
 	"\x05fresh\x18\x02 \x01(\bR\x05fresh\"H\n" +
@@ -1221,10 +1845,36 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_VIDEO_NOT_FOUND\x10\x01\x12\x1d\n" +
 	"\x19ERROR_REASON_NOT_PLAYABLE\x10\x02\x12\x1f\n" +
-	"\x1bERROR_REASON_FILE_TOO_LARGE\x10\x032\x84\x06\n" +
+	"\x1bERROR_REASON_FILE_TOO_LARGE\x10\x03*\xa4\x01\n" +
+	"\x0eTranscodeState\x12\x1f\n" +
+	"\x1bTRANSCODE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16TRANSCODE_STATE_QUEUED\x10\x01\x12\x1e\n" +
+	"\x1aTRANSCODE_STATE_PROCESSING\x10\x02\x12\x19\n" +
+	"\x15TRANSCODE_STATE_READY\x10\x03\x12\x1a\n" +
+	"\x16TRANSCODE_STATE_FAILED\x10\x04*\x85\x01\n" +
+	"\x0eTranscodeStage\x12\x1f\n" +
+	"\x1bTRANSCODE_STAGE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17TRANSCODE_STAGE_INSPECT\x10\x01\x12\x1a\n" +
+	"\x16TRANSCODE_STAGE_ENCODE\x10\x02\x12\x19\n" +
+	"\x15TRANSCODE_STAGE_STORE\x10\x03*\xf4\x02\n" +
+	"\x0fTranscodeReason\x12 \n" +
+	"\x1cTRANSCODE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aTRANSCODE_REASON_NOT_VIDEO\x10\x01\x12\x1f\n" +
+	"\x1bTRANSCODE_REASON_NO_PICTURE\x10\x02\x12\x1d\n" +
+	"\x19TRANSCODE_REASON_TOO_LONG\x10\x03\x12\x1e\n" +
+	"\x1aTRANSCODE_REASON_TOO_SHORT\x10\x04\x12\x1e\n" +
+	"\x1aTRANSCODE_REASON_TOO_LARGE\x10\x05\x12\x1e\n" +
+	"\x1aTRANSCODE_REASON_MALFORMED\x10\x06\x12&\n" +
+	"\"TRANSCODE_REASON_UNSUPPORTED_CODEC\x10\a\x12\x1a\n" +
+	"\x16TRANSCODE_REASON_QUOTA\x10\b\x12\x1c\n" +
+	"\x18TRANSCODE_REASON_TIMEOUT\x10\t\x12\x1d\n" +
+	"\x19TRANSCODE_REASON_INTERNAL\x10\n" +
+	"2\xd9\a\n" +
 	"\fVideoService\x12c\n" +
 	"\fPublishVideo\x12$.douyin.video.v1.PublishVideoRequest\x1a%.douyin.video.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01\x12^\n" +
 	"\vDeleteVideo\x12#.douyin.video.v1.DeleteVideoRequest\x1a$.douyin.video.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
+	"\x0eGetVideoStatus\x12&.douyin.video.v1.GetVideoStatusRequest\x1a'.douyin.video.v1.GetVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12g\n" +
+	"\x0eRetryTranscode\x12&.douyin.video.v1.RetryTranscodeRequest\x1a'.douyin.video.v1.RetryTranscodeResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
 	"\x0eBatchGetVideos\x12&.douyin.video.v1.BatchGetVideosRequest\x1a'.douyin.video.v1.BatchGetVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListRecentVideos\x12(.douyin.video.v1.ListRecentVideosRequest\x1a).douyin.video.v1.ListRecentVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListAuthorVideos\x12(.douyin.video.v1.ListAuthorVideosRequest\x1a).douyin.video.v1.ListAuthorVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12y\n" +
@@ -1245,56 +1895,74 @@ func file_douyin_video_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_video_v1_video_proto_rawDescData
 }
 
-var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_douyin_video_v1_video_proto_goTypes = []any{
 	(ErrorReason)(0),                    // 0: douyin.video.v1.ErrorReason
-	(*Video)(nil),                       // 1: douyin.video.v1.Video
-	(*VideoRef)(nil),                    // 2: douyin.video.v1.VideoRef
-	(*PublishVideoRequest)(nil),         // 3: douyin.video.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 4: douyin.video.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 5: douyin.video.v1.PublishVideoResponse
-	(*DeleteVideoRequest)(nil),          // 6: douyin.video.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 7: douyin.video.v1.DeleteVideoResponse
-	(*BatchGetVideosRequest)(nil),       // 8: douyin.video.v1.BatchGetVideosRequest
-	(*BatchGetVideosResponse)(nil),      // 9: douyin.video.v1.BatchGetVideosResponse
-	(*ListRecentVideosRequest)(nil),     // 10: douyin.video.v1.ListRecentVideosRequest
-	(*ListRecentVideosResponse)(nil),    // 11: douyin.video.v1.ListRecentVideosResponse
-	(*ListAuthorVideosRequest)(nil),     // 12: douyin.video.v1.ListAuthorVideosRequest
-	(*ListAuthorVideosResponse)(nil),    // 13: douyin.video.v1.ListAuthorVideosResponse
-	(*ListVideosByAuthorsRequest)(nil),  // 14: douyin.video.v1.ListVideosByAuthorsRequest
-	(*ListVideosByAuthorsResponse)(nil), // 15: douyin.video.v1.ListVideosByAuthorsResponse
-	(*TallyAuthorsRequest)(nil),         // 16: douyin.video.v1.TallyAuthorsRequest
-	(*AuthorTally)(nil),                 // 17: douyin.video.v1.AuthorTally
-	(*TallyAuthorsResponse)(nil),        // 18: douyin.video.v1.TallyAuthorsResponse
+	(TranscodeState)(0),                 // 1: douyin.video.v1.TranscodeState
+	(TranscodeStage)(0),                 // 2: douyin.video.v1.TranscodeStage
+	(TranscodeReason)(0),                // 3: douyin.video.v1.TranscodeReason
+	(*Video)(nil),                       // 4: douyin.video.v1.Video
+	(*Rendition)(nil),                   // 5: douyin.video.v1.Rendition
+	(*TranscodeStatus)(nil),             // 6: douyin.video.v1.TranscodeStatus
+	(*VideoRef)(nil),                    // 7: douyin.video.v1.VideoRef
+	(*PublishVideoRequest)(nil),         // 8: douyin.video.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 9: douyin.video.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 10: douyin.video.v1.PublishVideoResponse
+	(*DeleteVideoRequest)(nil),          // 11: douyin.video.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 12: douyin.video.v1.DeleteVideoResponse
+	(*GetVideoStatusRequest)(nil),       // 13: douyin.video.v1.GetVideoStatusRequest
+	(*GetVideoStatusResponse)(nil),      // 14: douyin.video.v1.GetVideoStatusResponse
+	(*RetryTranscodeRequest)(nil),       // 15: douyin.video.v1.RetryTranscodeRequest
+	(*RetryTranscodeResponse)(nil),      // 16: douyin.video.v1.RetryTranscodeResponse
+	(*BatchGetVideosRequest)(nil),       // 17: douyin.video.v1.BatchGetVideosRequest
+	(*BatchGetVideosResponse)(nil),      // 18: douyin.video.v1.BatchGetVideosResponse
+	(*ListRecentVideosRequest)(nil),     // 19: douyin.video.v1.ListRecentVideosRequest
+	(*ListRecentVideosResponse)(nil),    // 20: douyin.video.v1.ListRecentVideosResponse
+	(*ListAuthorVideosRequest)(nil),     // 21: douyin.video.v1.ListAuthorVideosRequest
+	(*ListAuthorVideosResponse)(nil),    // 22: douyin.video.v1.ListAuthorVideosResponse
+	(*ListVideosByAuthorsRequest)(nil),  // 23: douyin.video.v1.ListVideosByAuthorsRequest
+	(*ListVideosByAuthorsResponse)(nil), // 24: douyin.video.v1.ListVideosByAuthorsResponse
+	(*TallyAuthorsRequest)(nil),         // 25: douyin.video.v1.TallyAuthorsRequest
+	(*AuthorTally)(nil),                 // 26: douyin.video.v1.AuthorTally
+	(*TallyAuthorsResponse)(nil),        // 27: douyin.video.v1.TallyAuthorsResponse
 }
 var file_douyin_video_v1_video_proto_depIdxs = []int32{
-	4,  // 0: douyin.video.v1.PublishVideoRequest.header:type_name -> douyin.video.v1.PublishVideoHeader
-	1,  // 1: douyin.video.v1.PublishVideoResponse.video:type_name -> douyin.video.v1.Video
-	1,  // 2: douyin.video.v1.BatchGetVideosResponse.videos:type_name -> douyin.video.v1.Video
-	2,  // 3: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
-	2,  // 4: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
-	2,  // 5: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
-	17, // 6: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
-	3,  // 7: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
-	6,  // 8: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
-	8,  // 9: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
-	10, // 10: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
-	12, // 11: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
-	14, // 12: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
-	16, // 13: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
-	5,  // 14: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
-	7,  // 15: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
-	9,  // 16: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
-	11, // 17: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
-	13, // 18: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
-	15, // 19: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
-	18, // 20: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
-	14, // [14:21] is the sub-list for method output_type
-	7,  // [7:14] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	1,  // 0: douyin.video.v1.TranscodeStatus.state:type_name -> douyin.video.v1.TranscodeState
+	2,  // 1: douyin.video.v1.TranscodeStatus.stage:type_name -> douyin.video.v1.TranscodeStage
+	5,  // 2: douyin.video.v1.TranscodeStatus.renditions:type_name -> douyin.video.v1.Rendition
+	3,  // 3: douyin.video.v1.TranscodeStatus.reason:type_name -> douyin.video.v1.TranscodeReason
+	9,  // 4: douyin.video.v1.PublishVideoRequest.header:type_name -> douyin.video.v1.PublishVideoHeader
+	4,  // 5: douyin.video.v1.PublishVideoResponse.video:type_name -> douyin.video.v1.Video
+	6,  // 6: douyin.video.v1.GetVideoStatusResponse.status:type_name -> douyin.video.v1.TranscodeStatus
+	4,  // 7: douyin.video.v1.BatchGetVideosResponse.videos:type_name -> douyin.video.v1.Video
+	7,  // 8: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
+	7,  // 9: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
+	7,  // 10: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
+	26, // 11: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
+	8,  // 12: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
+	11, // 13: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
+	13, // 14: douyin.video.v1.VideoService.GetVideoStatus:input_type -> douyin.video.v1.GetVideoStatusRequest
+	15, // 15: douyin.video.v1.VideoService.RetryTranscode:input_type -> douyin.video.v1.RetryTranscodeRequest
+	17, // 16: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
+	19, // 17: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
+	21, // 18: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
+	23, // 19: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
+	25, // 20: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
+	10, // 21: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
+	12, // 22: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
+	14, // 23: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
+	16, // 24: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
+	18, // 25: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
+	20, // 26: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
+	22, // 27: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
+	24, // 28: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
+	27, // 29: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
+	21, // [21:30] is the sub-list for method output_type
+	12, // [12:21] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_douyin_video_v1_video_proto_init() }
@@ -1302,7 +1970,7 @@ func file_douyin_video_v1_video_proto_init() {
 	if File_douyin_video_v1_video_proto != nil {
 		return
 	}
-	file_douyin_video_v1_video_proto_msgTypes[2].OneofWrappers = []any{
+	file_douyin_video_v1_video_proto_msgTypes[4].OneofWrappers = []any{
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
@@ -1311,8 +1979,8 @@ func file_douyin_video_v1_video_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_video_v1_video_proto_rawDesc), len(file_douyin_video_v1_video_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   18,
+			NumEnums:      4,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

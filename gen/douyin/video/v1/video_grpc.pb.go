@@ -21,6 +21,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	VideoService_PublishVideo_FullMethodName        = "/douyin.video.v1.VideoService/PublishVideo"
 	VideoService_DeleteVideo_FullMethodName         = "/douyin.video.v1.VideoService/DeleteVideo"
+	VideoService_GetVideoStatus_FullMethodName      = "/douyin.video.v1.VideoService/GetVideoStatus"
+	VideoService_RetryTranscode_FullMethodName      = "/douyin.video.v1.VideoService/RetryTranscode"
 	VideoService_BatchGetVideos_FullMethodName      = "/douyin.video.v1.VideoService/BatchGetVideos"
 	VideoService_ListRecentVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListRecentVideos"
 	VideoService_ListAuthorVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListAuthorVideos"
@@ -43,6 +45,13 @@ type VideoServiceClient interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the viewer are.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error)
+	// RetryTranscode queues a video of the viewer again when its status is
+	// retryable, and otherwise changes nothing.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
 	BatchGetVideos(ctx context.Context, in *BatchGetVideosRequest, opts ...grpc.CallOption) (*BatchGetVideosResponse, error)
 	// ListRecentVideos answers all authors' videos, newest first. A page never
@@ -83,6 +92,26 @@ func (c *videoServiceClient) DeleteVideo(ctx context.Context, in *DeleteVideoReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteVideoResponse)
 	err := c.cc.Invoke(ctx, VideoService_DeleteVideo_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *videoServiceClient) GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetVideoStatusResponse)
+	err := c.cc.Invoke(ctx, VideoService_GetVideoStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *videoServiceClient) RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetryTranscodeResponse)
+	err := c.cc.Invoke(ctx, VideoService_RetryTranscode_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +183,13 @@ type VideoServiceServer interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the viewer are.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error)
+	// RetryTranscode queues a video of the viewer again when its status is
+	// retryable, and otherwise changes nothing.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
 	BatchGetVideos(context.Context, *BatchGetVideosRequest) (*BatchGetVideosResponse, error)
 	// ListRecentVideos answers all authors' videos, newest first. A page never
@@ -181,6 +217,12 @@ func (UnimplementedVideoServiceServer) PublishVideo(grpc.ClientStreamingServer[P
 }
 func (UnimplementedVideoServiceServer) DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteVideo not implemented")
+}
+func (UnimplementedVideoServiceServer) GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetVideoStatus not implemented")
+}
+func (UnimplementedVideoServiceServer) RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetryTranscode not implemented")
 }
 func (UnimplementedVideoServiceServer) BatchGetVideos(context.Context, *BatchGetVideosRequest) (*BatchGetVideosResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BatchGetVideos not implemented")
@@ -238,6 +280,42 @@ func _VideoService_DeleteVideo_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(VideoServiceServer).DeleteVideo(ctx, req.(*DeleteVideoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VideoService_GetVideoStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetVideoStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).GetVideoStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_GetVideoStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).GetVideoStatus(ctx, req.(*GetVideoStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VideoService_RetryTranscode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetryTranscodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).RetryTranscode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_RetryTranscode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).RetryTranscode(ctx, req.(*RetryTranscodeRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -342,6 +420,14 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteVideo",
 			Handler:    _VideoService_DeleteVideo_Handler,
+		},
+		{
+			MethodName: "GetVideoStatus",
+			Handler:    _VideoService_GetVideoStatus_Handler,
+		},
+		{
+			MethodName: "RetryTranscode",
+			Handler:    _VideoService_RetryTranscode_Handler,
 		},
 		{
 			MethodName: "BatchGetVideos",

@@ -40,6 +40,12 @@ const (
 	VideoServiceListPublishedVideosProcedure = "/douyin.api.v1.VideoService/ListPublishedVideos"
 	// VideoServiceGetVideoProcedure is the fully-qualified name of the VideoService's GetVideo RPC.
 	VideoServiceGetVideoProcedure = "/douyin.api.v1.VideoService/GetVideo"
+	// VideoServiceGetVideoStatusProcedure is the fully-qualified name of the VideoService's
+	// GetVideoStatus RPC.
+	VideoServiceGetVideoStatusProcedure = "/douyin.api.v1.VideoService/GetVideoStatus"
+	// VideoServiceRetryTranscodeProcedure is the fully-qualified name of the VideoService's
+	// RetryTranscode RPC.
+	VideoServiceRetryTranscodeProcedure = "/douyin.api.v1.VideoService/RetryTranscode"
 	// VideoServiceDeleteVideoProcedure is the fully-qualified name of the VideoService's DeleteVideo
 	// RPC.
 	VideoServiceDeleteVideoProcedure = "/douyin.api.v1.VideoService/DeleteVideo"
@@ -54,6 +60,11 @@ type VideoServiceClient interface {
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
 	// GetVideo answers one video.
 	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
+	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
+	// changes nothing.
+	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
 }
@@ -83,6 +94,19 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getVideoStatus: connect.NewClient[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse](
+			httpClient,
+			baseURL+VideoServiceGetVideoStatusProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("GetVideoStatus")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		retryTranscode: connect.NewClient[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse](
+			httpClient,
+			baseURL+VideoServiceRetryTranscodeProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteVideo: connect.NewClient[v1.DeleteVideoRequest, v1.DeleteVideoResponse](
 			httpClient,
 			baseURL+VideoServiceDeleteVideoProcedure,
@@ -96,6 +120,8 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type videoServiceClient struct {
 	listPublishedVideos *connect.Client[v1.ListPublishedVideosRequest, v1.ListPublishedVideosResponse]
 	getVideo            *connect.Client[v1.GetVideoRequest, v1.GetVideoResponse]
+	getVideoStatus      *connect.Client[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse]
+	retryTranscode      *connect.Client[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse]
 	deleteVideo         *connect.Client[v1.DeleteVideoRequest, v1.DeleteVideoResponse]
 }
 
@@ -117,6 +143,24 @@ func (c *videoServiceClient) GetVideo(ctx context.Context, req *v1.GetVideoReque
 	return nil, err
 }
 
+// GetVideoStatus calls douyin.api.v1.VideoService.GetVideoStatus.
+func (c *videoServiceClient) GetVideoStatus(ctx context.Context, req *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {
+	response, err := c.getVideoStatus.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RetryTranscode calls douyin.api.v1.VideoService.RetryTranscode.
+func (c *videoServiceClient) RetryTranscode(ctx context.Context, req *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
+	response, err := c.retryTranscode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteVideo calls douyin.api.v1.VideoService.DeleteVideo.
 func (c *videoServiceClient) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	response, err := c.deleteVideo.CallUnary(ctx, connect.NewRequest(req))
@@ -132,6 +176,11 @@ type VideoServiceHandler interface {
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
 	// GetVideo answers one video.
 	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
+	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
+	// changes nothing.
+	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
 }
@@ -157,6 +206,19 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceGetVideoStatusHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceGetVideoStatusProcedure,
+		svc.GetVideoStatus,
+		connect.WithSchema(videoServiceMethods.ByName("GetVideoStatus")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	videoServiceRetryTranscodeHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceRetryTranscodeProcedure,
+		svc.RetryTranscode,
+		connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
+		connect.WithHandlerOptions(opts...),
+	)
 	videoServiceDeleteVideoHandler := connect.NewUnaryHandlerSimple(
 		VideoServiceDeleteVideoProcedure,
 		svc.DeleteVideo,
@@ -169,6 +231,10 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServiceListPublishedVideosHandler.ServeHTTP(w, r)
 		case VideoServiceGetVideoProcedure:
 			videoServiceGetVideoHandler.ServeHTTP(w, r)
+		case VideoServiceGetVideoStatusProcedure:
+			videoServiceGetVideoStatusHandler.ServeHTTP(w, r)
+		case VideoServiceRetryTranscodeProcedure:
+			videoServiceRetryTranscodeHandler.ServeHTTP(w, r)
 		case VideoServiceDeleteVideoProcedure:
 			videoServiceDeleteVideoHandler.ServeHTTP(w, r)
 		default:
@@ -186,6 +252,14 @@ func (UnimplementedVideoServiceHandler) ListPublishedVideos(context.Context, *v1
 
 func (UnimplementedVideoServiceHandler) GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.GetVideo is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.GetVideoStatus is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.RetryTranscode is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {

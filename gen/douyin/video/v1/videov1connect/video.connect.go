@@ -39,6 +39,12 @@ const (
 	// VideoServiceDeleteVideoProcedure is the fully-qualified name of the VideoService's DeleteVideo
 	// RPC.
 	VideoServiceDeleteVideoProcedure = "/douyin.video.v1.VideoService/DeleteVideo"
+	// VideoServiceGetVideoStatusProcedure is the fully-qualified name of the VideoService's
+	// GetVideoStatus RPC.
+	VideoServiceGetVideoStatusProcedure = "/douyin.video.v1.VideoService/GetVideoStatus"
+	// VideoServiceRetryTranscodeProcedure is the fully-qualified name of the VideoService's
+	// RetryTranscode RPC.
+	VideoServiceRetryTranscodeProcedure = "/douyin.video.v1.VideoService/RetryTranscode"
 	// VideoServiceBatchGetVideosProcedure is the fully-qualified name of the VideoService's
 	// BatchGetVideos RPC.
 	VideoServiceBatchGetVideosProcedure = "/douyin.video.v1.VideoService/BatchGetVideos"
@@ -67,6 +73,13 @@ type VideoServiceClient interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the viewer are.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
+	// RetryTranscode queues a video of the viewer again when its status is
+	// retryable, and otherwise changes nothing.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
 	BatchGetVideos(context.Context, *v1.BatchGetVideosRequest) (*v1.BatchGetVideosResponse, error)
 	// ListRecentVideos answers all authors' videos, newest first. A page never
@@ -103,6 +116,19 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+VideoServiceDeleteVideoProcedure,
 			connect.WithSchema(videoServiceMethods.ByName("DeleteVideo")),
+			connect.WithClientOptions(opts...),
+		),
+		getVideoStatus: connect.NewClient[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse](
+			httpClient,
+			baseURL+VideoServiceGetVideoStatusProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("GetVideoStatus")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		retryTranscode: connect.NewClient[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse](
+			httpClient,
+			baseURL+VideoServiceRetryTranscodeProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
 			connect.WithClientOptions(opts...),
 		),
 		batchGetVideos: connect.NewClient[v1.BatchGetVideosRequest, v1.BatchGetVideosResponse](
@@ -147,6 +173,8 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type videoServiceClient struct {
 	publishVideo        *connect.Client[v1.PublishVideoRequest, v1.PublishVideoResponse]
 	deleteVideo         *connect.Client[v1.DeleteVideoRequest, v1.DeleteVideoResponse]
+	getVideoStatus      *connect.Client[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse]
+	retryTranscode      *connect.Client[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse]
 	batchGetVideos      *connect.Client[v1.BatchGetVideosRequest, v1.BatchGetVideosResponse]
 	listRecentVideos    *connect.Client[v1.ListRecentVideosRequest, v1.ListRecentVideosResponse]
 	listAuthorVideos    *connect.Client[v1.ListAuthorVideosRequest, v1.ListAuthorVideosResponse]
@@ -162,6 +190,24 @@ func (c *videoServiceClient) PublishVideo(ctx context.Context) (*connect.ClientS
 // DeleteVideo calls douyin.video.v1.VideoService.DeleteVideo.
 func (c *videoServiceClient) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	response, err := c.deleteVideo.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetVideoStatus calls douyin.video.v1.VideoService.GetVideoStatus.
+func (c *videoServiceClient) GetVideoStatus(ctx context.Context, req *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {
+	response, err := c.getVideoStatus.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RetryTranscode calls douyin.video.v1.VideoService.RetryTranscode.
+func (c *videoServiceClient) RetryTranscode(ctx context.Context, req *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
+	response, err := c.retryTranscode.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -224,6 +270,13 @@ type VideoServiceHandler interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
+	// GetVideoStatus answers how far the renditions of a video of the viewer are.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
+	// RetryTranscode queues a video of the viewer again when its status is
+	// retryable, and otherwise changes nothing.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
 	BatchGetVideos(context.Context, *v1.BatchGetVideosRequest) (*v1.BatchGetVideosResponse, error)
 	// ListRecentVideos answers all authors' videos, newest first. A page never
@@ -256,6 +309,19 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		VideoServiceDeleteVideoProcedure,
 		svc.DeleteVideo,
 		connect.WithSchema(videoServiceMethods.ByName("DeleteVideo")),
+		connect.WithHandlerOptions(opts...),
+	)
+	videoServiceGetVideoStatusHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceGetVideoStatusProcedure,
+		svc.GetVideoStatus,
+		connect.WithSchema(videoServiceMethods.ByName("GetVideoStatus")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	videoServiceRetryTranscodeHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceRetryTranscodeProcedure,
+		svc.RetryTranscode,
+		connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
 		connect.WithHandlerOptions(opts...),
 	)
 	videoServiceBatchGetVideosHandler := connect.NewUnaryHandlerSimple(
@@ -299,6 +365,10 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServicePublishVideoHandler.ServeHTTP(w, r)
 		case VideoServiceDeleteVideoProcedure:
 			videoServiceDeleteVideoHandler.ServeHTTP(w, r)
+		case VideoServiceGetVideoStatusProcedure:
+			videoServiceGetVideoStatusHandler.ServeHTTP(w, r)
+		case VideoServiceRetryTranscodeProcedure:
+			videoServiceRetryTranscodeHandler.ServeHTTP(w, r)
 		case VideoServiceBatchGetVideosProcedure:
 			videoServiceBatchGetVideosHandler.ServeHTTP(w, r)
 		case VideoServiceListRecentVideosProcedure:
@@ -324,6 +394,14 @@ func (UnimplementedVideoServiceHandler) PublishVideo(context.Context, *connect.C
 
 func (UnimplementedVideoServiceHandler) DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.DeleteVideo is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.GetVideoStatus is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.RetryTranscode is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) BatchGetVideos(context.Context, *v1.BatchGetVideosRequest) (*v1.BatchGetVideosResponse, error) {

@@ -121,7 +121,7 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
   author?: User | undefined;
 
   /**
-   * Absolute URL of the file to play; supports Range.
+   * Absolute URL of the file to play, the best that is ready; supports Range.
    *
    * @generated from field: string play_url = 3;
    */
@@ -168,6 +168,13 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
    * @generated from field: int64 create_time = 9;
    */
   createTime: bigint;
+
+  /**
+   * Absolute URL of an HLS playlist of all qualities that are ready; empty while there are none.
+   *
+   * @generated from field: string hls_url = 10;
+   */
+  hlsUrl: string;
 };
 
 /**
@@ -175,6 +182,131 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
  * Use `create(VideoSchema)` to create a new message.
  */
 export declare const VideoSchema: GenMessage<Video>;
+
+/**
+ * VideoStatus is how far the renditions of a video are. The original plays from the beginning.
+ *
+ * @generated from message douyin.api.v1.VideoStatus
+ */
+export declare type VideoStatus = Message$1<"douyin.api.v1.VideoStatus"> & {
+  /**
+   * "queued", "processing", "ready" or "failed".
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * Whether there is a rendition that plays everywhere, or will be no other than the original.
+   *
+   * @generated from field: bool playable = 2;
+   */
+  playable: boolean;
+
+  /**
+   * Of all the work, 0 to 100.
+   *
+   * @generated from field: int32 percent = 3;
+   */
+  percent: number;
+
+  /**
+   * What is done now: "inspect", "encode" or "store"; empty while nothing is.
+   *
+   * @generated from field: string stage = 4;
+   */
+  stage: string;
+
+  /**
+   * How many videos are done first, 0 for none; at most 1000. Only while it is queued.
+   *
+   * @generated from field: int32 queue_position = 5;
+   */
+  queuePosition: number;
+
+  /**
+   * Those that are ready, by name.
+   *
+   * @generated from field: repeated douyin.api.v1.Rendition renditions = 6;
+   */
+  renditions: Rendition[];
+
+  /**
+   * Why it failed, or why the last attempt did: "NOT_VIDEO", "NO_PICTURE", "TOO_LONG", "TOO_SHORT", "TOO_LARGE",
+   * "MALFORMED", "UNSUPPORTED_CODEC", "QUOTA", "TIMEOUT" or "INTERNAL"; empty when nothing is wrong.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+
+  /**
+   * A sentence for people; empty when there is nothing to say.
+   *
+   * @generated from field: string message = 8;
+   */
+  message: string;
+
+  /**
+   * Whether RetryTranscode may help.
+   *
+   * @generated from field: bool retryable = 9;
+   */
+  retryable: boolean;
+};
+
+/**
+ * Describes the message douyin.api.v1.VideoStatus.
+ * Use `create(VideoStatusSchema)` to create a new message.
+ */
+export declare const VideoStatusSchema: GenMessage<VideoStatus>;
+
+/**
+ * Rendition is one quality of a video.
+ *
+ * @generated from message douyin.api.v1.Rendition
+ */
+export declare type Rendition = Message$1<"douyin.api.v1.Rendition"> & {
+  /**
+   * Its short edge, for example "360p"; "progressive" for the file of play_url.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Width in pixels.
+   *
+   * @generated from field: int32 width = 2;
+   */
+  width: number;
+
+  /**
+   * Height in pixels.
+   *
+   * @generated from field: int32 height = 3;
+   */
+  height: number;
+
+  /**
+   * Most bits per second.
+   *
+   * @generated from field: int64 bandwidth = 4;
+   */
+  bandwidth: bigint;
+
+  /**
+   * As RFC 6381 has them, for example "avc1.64001f,mp4a.40.2".
+   *
+   * @generated from field: string codecs = 5;
+   */
+  codecs: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.Rendition.
+ * Use `create(RenditionSchema)` to create a new message.
+ */
+export declare const RenditionSchema: GenMessage<Rendition>;
 
 /**
  * Comment is one comment on a video.

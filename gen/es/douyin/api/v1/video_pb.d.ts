@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Video } from "./objects_pb.js";
+import type { Video, VideoStatus } from "./objects_pb.js";
 
 /**
  * Describes the file douyin/api/v1/video.proto.
@@ -50,6 +50,87 @@ export declare type GetVideoResponse = Message<"douyin.api.v1.GetVideoResponse">
  * Use `create(GetVideoResponseSchema)` to create a new message.
  */
 export declare const GetVideoResponseSchema: GenMessage<GetVideoResponse>;
+
+/**
+ * Which video.
+ *
+ * @generated from message douyin.api.v1.GetVideoStatusRequest
+ */
+export declare type GetVideoStatusRequest = Message<"douyin.api.v1.GetVideoStatusRequest"> & {
+  /**
+   * A video of the caller.
+   *
+   * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.GetVideoStatusRequest.
+ * Use `create(GetVideoStatusRequestSchema)` to create a new message.
+ */
+export declare const GetVideoStatusRequestSchema: GenMessage<GetVideoStatusRequest>;
+
+/**
+ * How far it is.
+ *
+ * @generated from message douyin.api.v1.GetVideoStatusResponse
+ */
+export declare type GetVideoStatusResponse = Message<"douyin.api.v1.GetVideoStatusResponse"> & {
+  /**
+   * At one moment.
+   *
+   * @generated from field: douyin.api.v1.VideoStatus status = 1;
+   */
+  status?: VideoStatus | undefined;
+};
+
+/**
+ * Describes the message douyin.api.v1.GetVideoStatusResponse.
+ * Use `create(GetVideoStatusResponseSchema)` to create a new message.
+ */
+export declare const GetVideoStatusResponseSchema: GenMessage<GetVideoStatusResponse>;
+
+/**
+ * Which video.
+ *
+ * @generated from message douyin.api.v1.RetryTranscodeRequest
+ */
+export declare type RetryTranscodeRequest = Message<"douyin.api.v1.RetryTranscodeRequest"> & {
+  /**
+   * A video of the caller.
+   *
+   * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
+   */
+  videoId: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.RetryTranscodeRequest.
+ * Use `create(RetryTranscodeRequestSchema)` to create a new message.
+ */
+export declare const RetryTranscodeRequestSchema: GenMessage<RetryTranscodeRequest>;
+
+/**
+ * Nothing to say.
+ *
+ * @generated from message douyin.api.v1.RetryTranscodeResponse
+ */
+export declare type RetryTranscodeResponse = Message<"douyin.api.v1.RetryTranscodeResponse"> & {
+};
+
+/**
+ * Describes the message douyin.api.v1.RetryTranscodeResponse.
+ * Use `create(RetryTranscodeResponseSchema)` to create a new message.
+ */
+export declare const RetryTranscodeResponseSchema: GenMessage<RetryTranscodeResponse>;
 
 /**
  * Whose videos, and where to go on.
@@ -261,6 +342,27 @@ export declare const VideoService: GenService<{
     methodKind: "unary";
     input: typeof GetVideoRequestSchema;
     output: typeof GetVideoResponseSchema;
+  },
+  /**
+   * GetVideoStatus answers how far the renditions of a video of the caller are.
+   *
+   * @generated from rpc douyin.api.v1.VideoService.GetVideoStatus
+   */
+  getVideoStatus: {
+    methodKind: "unary";
+    input: typeof GetVideoStatusRequestSchema;
+    output: typeof GetVideoStatusResponseSchema;
+  },
+  /**
+   * RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
+   * changes nothing.
+   *
+   * @generated from rpc douyin.api.v1.VideoService.RetryTranscode
+   */
+  retryTranscode: {
+    methodKind: "unary";
+    input: typeof RetryTranscodeRequestSchema;
+    output: typeof RetryTranscodeResponseSchema;
   },
   /**
    * DeleteVideo deletes a video of the caller.

@@ -10,7 +10,7 @@ import { file_douyin_options_v1_options } from "../../options/v1/options_pb.js";
  * Describes the file douyin/api/v1/video.proto.
  */
 export const file_douyin_api_v1_video = /*@__PURE__*/
-  fileDesc("Chlkb3V5aW4vYXBpL3YxL3ZpZGVvLnByb3RvEg1kb3V5aW4uYXBpLnYxIicKD0dldFZpZGVvUmVxdWVzdBIUCgh2aWRlb19pZBgBIAEoA0ICMAEiNwoQR2V0VmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8iWAoaTGlzdFB1Ymxpc2hlZFZpZGVvc1JlcXVlc3QSEwoHdXNlcl9pZBgBIAEoA0ICMAESEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiYAobTGlzdFB1Ymxpc2hlZFZpZGVvc1Jlc3BvbnNlEigKCnZpZGVvX2xpc3QYASADKAsyFC5kb3V5aW4uYXBpLnYxLlZpZGVvEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJDChJEZWxldGVWaWRlb1JlcXVlc3QSFAoIdmlkZW9faWQYASABKANCAjABEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlImMKE1B1Ymxpc2hWaWRlb1JlcXVlc3QSMwoGaGVhZGVyGAEgASgLMiEuZG91eWluLmFwaS52MS5QdWJsaXNoVmlkZW9IZWFkZXJIABIPCgVjaHVuaxgCIAEoDEgAQgYKBHBhcnQiPAoSUHVibGlzaFZpZGVvSGVhZGVyEg0KBXRpdGxlGAEgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCSI7ChRQdWJsaXNoVmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8ytwIKDFZpZGVvU2VydmljZRJ1ChNMaXN0UHVibGlzaGVkVmlkZW9zEikuZG91eWluLmFwaS52MS5MaXN0UHVibGlzaGVkVmlkZW9zUmVxdWVzdBoqLmRvdXlpbi5hcGkudjEuTGlzdFB1Ymxpc2hlZFZpZGVvc1Jlc3BvbnNlIgeQAgGItRgBElQKCEdldFZpZGVvEh4uZG91eWluLmFwaS52MS5HZXRWaWRlb1JlcXVlc3QaHy5kb3V5aW4uYXBpLnYxLkdldFZpZGVvUmVzcG9uc2UiB5ACAYi1GAESWgoLRGVsZXRlVmlkZW8SIS5kb3V5aW4uYXBpLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBoiLmRvdXlpbi5hcGkudjEuRGVsZXRlVmlkZW9SZXNwb25zZSIEiLUYAjJwCg1VcGxvYWRTZXJ2aWNlEl8KDFB1Ymxpc2hWaWRlbxIiLmRvdXlpbi5hcGkudjEuUHVibGlzaFZpZGVvUmVxdWVzdBojLmRvdXlpbi5hcGkudjEuUHVibGlzaFZpZGVvUmVzcG9uc2UiBIi1GAIoAWIGcHJvdG8z", [file_douyin_api_v1_objects, file_douyin_options_v1_options]);
+  fileDesc("Chlkb3V5aW4vYXBpL3YxL3ZpZGVvLnByb3RvEg1kb3V5aW4uYXBpLnYxIicKD0dldFZpZGVvUmVxdWVzdBIUCgh2aWRlb19pZBgBIAEoA0ICMAEiNwoQR2V0VmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8iLQoVR2V0VmlkZW9TdGF0dXNSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwASJEChZHZXRWaWRlb1N0YXR1c1Jlc3BvbnNlEioKBnN0YXR1cxgBIAEoCzIaLmRvdXlpbi5hcGkudjEuVmlkZW9TdGF0dXMiRgoVUmV0cnlUcmFuc2NvZGVSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkiGAoWUmV0cnlUcmFuc2NvZGVSZXNwb25zZSJYChpMaXN0UHVibGlzaGVkVmlkZW9zUmVxdWVzdBITCgd1c2VyX2lkGAEgASgDQgIwARIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJgChtMaXN0UHVibGlzaGVkVmlkZW9zUmVzcG9uc2USKAoKdmlkZW9fbGlzdBgBIAMoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkMKEkRlbGV0ZVZpZGVvUmVxdWVzdBIUCgh2aWRlb19pZBgBIAEoA0ICMAESFwoPaWRlbXBvdGVuY3lfa2V5GAIgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiYwoTUHVibGlzaFZpZGVvUmVxdWVzdBIzCgZoZWFkZXIYASABKAsyIS5kb3V5aW4uYXBpLnYxLlB1Ymxpc2hWaWRlb0hlYWRlckgAEg8KBWNodW5rGAIgASgMSABCBgoEcGFydCI8ChJQdWJsaXNoVmlkZW9IZWFkZXISDQoFdGl0bGUYASABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAIgASgJIjsKFFB1Ymxpc2hWaWRlb1Jlc3BvbnNlEiMKBXZpZGVvGAEgASgLMhQuZG91eWluLmFwaS52MS5WaWRlbzKEBAoMVmlkZW9TZXJ2aWNlEnUKE0xpc3RQdWJsaXNoZWRWaWRlb3MSKS5kb3V5aW4uYXBpLnYxLkxpc3RQdWJsaXNoZWRWaWRlb3NSZXF1ZXN0GiouZG91eWluLmFwaS52MS5MaXN0UHVibGlzaGVkVmlkZW9zUmVzcG9uc2UiB5ACAYi1GAESVAoIR2V0VmlkZW8SHi5kb3V5aW4uYXBpLnYxLkdldFZpZGVvUmVxdWVzdBofLmRvdXlpbi5hcGkudjEuR2V0VmlkZW9SZXNwb25zZSIHkAIBiLUYARJmCg5HZXRWaWRlb1N0YXR1cxIkLmRvdXlpbi5hcGkudjEuR2V0VmlkZW9TdGF0dXNSZXF1ZXN0GiUuZG91eWluLmFwaS52MS5HZXRWaWRlb1N0YXR1c1Jlc3BvbnNlIgeQAgGItRgCEmMKDlJldHJ5VHJhbnNjb2RlEiQuZG91eWluLmFwaS52MS5SZXRyeVRyYW5zY29kZVJlcXVlc3QaJS5kb3V5aW4uYXBpLnYxLlJldHJ5VHJhbnNjb2RlUmVzcG9uc2UiBIi1GAISWgoLRGVsZXRlVmlkZW8SIS5kb3V5aW4uYXBpLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBoiLmRvdXlpbi5hcGkudjEuRGVsZXRlVmlkZW9SZXNwb25zZSIEiLUYAjJwCg1VcGxvYWRTZXJ2aWNlEl8KDFB1Ymxpc2hWaWRlbxIiLmRvdXlpbi5hcGkudjEuUHVibGlzaFZpZGVvUmVxdWVzdBojLmRvdXlpbi5hcGkudjEuUHVibGlzaFZpZGVvUmVzcG9uc2UiBIi1GAIoAWIGcHJvdG8z", [file_douyin_api_v1_objects, file_douyin_options_v1_options]);
 
 /**
  * Describes the message douyin.api.v1.GetVideoRequest.
@@ -27,53 +27,81 @@ export const GetVideoResponseSchema = /*@__PURE__*/
   messageDesc(file_douyin_api_v1_video, 1);
 
 /**
+ * Describes the message douyin.api.v1.GetVideoStatusRequest.
+ * Use `create(GetVideoStatusRequestSchema)` to create a new message.
+ */
+export const GetVideoStatusRequestSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_video, 2);
+
+/**
+ * Describes the message douyin.api.v1.GetVideoStatusResponse.
+ * Use `create(GetVideoStatusResponseSchema)` to create a new message.
+ */
+export const GetVideoStatusResponseSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_video, 3);
+
+/**
+ * Describes the message douyin.api.v1.RetryTranscodeRequest.
+ * Use `create(RetryTranscodeRequestSchema)` to create a new message.
+ */
+export const RetryTranscodeRequestSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_video, 4);
+
+/**
+ * Describes the message douyin.api.v1.RetryTranscodeResponse.
+ * Use `create(RetryTranscodeResponseSchema)` to create a new message.
+ */
+export const RetryTranscodeResponseSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_video, 5);
+
+/**
  * Describes the message douyin.api.v1.ListPublishedVideosRequest.
  * Use `create(ListPublishedVideosRequestSchema)` to create a new message.
  */
 export const ListPublishedVideosRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 2);
+  messageDesc(file_douyin_api_v1_video, 6);
 
 /**
  * Describes the message douyin.api.v1.ListPublishedVideosResponse.
  * Use `create(ListPublishedVideosResponseSchema)` to create a new message.
  */
 export const ListPublishedVideosResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 3);
+  messageDesc(file_douyin_api_v1_video, 7);
 
 /**
  * Describes the message douyin.api.v1.DeleteVideoRequest.
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 4);
+  messageDesc(file_douyin_api_v1_video, 8);
 
 /**
  * Describes the message douyin.api.v1.DeleteVideoResponse.
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 5);
+  messageDesc(file_douyin_api_v1_video, 9);
 
 /**
  * Describes the message douyin.api.v1.PublishVideoRequest.
  * Use `create(PublishVideoRequestSchema)` to create a new message.
  */
 export const PublishVideoRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 6);
+  messageDesc(file_douyin_api_v1_video, 10);
 
 /**
  * Describes the message douyin.api.v1.PublishVideoHeader.
  * Use `create(PublishVideoHeaderSchema)` to create a new message.
  */
 export const PublishVideoHeaderSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 7);
+  messageDesc(file_douyin_api_v1_video, 11);
 
 /**
  * Describes the message douyin.api.v1.PublishVideoResponse.
  * Use `create(PublishVideoResponseSchema)` to create a new message.
  */
 export const PublishVideoResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 8);
+  messageDesc(file_douyin_api_v1_video, 12);
 
 /**
  * VideoService is the videos people publish.
