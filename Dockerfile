@@ -4,9 +4,10 @@
 #
 #   docker build --build-arg BINARY=gateway --build-arg VERSION=1.2.3 --tag registry.example/douyin/gateway:1.2.3 .
 #
-# The video service calls ffmpeg, and has a stage of its own:
+# The video service and the transcode worker call ffmpeg, and have a stage of their own:
 #
-#   docker build --build-arg BINARY=video --target video --tag registry.example/douyin/video:1.2.3 .
+#   docker build --build-arg BINARY=video --target ffmpeg --tag registry.example/douyin/video:1.2.3 .
+#   docker build --build-arg BINARY=transcode --target ffmpeg --tag registry.example/douyin/transcode:1.2.3 .
 #
 # The chart's test: --build-arg BINARY=smoke --build-arg PACKAGE=./test/smoke
 #
@@ -30,12 +31,13 @@ RUN --mount=type=cache,target=/go/pkg/mod \
       -o /out/app "${PACKAGE}" \
     && (cd tools/images && GOWORK=off go run . notices --root /src /out/app >/out/NOTICES.txt)
 
-FROM debian:bookworm-slim AS video
+FROM debian:bookworm-slim AS ffmpeg
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates ffmpeg \
     && rm -rf /var/lib/apt/lists/*
+ARG BINARY=video
 ARG VERSION=dev
-LABEL org.opencontainers.image.title="video" \
+LABEL org.opencontainers.image.title="${BINARY}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-2.0-or-later"
 COPY --from=build /out/NOTICES.txt /licenses/NOTICES.txt

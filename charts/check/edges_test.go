@@ -17,7 +17,8 @@ import (
 var made = map[string]origin{
 	"gateway":     {dir: "gateway"},
 	"user":        {dir: "services/user"},
-	"video":       {dir: "services/video"},
+	"video":       {dir: "services/video", component: "Component"},
+	"transcode":   {dir: "services/video", component: "Transcoder"},
 	"feed":        {dir: "services/feed", component: "Component"},
 	"fanout":      {dir: "services/feed", component: "Fanout"},
 	"interaction": {dir: "services/interaction"},
@@ -46,7 +47,7 @@ var (
 	// Every handler asks the user service for the keys of viewer tokens.
 	handlers = regexp.MustCompile(`\brt\.HandlerOptions\(`)
 	uses     = map[string]*regexp.Regexp{
-		"postgres": regexp.MustCompile(`\brt\.Postgres\(`),
+		"postgres": regexp.MustCompile(`\brt\.Postgres(Of)?\(`),
 		"redis":    regexp.MustCompile(`\brt\.Redis\(`),
 		"kafka":    regexp.MustCompile(`\brt\.(Bus|Outbox|EnsureTopics)\(`),
 		"s3":       regexp.MustCompile(`\brt\.Blob\(`),

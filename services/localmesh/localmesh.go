@@ -34,7 +34,7 @@ type Command struct {
 }
 
 // behind are the processes behind the gateway, in the order they start.
-var behind = []string{"user", "video", "relation", "interaction", "counter", "message", "feed", "fanout"}
+var behind = []string{"user", "video", "relation", "interaction", "counter", "message", "feed", "fanout", "transcode"}
 
 const (
 	startLimit = time.Minute

@@ -30,6 +30,7 @@ type Component struct {
 
 	User        user.Component        `embed:"" prefix:"user-"`
 	Video       video.Component       `embed:"" prefix:"video-"`
+	Transcode   video.Transcoder      `embed:"" prefix:"transcode-"`
 	Relation    relation.Component    `embed:"" prefix:"relation-"`
 	Interaction interaction.Component `embed:"" prefix:"interaction-"`
 	Counter     counter.Component     `embed:"" prefix:"counter-"`
@@ -62,6 +63,9 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	if c.Video.WorkDir == "" {
 		c.Video.WorkDir = filepath.Join(c.DataDir, "uploads")
+	}
+	if c.Transcode.WorkDir == "" {
+		c.Transcode.WorkDir = filepath.Join(c.DataDir, "transcode")
 	}
 	inside, mounted := http.NewServeMux(), make(chan struct{})
 	server := memhttp.NewServer(afterwards(mounted, inside), rt.Log)
@@ -98,7 +102,7 @@ func (c *Component) mountAll(ctx context.Context, rt *app.Runtime, inside *http.
 	}{
 		{"user", &c.User, inside}, {"video", &c.Video, inside}, {"relation", &c.Relation, inside},
 		{"interaction", &c.Interaction, inside}, {"counter", &c.Counter, inside}, {"message", &c.Message, inside},
-		{"feed", &c.Feed, inside}, {"fanout", &c.Fanout, inside}, {"gateway", &c.Gateway, rt.Mux()},
+		{"feed", &c.Feed, inside}, {"fanout", &c.Fanout, inside}, {"transcode", &c.Transcode, inside}, {"gateway", &c.Gateway, rt.Mux()},
 	} {
 		mounts.Go(func() error {
 			if err := part.component.Mount(ctx, rt.Child(part.name, part.mux, peers)); err != nil {

@@ -17,6 +17,12 @@
 // before they could. The public list has a version too: the number of videos
 // ever published or deleted.
 //
+// Worker makes renditions of published videos: a second component of this
+// package, Transcoder, in processes of its own. It promises that each video ends
+// ready or failed, that rows name only objects that are stored, and that a
+// worker that lost its job writes nothing (docs/decisions/015). Its jobs, and what
+// is ready of a video, are rows beside the video's.
+//
 // It asks Postgres for the rows, the object store for the files, and ffmpeg,
-// where there is one, for the first frame. It calls no other service.
+// where there is one, for the first frame and the renditions. It calls no other service.
 package video

@@ -41,8 +41,8 @@ const sweepLockSQL = `SELECT pg_try_advisory_lock(hashtext('video/janitor'), has
 
 const sweepUnlockSQL = `SELECT pg_advisory_unlock(hashtext('video/janitor'), hashtext(current_schema()))`
 
-// Sweep removes the files of deleted videos, and objects that belong to no
-// video and are older than an hour. One process at a time does it; for the
+// Sweep removes the files of deleted videos, and objects older than an hour that
+// belong to no video, or that a worker stored and no row names. One process at a time does it; for the
 // others there is nothing to do.
 func (s *Service) Sweep(ctx context.Context) error {
 	conn, err := s.db.RW().Acquire(ctx)
@@ -142,16 +142,21 @@ func (s *Service) removeUnowned(ctx context.Context, batch []blob.Item) error {
 	for _, id := range visible {
 		owned[id] = true
 	}
+	referenced, err := referencesOf(ctx, s.db, visible...)
+	if err != nil {
+		return err
+	}
 	var orphans []string
 	for i, item := range batch {
-		if ids[i] > 0 && !owned[ids[i]] {
+		_, token := transcodeOf(item.Key)
+		if ids[i] > 0 && !owned[ids[i]] || token > 0 && !referenced.has(item.Key) {
 			orphans = append(orphans, item.Key)
 		}
 	}
 	if len(orphans) == 0 {
 		return nil
 	}
-	s.log.InfoContext(ctx, "objects without a video removed", "objects", len(orphans))
+	s.log.InfoContext(ctx, "objects that belong to nothing removed", "objects", len(orphans))
 	return s.objects.Delete(ctx, orphans...)
 }
 

@@ -19,8 +19,9 @@ const (
 	maxFailures = 3
 	// maxAttempts is how many workers may take a job: one that kills its workers ends too.
 	maxAttempts = 10
-	// firstPause is how long a job waits after its first failure; it doubles with each.
-	firstPause = 10 * time.Second
+	// firstPause is how long a job waits after its first failure, and pauseFactor
+	// how many times longer after each further one.
+	firstPause, pauseFactor = 30 * time.Second, 4
 	// costFactor is how many times its length a video puts a job back in the queue.
 	costFactor = 4
 	// maxCandidates are looked at together: as many workers find a job each.
@@ -208,10 +209,10 @@ const playSQL = `UPDATE video SET play_key = CASE WHEN @play = '' THEN play_key 
 
 // record makes a stored rendition visible, and with it the master playlist or the
 // progressive file; an empty key changes none. Only the job's newest worker may.
-func (q *jobs) record(ctx context.Context, j job, r rendition, hlsKey, playKey string) error {
+func (q *jobs) record(ctx context.Context, j job, r rendition, hlsKey, playKey string, percent int) error {
 	return q.write(ctx, j, func(tx pgx.Tx) error {
 		if err := q.fenced(tx.Exec(ctx, extendSQL, pgx.NamedArgs{
-			"id": j.videoID, "token": j.token, "lease": q.lease, "stage": v1.TranscodeStage_TRANSCODE_STAGE_STORE, "percent": 0,
+			"id": j.videoID, "token": j.token, "lease": q.lease, "stage": v1.TranscodeStage_TRANSCODE_STAGE_STORE, "percent": percent,
 		})); err != nil {
 			return err
 		}
@@ -242,7 +243,7 @@ func (q *jobs) end(ctx context.Context, j job, state v1.TranscodeState, reason v
 }
 
 const pauseSQL = `UPDATE transcode_job SET state = 1, stage = 0, reason = @reason, failures = failures + 1,
-    available_at = now() + @pause::interval * power(2, failures)
+    available_at = now() + @pause::interval * power(@factor::int, failures)
 WHERE video_id = @id AND token = @token AND state = 2 AND failures + 1 < @most`
 
 // fail lets a job be tried again after a pause, or ends it: when it would fail
@@ -250,7 +251,7 @@ WHERE video_id = @id AND token = @token AND state = 2 AND failures + 1 < @most`
 func (q *jobs) fail(ctx context.Context, j job, reason v1.TranscodeReason, final bool) error {
 	if !final {
 		done, err := q.db.RW().Exec(ctx, pauseSQL, pgx.NamedArgs{
-			"id": j.videoID, "token": j.token, "reason": reason, "pause": firstPause, "most": maxFailures,
+			"id": j.videoID, "token": j.token, "reason": reason, "pause": firstPause, "factor": pauseFactor, "most": maxFailures,
 		})
 		if err != nil || done.RowsAffected() > 0 {
 			return err

@@ -164,13 +164,13 @@ func TestAWorkerThatLostItsLeaseWritesNothing(t *testing.T) {
 		t.Fatalf("tokens %d and %d", slow.token, fast.token)
 	}
 	q := b.jobs()
-	if err := q.record(t.Context(), fast, rung(fast, "360p"), fast.prefix()+"master-1.m3u8", ""); err != nil {
+	if err := q.record(t.Context(), fast, rung(fast, "360p"), fast.prefix()+"master-1.m3u8", "", 50); err != nil {
 		t.Fatal(err)
 	}
 	before, card := b.statusOf(t, 1), b.card(t, 1)
 	for name, write := range map[string]func() error{
 		"record": func() error {
-			return q.record(t.Context(), slow, rung(slow, "360p"), slow.prefix()+"master-1.m3u8", "x")
+			return q.record(t.Context(), slow, rung(slow, "360p"), slow.prefix()+"master-1.m3u8", "x", 50)
 		},
 		"extend":  func() error { return q.extend(t.Context(), slow, encode, 99) },
 		"finish":  func() error { return q.finish(t.Context(), slow) },
@@ -297,12 +297,12 @@ func TestStatusFollowsTheJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("encoding", &v1.TranscodeStatus{State: processing, Stage: encode, Percent: 40})
-	if err := q.record(t.Context(), j, rung(j, "360p"), j.prefix()+"master-1.m3u8", ""); err != nil {
+	if err := q.record(t.Context(), j, rung(j, "360p"), j.prefix()+"master-1.m3u8", "", 50); err != nil {
 		t.Fatal(err)
 	}
 	first := &v1.Rendition{Name: "360p", Width: 360, Height: 640, Bandwidth: 700_000, Codecs: "avc1.64001e"}
 	check("playable", &v1.TranscodeStatus{
-		State: processing, Stage: v1.TranscodeStage_TRANSCODE_STAGE_STORE, Percent: 40, Playable: true, Renditions: []*v1.Rendition{first},
+		State: processing, Stage: v1.TranscodeStage_TRANSCODE_STAGE_STORE, Percent: 50, Playable: true, Renditions: []*v1.Rendition{first},
 	})
 	if err := q.finish(t.Context(), j); err != nil {
 		t.Fatal(err)
@@ -342,7 +342,7 @@ func TestADeletedVideoHasNoJob(t *testing.T) {
 	b := newBench(t, nil)
 	v := publishTiny(t, b.Service)
 	j := b.claimed(t, v.GetId())
-	if err := b.jobs().record(t.Context(), j, rung(j, "360p"), j.prefix()+"master-1.m3u8", ""); err != nil {
+	if err := b.jobs().record(t.Context(), j, rung(j, "360p"), j.prefix()+"master-1.m3u8", "", 50); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: v.GetId()}); err != nil {
@@ -351,7 +351,7 @@ func TestADeletedVideoHasNoJob(t *testing.T) {
 	if n := b.rows(t, "transcode_job") + b.rows(t, "rendition"); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
-	if err := b.jobs().record(t.Context(), j, rung(j, "540p"), j.prefix()+"master-2.m3u8", ""); !errors.Is(err, errFenced) {
+	if err := b.jobs().record(t.Context(), j, rung(j, "540p"), j.prefix()+"master-2.m3u8", "", 50); !errors.Is(err, errFenced) {
 		t.Errorf("record for a deleted video: %v", err)
 	}
 	if _, err := b.GetVideoStatus(as(t.Context(), author), &v1.GetVideoStatusRequest{VideoId: v.GetId()}); err == nil {
@@ -378,10 +378,10 @@ func TestRecordedRenditionsReachTheCards(t *testing.T) {
 	}
 	j := b.claimed(t, v.GetId())
 	hls, play := j.prefix()+"master-1.m3u8", j.prefix()+"progressive.mp4"
-	if err := b.jobs().record(t.Context(), j, rung(j, "360p"), hls, ""); err != nil {
+	if err := b.jobs().record(t.Context(), j, rung(j, "360p"), hls, "", 50); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.jobs().record(t.Context(), j, rendition{Name: progressive, ObjectKey: play}, "", play); err != nil {
+	if err := b.jobs().record(t.Context(), j, rendition{Name: progressive, ObjectKey: play}, "", play, 50); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range b.events(t, &v1.TranscodeChanged{}) {

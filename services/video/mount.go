@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/sandbox"
+	"douyin.dev/services/video/ladder"
 
 	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
@@ -49,7 +51,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	dir, err := c.workDir()
+	dir, err := workDir(c.WorkDir, "video")
 	if err != nil {
 		return err
 	}
@@ -84,11 +86,78 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	return nil
 }
 
-func (c *Component) workDir() (string, error) {
-	dir := c.WorkDir
+// Transcoder is the worker that makes renditions, as a part of a process. Several
+// share the queue.
+type Transcoder struct {
+	WorkDir string `help:"Directory for videos that are transcoded; empty for one in the system's temporary directory." default:""`
+	FFmpeg  string `name:"ffmpeg" help:"Path of ffmpeg; empty for the one on PATH. Without one, videos play as they were uploaded." default:""`
+	FFprobe string `name:"ffprobe" help:"Path of ffprobe; empty for the one on PATH." default:""`
+	AtOnce  int    `help:"Videos transcoded at the same time. One uses all cores." default:"1"`
+	Nice    int    `help:"How much ffmpeg yields the processor to others, 0 to 19." default:"10"`
+}
+
+// Schema implements app.Owner.
+func (*Transcoder) Schema() fs.FS { return migrations }
+
+// owningComponent is the one whose tables these are.
+const owningComponent = "video"
+
+// SchemaName implements app.Sharer.
+func (*Transcoder) SchemaName() string { return owningComponent }
+
+// Mount implements app.Component.
+func (c *Transcoder) Mount(ctx context.Context, rt *app.Runtime) error {
+	db, err := rt.PostgresOf(ctx, owningComponent, migrations)
+	if err != nil {
+		return err
+	}
+	objects, err := rt.Blob(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := workDir(c.WorkDir, "transcode")
+	if err != nil {
+		return err
+	}
+	if err := sandbox.HideProcess(); err != nil {
+		rt.Log.WarnContext(ctx, "ffmpeg may read this process where Landlock is missing", "error", err)
+	}
+	rt.Go("worker", func(ctx context.Context) error {
+		worker, err := NewWorker(WorkerDeps{
+			DB: db, Objects: objects, Encoder: c.encoder(ctx, rt.Log), Scratch: dir, AtOnce: c.AtOnce, Log: rt.Log,
+		})
+		if err != nil {
+			return err
+		}
+		return worker.Run(ctx)
+	})
+	return nil
+}
+
+// encoder finds the programs and tries them, or says once that there are none.
+func (c *Transcoder) encoder(ctx context.Context, log *slog.Logger) Encoder {
+	e := &ladder.Encoder{Sandbox: sandbox.New(log), Log: log, Timeout: wallClock(maxDuration), Nice: c.Nice}
+	var err error
+	if e.FFmpeg, err = program(c.FFmpeg, "ffmpeg"); err == nil {
+		e.FFprobe, err = program(c.FFprobe, "ffprobe")
+	}
+	for _, path := range []string{e.FFmpeg, e.FFprobe} {
+		if err == nil {
+			err = e.Sandbox.Check(ctx, path, "-version")
+		}
+	}
+	if err != nil {
+		log.WarnContext(ctx, "videos play as they were uploaded: ffmpeg and ffprobe cannot be used", "error", err)
+		return nil
+	}
+	return e
+}
+
+// workDir returns a directory, made where it is missing.
+func workDir(dir, name string) (string, error) {
 	if dir == "" {
 		// A directory of another user's would be of no use.
-		dir = filepath.Join(os.TempDir(), fmt.Sprintf("douyin-video-%d", os.Getuid()))
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("douyin-%s-%d", name, os.Getuid()))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("work directory: %w", err)
@@ -96,13 +165,17 @@ func (c *Component) workDir() (string, error) {
 	return dir, nil
 }
 
+// program finds the program that is configured, or that of a name.
+func program(configured, name string) (string, error) {
+	if configured != "" {
+		name = configured
+	}
+	return exec.LookPath(name)
+}
+
 // ffmpeg finds the program, or says once that there is none.
 func (c *Component) ffmpeg(ctx context.Context, rt *app.Runtime) string {
-	name := c.FFmpeg
-	if name == "" {
-		name = "ffmpeg"
-	}
-	path, err := exec.LookPath(name)
+	path, err := program(c.FFmpeg, "ffmpeg")
 	if err != nil {
 		rt.Log.WarnContext(ctx, "no ffmpeg found, covers are drawn instead of taken from the video", "error", err)
 		return ""

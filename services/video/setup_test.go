@@ -27,7 +27,13 @@ import (
 	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
-func TestMain(m *testing.M) { infratest.Main(m) }
+func TestMain(m *testing.M) {
+	if settings := os.Getenv(workerEnv); settings != "" {
+		fmt.Fprintln(os.Stderr, runWorker(settings))
+		os.Exit(1)
+	}
+	infratest.Main(m)
+}
 
 const author = int64(7)
 

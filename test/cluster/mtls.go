@@ -24,7 +24,7 @@ const secretName = "mesh-{service}"
 var secured = []string{"mtls.enabled=true", "mtls.existingSecret=" + secretName}
 
 // members are whom the mesh gives a certificate: everyone who serves or calls.
-var members = append(slices.Clone(services), "gateway", "counter-worker", "fanout")
+var members = append(slices.Clone(services), "gateway", "counter-worker", "fanout", "transcode")
 
 // authority signs the certificates of one mesh.
 type authority struct {

@@ -104,6 +104,7 @@ type Video struct {
 	IsFavorite    bool   `json:"is_favorite"`
 	Title         string `json:"title"`
 	CreateTime    int64  `json:"create_time"`
+	HLSURL        string `json:"hls_url"`
 }
 
 // Comment is the contract's Comment.

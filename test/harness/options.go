@@ -45,8 +45,9 @@ func DefaultArgs() []string {
 }
 
 // LoadArgs returns what a load generator adds to DefaultArgs: no limit on
-// actions, because its 64 clients do the work of thousands.
-func LoadArgs() []string { return []string{"--gateway-action-burst=0"} }
+// actions, because its 64 clients do the work of thousands, and no renditions of
+// the videos it publishes.
+func LoadArgs() []string { return []string{"--gateway-action-burst=0", "--transcode-ffmpeg=none"} }
 
 // Options say what to start. The zero value is a fresh standalone.
 type Options struct {

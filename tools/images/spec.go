@@ -61,6 +61,7 @@ var platform = []spec{
 	{Name: "message", Text: "Messages between friends."},
 	{Name: "counter", Text: "Counts: the service and its worker."},
 	{Name: "fanout", Text: "Timelines of followers."},
+	{Name: "transcode", Text: "Renditions of videos.", Debian: &ffmpeg, Licenses: "Apache-2.0 AND GPL-2.0-or-later"},
 	{Name: "deadletter", Text: "Lists and replays dead letters."},
 	{Name: "operator", Text: "The operator of the event plane."},
 	{Name: "smoke", Text: "Walks once through a running system: helm test.", Package: "test/smoke"},

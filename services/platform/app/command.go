@@ -63,9 +63,9 @@ func do(ctx context.Context, cmd, name string, config *Config, component Compone
 		return nil
 	}
 	if cmd == commandMigrate {
-		return migrate(ctx, name, config, owner, log)
+		return migrate(ctx, schemaOf(name, owner), config, owner, log)
 	}
-	return waitSchema(ctx, name, config, owner, log)
+	return waitSchema(ctx, schemaOf(name, owner), config, owner, log)
 }
 
 // parse returns the configuration and the command of a command line and the

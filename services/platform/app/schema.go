@@ -20,6 +20,22 @@ type Owner interface {
 	Schema() fs.FS
 }
 
+// Sharer is an Owner whose tables are those of another component of its package.
+type Sharer interface {
+	Owner
+	// SchemaName returns that component's name.
+	SchemaName() string
+}
+
+// schemaOf returns the name of a component's schema and role: its own, or that of
+// the component whose tables it shares.
+func schemaOf(name string, owner Owner) string {
+	if shared, ok := owner.(Sharer); ok {
+		return shared.SchemaName()
+	}
+	return name
+}
+
 const (
 	// migrateTimeout bounds how long a start waits for Postgres, and how long
 	// the migrations may take.
@@ -39,7 +55,17 @@ const (
 // describe: it brings it up to date, or checks that somebody did, as configured.
 // It waits for a Postgres that is not up yet.
 func (rt *Runtime) Postgres(ctx context.Context, migrations fs.FS) (*pg.DB, error) {
-	db, err := openPostgres(ctx, rt.Config, rt.Service)
+	db, err := rt.PostgresOf(ctx, rt.Service, migrations)
+	if err != nil {
+		return nil, err
+	}
+	rt.Go("idempotency keys", func(ctx context.Context) error { return db.ForgetKeys(ctx, rt.Log) })
+	return db, nil
+}
+
+// PostgresOf returns the database of another component, for a Sharer.
+func (rt *Runtime) PostgresOf(ctx context.Context, component string, migrations fs.FS) (*pg.DB, error) {
+	db, err := openPostgres(ctx, rt.Config, component)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +82,6 @@ func (rt *Runtime) Postgres(ctx context.Context, migrations fs.FS) (*pg.DB, erro
 		return nil, err
 	}
 	rt.OnReady("postgres", db.Ping)
-	rt.Go("idempotency keys", func(ctx context.Context) error { return db.ForgetKeys(ctx, rt.Log) })
 	return db, nil
 }
 

@@ -90,6 +90,17 @@ func onOwnThread(f func()) {
 	<-done
 }
 
+// yield lowers the priority of this thread and of all that it starts.
+func yield(nice int) error {
+	if nice <= 0 {
+		return nil
+	}
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil { // of the thread, on Linux
+		return fmt.Errorf("lower the priority: %w", err)
+	}
+	return nil
+}
+
 // restrictThread puts a layer on this thread and all that it starts.
 func restrictThread(l Layer, p *Program) error {
 	// Both layers ask for this: nothing started from here gains rights by its file.

@@ -17,6 +17,8 @@ func ration(int, *Program) error { return nil }
 
 func onOwnThread(f func()) { f() }
 
+func yield(int) error { return nil }
+
 func restrictThread(Layer, *Program) error { return errors.ErrUnsupported }
 
 func dropCapabilities() error { return nil }

@@ -111,6 +111,8 @@ type Program struct {
 	Timeout time.Duration
 	// Threads are how many cores it may use all the time; 0 means 1.
 	Threads int
+	// Nice is how much it yields the processor to others, 0 to 19.
+	Nice int
 }
 
 // Error is a program that failed.
@@ -181,6 +183,9 @@ func (s *Sandbox) runHere(ctx context.Context, p *Program, command func() *exec.
 // start confines this thread and starts a command from it. A layer that the
 // kernel refuses is left out from then on.
 func (s *Sandbox) start(ctx context.Context, p *Program, command func() *exec.Cmd) (*exec.Cmd, error) {
+	if err := yield(p.Nice); err != nil {
+		return nil, err
+	}
 	for _, l := range []Layer{Landlock, Seccomp} {
 		if !s.uses(l) {
 			continue

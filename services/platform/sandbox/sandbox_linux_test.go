@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -275,5 +277,24 @@ func TestSandboxWritesToItsFolderOnly(t *testing.T) {
 				t.Errorf("written elsewhere: %v, with Landlock: %v", got, s.uses(Landlock))
 			}
 		})
+	}
+}
+
+func TestAProgramYieldsAsToldAndThisProcessDoesNot(t *testing.T) {
+	t.Parallel()
+	own, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = openSandbox().Run(t.Context(), Program{
+		Path: script(t, `set -- $(cat /proc/self/stat); echo ${19}`), Files: []*os.File{tempFile(t)},
+		Out: &out, MaxOutput: 100, Timeout: time.Minute, Nice: 15,
+	})
+	if got := strings.TrimSpace(out.String()); err != nil || got != "15" {
+		t.Errorf("nice %s, %v", got, err)
+	}
+	if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || now != own {
+		t.Errorf("this process yields %d instead of %d, %v", now, own, err)
 	}
 }

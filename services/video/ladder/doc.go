@@ -6,8 +6,8 @@
 //	for _, rung := range ladder.Plan(source) { // the lowest first
 //		// dir is an empty folder of this rung alone.
 //		rendition, err := encoder.HLS(ctx, path, source, rung, dir, func(done time.Duration) { … })
-//		// Store rendition.Files from dir below rung.Name(), then:
-//		playlist := ladder.Master(renditionsSoFar)
+//		// Store rendition.Files from dir, then:
+//		playlist := ladder.Master(renditionsSoFar, addressOfPlaylist)
 //	}
 //	size, err := encoder.Progressive(ctx, rendition, dir, out) // of ladder.ProgressiveRung
 //

@@ -51,6 +51,8 @@ type Encoder struct {
 	Log     *slog.Logger
 	// Timeout of one run of ffmpeg by the wall clock; 0 means 15 minutes.
 	Timeout time.Duration
+	// Nice is how much the programs yield the processor to others, 0 to 19.
+	Nice int
 	// Preset of x264, which trades time for size; empty means "veryfast". With
 	// "ultrafast" it leaves out what makes the profile High.
 	Preset string
@@ -96,7 +98,7 @@ func (e *Encoder) run(ctx context.Context, path string, p sandbox.Program) error
 		return fail(Internal, "open the source: %w", err)
 	}
 	defer file.Close()
-	p.Files, p.MaxOutput = []*os.File{file}, maxOutput
+	p.Files, p.MaxOutput, p.Nice = []*os.File{file}, maxOutput, e.Nice
 	if err := e.Sandbox.Run(ctx, p); err != nil {
 		return failed(ctx, filepath.Base(p.Path), err)
 	}

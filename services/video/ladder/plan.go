@@ -15,8 +15,7 @@ type Rung struct {
 	MaxBitrate int64
 }
 
-// Name is the rung's short edge, as in "720p": unique in a ladder, and the
-// folder of its files as the master playlist has it.
+// Name is the rung's short edge, as in "720p": unique in a ladder.
 func (r Rung) Name() string { return fmt.Sprintf("%dp", r.edge()) }
 
 func (r Rung) edge() int { return min(r.Width, r.Height) }

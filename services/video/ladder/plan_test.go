@@ -153,14 +153,14 @@ func TestMaster(t *testing.T) {
 	got := string(Master([]Rendition{
 		{Rung: Rung{360, 640, 30000. / 1001, 700_000}, Codecs: "avc1.64001E,mp4a.40.2", Bandwidth: 812345, AverageBandwidth: 640001},
 		{Rung: Rung{720, 1280, 30000. / 1001, 2_800_000}, Codecs: "avc1.64001F", Bandwidth: 3012345, AverageBandwidth: 2640001},
-	}))
+	}, func(r Rendition) string { return "../" + r.Name() + "/media.m3u8" }))
 	want := `#EXTM3U
 #EXT-X-VERSION:3
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-STREAM-INF:BANDWIDTH=812345,AVERAGE-BANDWIDTH=640001,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=360x640,FRAME-RATE=29.970
-360p/media.m3u8
+../360p/media.m3u8
 #EXT-X-STREAM-INF:BANDWIDTH=3012345,AVERAGE-BANDWIDTH=2640001,CODECS="avc1.64001F",RESOLUTION=720x1280,FRAME-RATE=29.970
-720p/media.m3u8
+../720p/media.m3u8
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

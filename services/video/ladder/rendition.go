@@ -211,12 +211,12 @@ func peak(segments []segment) int64 {
 }
 
 // Master returns the master playlist of some renditions of one source, in their
-// order. It refers to each as its rung's name, "/" and the playlist's name.
-func Master(renditions []Rendition) []byte {
+// order. playlist returns the URL of each one's media playlist.
+func Master(renditions []Rendition, playlist func(Rendition) string) []byte {
 	master := m3u8.NewMasterPlaylist()
 	master.SetIndependentSegments(true)
 	for _, r := range renditions {
-		master.Append(r.Name()+"/"+playlistName, nil, m3u8.VariantParams{
+		master.Append(playlist(r), nil, m3u8.VariantParams{
 			Bandwidth: uint32(r.Bandwidth), AverageBandwidth: uint32(r.AverageBandwidth), Codecs: r.Codecs,
 			Resolution: fmt.Sprintf("%dx%d", r.Width, r.Height), FrameRate: r.FrameRate,
 		})

@@ -1,0 +1,8 @@
+package main
+
+import (
+	"douyin.dev/services/platform/app"
+	"douyin.dev/services/video"
+)
+
+func main() { app.Main("transcode", &video.Transcoder{}) }
