@@ -153,6 +153,38 @@ func TestANewerSchemaIsFine(t *testing.T) {
 	}
 }
 
+// till shares the tables of the shop.
+type till struct{ owner }
+
+func (till) SchemaName() string { return "shop" }
+
+func TestAComponentMayShareTheTablesOfAnother(t *testing.T) {
+	t.Parallel()
+	dsn := database(t)
+	shared := till{tabled(shelves(2))}
+	shared.component = func(ctx context.Context, rt *Runtime) error {
+		_, err := rt.PostgresOf(ctx, shared.SchemaName(), shared.schema)
+		return err
+	}
+	run := func(command, migrations string) error {
+		return do(t.Context(), command, "till", configAt(dsn, migrations), shared, newJournal())
+	}
+	if err := run("migrate", "off"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"id", "width"}, columns(t, dsn)); diff != "" { // of the schema shop
+		t.Error(diff)
+	}
+	if err := run("wait-schema", "off"); err != nil {
+		t.Error(err)
+	}
+	started := start(t, configAt(dsn, "off"), shared)
+	started.stop()
+	if err := started.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAutoMigratesOnStart(t *testing.T) {
 	t.Parallel()
 	dsn := database(t)
