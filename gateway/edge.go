@@ -119,9 +119,10 @@ func asksGzip(r *http.Request) bool {
 func CORS(origins []string) func(http.Handler) http.Handler {
 	headers := strings.Join(append(connectcors.AllowedHeaders(),
 		"Authorization", "Access-Token", "Token", "Idempotency-Key", "Last-Event-ID",
-		"Range", "If-Range", "If-None-Match"), ", ")
+		"Range", "If-Range", "If-None-Match", "Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Metadata"), ", ")
 	exposed := []string{strings.Join(append(connectcors.ExposedHeaders(),
-		"Retry-After", "Content-Range", "Accept-Ranges", "ETag", "Content-Length"), ", ")}
+		"Retry-After", "Content-Range", "Accept-Ranges", "ETag", "Content-Length",
+		"Location", "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Upload-Length", "Upload-Offset"), ", ")}
 	anyOrigin := slices.Contains(origins, "*")
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -139,7 +140,7 @@ func CORS(origins []string) func(http.Handler) http.Handler {
 				return
 			}
 			if allowed {
-				h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+				h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE, OPTIONS")
 				h.Set("Access-Control-Allow-Headers", headers)
 				h.Set("Access-Control-Max-Age", "7200")
 			}

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"douyin.dev/gateway/resumable"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
 	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
@@ -31,6 +32,7 @@ type Deps struct {
 	Message     messagev1connect.MessageServiceClient
 	Counter     counterv1connect.CounterServiceClient
 	Media       *blob.Store
+	Uploads     *resumable.Uploads
 	Limiter     *limit.Limiter
 	Log         *slog.Logger
 	Now         func() time.Time

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"douyin.dev/gateway/numjson"
+	"douyin.dev/gateway/resumable"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
@@ -53,8 +54,16 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	uploads, err := resumable.New(resumable.Config{
+		Store: media, Redis: redis, Log: rt.Log, Now: rt.Clock(), MaxBytes: c.MaxUploadBytes,
+		Viewer: viewerOf, Refused: notPlayable, BaseURL: baseURL,
+	})
+	if err != nil {
+		return err
+	}
+	rt.Go("expired uploads", uploads.Run)
 	g := New(clients(rt, Deps{
-		Media: media, Limiter: limiter, Log: rt.Log, Meters: otel.GetMeterProvider(), Now: rt.Clock(), Zone: zone, Settings: c.Settings,
+		Media: media, Uploads: uploads, Limiter: limiter, Log: rt.Log, Meters: otel.GetMeterProvider(), Now: rt.Clock(), Zone: zone, Settings: c.Settings,
 	}))
 	return g.mount(rt)
 }
@@ -106,6 +115,7 @@ func (g *Gateway) handle(s Signals, handle func(pattern string, h http.Handler))
 		handle(pattern, paced(g.pace, piecewise, around(g.withOrigin(g.admission.admitClient(h)))))
 	}
 	mount("GET "+mediaPrefix+"{key...}", g.admission.admitDownload(http.HandlerFunc(g.media)))
+	mount(resumable.Path, http.HandlerFunc(g.resumableUploads))
 	mount("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
 	mount("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
 	return g.mountRPC(mount)

@@ -27,6 +27,8 @@ const (
 	fileField = "data"
 	// uploadChunk is how much of a file one message carries.
 	uploadChunk = 256 << 10
+	// uploadIDParam names a resumable upload in place of the file.
+	uploadIDParam = "upload_id"
 	// maxFieldBytes bounds a field beside the file.
 	maxFieldBytes = 16 << 10
 	// maxAnonymousFile is how much of a file is kept for a client that sends its
@@ -53,7 +55,7 @@ func (g *Gateway) publishForm(w http.ResponseWriter, r *http.Request) (*apiv1.Pu
 	r.Body = http.MaxBytesReader(w, r.Body, g.Settings.MaxUploadBytes+maxBody)
 	u := g.newUpload(ctx, r)
 	defer u.close()
-	return u.publish(r)
+	return u.publish(w, r)
 }
 
 // upload is one form while it is read.
@@ -101,15 +103,18 @@ func (u *upload) leavePlace() {
 	}
 }
 
-func (u *upload) publish(r *http.Request) (*apiv1.PublishVideoResponse, error) {
+func (u *upload) publish(w http.ResponseWriter, r *http.Request) (*apiv1.PublishVideoResponse, error) {
 	// A token of the query is before all others, so it can be refused before the bytes come.
 	if token := u.fields.found.value(tokenParam); token != "" {
 		if _, err := u.g.sessions.admit(u.ctx, token, rpc.AccessViewer); err != nil {
 			return nil, err
 		}
 	}
-	if err := u.readForm(r); err != nil {
+	if err := u.read(w, r); err != nil {
 		return nil, err
+	}
+	if u.sent == nil && u.spooled == nil && u.uploadID() != "" {
+		return u.publishUploaded()
 	}
 	if u.sent == nil {
 		if err := u.sendSpooled(); err != nil {
@@ -129,6 +134,43 @@ func (u *upload) publishHeader() (*videov1.PublishVideoHeader, error) {
 		return nil, err
 	}
 	return &videov1.PublishVideoHeader{Title: values.Get("title"), IdempotencyKey: values.Get(idempotencyParam)}, nil
+}
+
+// uploadID is that of a resumable upload, in place of the file.
+func (u *upload) uploadID() string { return u.fields.found.value(uploadIDParam) }
+
+// publishUploaded publishes the resumable upload that the parameters name.
+func (u *upload) publishUploaded() (*apiv1.PublishVideoResponse, error) {
+	header, err := u.publishHeader()
+	if err != nil {
+		return nil, err
+	}
+	ctx, err := u.g.sessions.admit(u.ctx, u.token(), rpc.AccessViewer)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.enter(ctx); err != nil {
+		return nil, err
+	}
+	if err := u.g.allow(ctx, publishProcedure); err != nil {
+		return nil, err
+	}
+	return u.g.publishUploaded(ctx, u.uploadID(), header)
+}
+
+// read reads the form, or parameters without a file.
+func (u *upload) read(w http.ResponseWriter, r *http.Request) error {
+	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if strings.HasPrefix(contentType, "multipart/") {
+		return u.readForm(r)
+	}
+	if err := u.fields.body(w, r); err != nil {
+		return err
+	}
+	if u.uploadID() == "" {
+		return fault.Invalid(fileField, "must be sent as multipart/form-data, or as a resumable upload that upload_id names")
+	}
+	return nil
 }
 
 // readForm reads the parts: fields into the parameters, and the first file that
@@ -198,8 +240,10 @@ func (u *upload) readFile(part io.Reader) error {
 	if err := u.begin(); err != nil {
 		return err
 	}
-	return u.sent.copy(buf, n, part)
+	return u.sent.copy(buf, n, part, cutOffFile)
 }
+
+func cutOffFile(err error) error { return cutOff(fileField, err) }
 
 // cutOff is for a form that did not come to its end.
 func cutOff(field string, err error) error {
@@ -255,7 +299,7 @@ func (u *upload) sendSpooled() error {
 	if err != nil {
 		return err
 	}
-	return u.sent.copy(make([]byte, uploadChunk), 0, file)
+	return u.sent.copy(make([]byte, uploadChunk), 0, file, cutOffFile)
 }
 
 // begin opens the stream to the video service, in the name of the token that
@@ -287,6 +331,9 @@ func (u *upload) begin() error {
 
 // finish sends what came behind the file and takes the answer.
 func (u *upload) finish() (*apiv1.PublishVideoResponse, error) {
+	if u.uploadID() != "" {
+		return nil, fault.Invalid(uploadIDParam, "cannot go with data")
+	}
 	if u.token() != u.sent.token {
 		return nil, fault.Invalid(tokenParam, "is another one behind the file than in the headers")
 	}
@@ -328,8 +375,8 @@ func (s *sender) send(m *videov1.PublishVideoRequest) error {
 
 // copy sends the first n bytes of buf and then what is left of file. It reads to
 // the end even when the service takes no more: a client that is still sending
-// does not read an answer.
-func (s *sender) copy(buf []byte, n int, file io.Reader) error {
+// does not read an answer. failed makes an error of one that reading gave.
+func (s *sender) copy(buf []byte, n int, file io.Reader, failed func(error) error) error {
 	for {
 		if s.size += int64(n); s.size > s.limit {
 			return fileTooLarge()
@@ -346,7 +393,7 @@ func (s *sender) copy(buf []byte, n int, file io.Reader) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		default:
-			return cutOff(fileField, err)
+			return failed(err)
 		}
 	}
 }
@@ -435,12 +482,15 @@ func (g *Gateway) published(ctx context.Context, stream *connect.ClientStreamFor
 	if err != nil {
 		return nil, err
 	}
-	v := res.GetVideo()
+	return g.publishedVideo(ctx, res.GetVideo()), nil
+}
+
+func (g *Gateway) publishedVideo(ctx context.Context, v *videov1.Video) *apiv1.PublishVideoResponse {
 	author, err := g.user(ctx, v.GetAuthorId())
 	if err != nil { // stored all the same
 		author = &apiv1.User{Id: v.GetAuthorId()}
 	}
-	return &apiv1.PublishVideoResponse{Video: publicVideo(baseURL(ctx), v, author)}, nil
+	return &apiv1.PublishVideoResponse{Video: publicVideo(baseURL(ctx), v, author)}
 }
 
 // PublishVideo is the same over Connect and gRPC: parts pass through as they come.
@@ -448,6 +498,15 @@ func (g *Gateway) published(ctx context.Context, stream *connect.ClientStreamFor
 func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[apiv1.PublishVideoRequest]) (*apiv1.PublishVideoResponse, error) {
 	if !in.Receive() {
 		return nil, cmp.Or[error](in.Err(), fault.Invalid("header", "must come first"))
+	}
+	if h := in.Msg().GetHeader(); h.GetUploadId() != "" {
+		if in.Receive() {
+			return nil, fault.Invalid("header."+uploadIDParam, "must be the only message")
+		}
+		if err := in.Err(); err != nil {
+			return nil, err
+		}
+		return g.publishUploaded(ctx, h.GetUploadId(), streamedHeader(h, in.RequestHeader()))
 	}
 	out, err := g.Video.PublishVideo(ctx)
 	if err != nil {
@@ -457,9 +516,7 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 		var part *videov1.PublishVideoRequest
 		switch p := in.Msg().GetPart().(type) {
 		case *apiv1.PublishVideoRequest_Header:
-			part = &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: &videov1.PublishVideoHeader{
-				Title: p.Header.GetTitle(), IdempotencyKey: cmp.Or(p.Header.GetIdempotencyKey(), first(in.RequestHeader(), idempotencyHeader)),
-			}}}
+			part = &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: streamedHeader(p.Header, in.RequestHeader())}}
 		case *apiv1.PublishVideoRequest_Chunk:
 			part = chunk(p.Chunk)
 		default:
@@ -473,4 +530,11 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 		return nil, err
 	}
 	return g.published(ctx, out)
+}
+
+// streamedHeader is a header as the video service takes it.
+func streamedHeader(header *apiv1.PublishVideoHeader, fields http.Header) *videov1.PublishVideoHeader {
+	return &videov1.PublishVideoHeader{
+		Title: header.GetTitle(), IdempotencyKey: cmp.Or(header.GetIdempotencyKey(), first(fields, idempotencyHeader)),
+	}
 }

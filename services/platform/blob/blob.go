@@ -92,6 +92,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return &Store{client: client, presign: s3.NewPresignClient(client), bucket: cfg.Bucket, region: cfg.Region}, nil
 }
 
+// S3 returns the client and the name of the bucket, for libraries that speak S3
+// themselves. Keys are then the caller's to check.
+func (s *Store) S3() (client *s3.Client, bucket string) { return s.client, s.bucket }
+
 // EnsureBucket makes the bucket if there is none.
 func (s *Store) EnsureBucket(ctx context.Context) error {
 	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})

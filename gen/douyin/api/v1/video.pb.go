@@ -603,8 +603,11 @@ type PublishVideoHeader struct {
 	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
 	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// A complete resumable upload of the caller's, the last part of its URL below
+	// /uploads/, in place of the bytes. Publishing one twice answers the same video.
+	UploadId      string `protobuf:"bytes,3,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PublishVideoHeader) Reset() {
@@ -647,6 +650,13 @@ func (x *PublishVideoHeader) GetTitle() string {
 func (x *PublishVideoHeader) GetIdempotencyKey() string {
 	if x != nil {
 		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *PublishVideoHeader) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
 	}
 	return ""
 }
@@ -730,10 +740,11 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x13PublishVideoRequest\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2!.douyin.api.v1.PublishVideoHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"S\n" +
+	"\x04part\"p\n" +
 	"\x12PublishVideoHeader\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"B\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\x12\x1b\n" +
+	"\tupload_id\x18\x03 \x01(\tR\buploadId\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
 	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\x84\x04\n" +
 	"\fVideoService\x12u\n" +

@@ -289,6 +289,14 @@ export declare type PublishVideoHeader = Message<"douyin.api.v1.PublishVideoHead
    * @generated from field: string idempotency_key = 2;
    */
   idempotencyKey: string;
+
+  /**
+   * A complete resumable upload of the caller's, the last part of its URL below
+   * /uploads/, in place of the bytes. Publishing one twice answers the same video.
+   *
+   * @generated from field: string upload_id = 3;
+   */
+  uploadId: string;
 };
 
 /**

@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"connectrpc.com/connect"
+
+	"douyin.dev/gateway/resumable"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
+	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/rpc"
+)
+
+// resumableUploads answers the tus requests below /uploads/ for users that are
+// logged in. What writes takes an upload's place.
+func (g *Gateway) resumableUploads(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions { // what the server can do
+		g.Uploads.ServeHTTP(w, r)
+		return
+	}
+	ctx, leave, err := g.enterResumable(r)
+	if err != nil {
+		refuseUpload(w, err)
+		return
+	}
+	defer leave()
+	g.Uploads.ServeHTTP(w, r.WithContext(ctx))
+}
+
+func (g *Gateway) enterResumable(r *http.Request) (ctx context.Context, leave func(), err error) {
+	token := cmp.Or(headerToken(r.Header), r.URL.Query().Get(tokenParam))
+	if ctx, err = g.sessions.admit(r.Context(), token, rpc.AccessViewer); err != nil {
+		return nil, nil, err
+	}
+	switch r.Method {
+	case http.MethodPost:
+		if err := g.allow(ctx, publishProcedure); err != nil {
+			return nil, nil, err
+		}
+	case http.MethodPatch:
+	default:
+		return ctx, func() {}, nil
+	}
+	leave, err = g.admission.enterUpload(ctx)
+	return ctx, leave, err
+}
+
+// refuseUpload answers as tus does, with an HTTP status and plain text.
+func refuseUpload(w http.ResponseWriter, err error) {
+	status, text := http.StatusInternalServerError, "internal error"
+	switch fault.CodeOf(err) {
+	case connect.CodeUnauthenticated:
+		status, text = http.StatusUnauthorized, "log in first"
+	case connect.CodeResourceExhausted:
+		status, text = http.StatusTooManyRequests, "too many uploads, try again later"
+	case connect.CodeUnavailable, connect.CodeDeadlineExceeded, connect.CodeCanceled:
+		status, text = http.StatusServiceUnavailable, "temporarily unavailable, try again"
+	}
+	if f, ok := fault.As(err); ok && f.RetryAfter() > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter()))
+	}
+	http.Error(w, text, status)
+}
+
+// viewerOf is the user who makes a call, or 0.
+func viewerOf(ctx context.Context) int64 {
+	viewer, _ := auth.ViewerFrom(ctx)
+	return viewer.UserID
+}
+
+// notPlayable reports whether the video service refused a file for what it is.
+func notPlayable(err error) bool {
+	return fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE) ||
+		fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
+}
+
+// publishUploaded publishes a complete resumable upload of the viewer's.
+func (g *Gateway) publishUploaded(ctx context.Context, id string, header *videov1.PublishVideoHeader) (*apiv1.PublishVideoResponse, error) {
+	header.IdempotencyKey = cmp.Or(header.GetIdempotencyKey(), resumable.IdempotencyKey(id))
+	var made *videov1.Video
+	videoID, err := g.Uploads.Publish(ctx, viewerOf(ctx), id, func(file io.Reader) (int64, error) {
+		stream, err := g.Video.PublishVideo(ctx)
+		if err != nil {
+			return 0, err
+		}
+		s := &sender{stream: stream, limit: g.Settings.MaxUploadBytes}
+		if err := s.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}}); err != nil {
+			return 0, err
+		}
+		lost := func(err error) error { return fault.Unavailable(fmt.Errorf("read upload: %w", err)) }
+		if err := s.copy(make([]byte, uploadChunk), 0, file, lost); err != nil {
+			return 0, err
+		}
+		res, err := stream.CloseAndReceive()
+		if err != nil {
+			return 0, err
+		}
+		made = res.GetVideo()
+		return made.GetId(), nil
+	})
+	if err == nil && made == nil { // it was published before
+		made, err = g.video(ctx, videoID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g.publishedVideo(ctx, made), nil
+}
