@@ -34,6 +34,11 @@ const (
 	audioRate = 48000
 	// defaultTimeout of one run of ffmpeg.
 	defaultTimeout = 15 * time.Minute
+	// maxThreads of an encoder and its filters: each holds pictures of a rung.
+	maxThreads = 8
+	// decoderThreads hold several pictures of the source each. With eight of them,
+	// HEVC of 4096 by 4096 pixels needs more memory than the sandbox gives.
+	decoderThreads = 2
 	// maxSegment and maxProgressive bound files, in bytes: several times what the
 	// highest rung of the longest video takes.
 	maxSegment     = 64 << 20
@@ -81,7 +86,7 @@ func (e *Encoder) HLS(ctx context.Context, path string, s Source, r Rung, dir st
 func (e *Encoder) encode(ctx context.Context, path string, s Source, r Rung, dir string, progress func(done time.Duration)) error {
 	return e.run(ctx, path, sandbox.Program{
 		Path: e.FFmpeg, Args: e.hlsArguments(s, r), Dir: dir, MaxFile: maxSegment,
-		Out: &progressReader{report: progress}, Timeout: cmp.Or(e.Timeout, defaultTimeout), Threads: runtime.GOMAXPROCS(0),
+		Out: &progressReader{report: progress}, Timeout: cmp.Or(e.Timeout, defaultTimeout), Threads: threads(),
 	})
 }
 
@@ -114,12 +119,15 @@ func input() []string {
 	}
 }
 
+// threads are as many as there are cores, up to maxThreads.
+func threads() int { return min(runtime.GOMAXPROCS(0), maxThreads) }
+
 func (e *Encoder) hlsArguments(s Source, r Rung) []string {
-	threads := strconv.Itoa(runtime.GOMAXPROCS(0))
+	threads := strconv.Itoa(threads())
 	bitrate := strconv.FormatInt(r.MaxBitrate, 10)
 	args := append([]string{
 		"-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1", "-stats_period", "0.25",
-		"-filter_threads", threads, "-threads", threads,
+		"-filter_threads", threads, "-threads", strconv.Itoa(decoderThreads),
 	}, input()...)
 	args = append(args,
 		"-map", fmt.Sprintf("0:%d", s.video), "-vf", videoFilter(s, r),
@@ -148,10 +156,12 @@ func (e *Encoder) hlsArguments(s Source, r Rung) []string {
 // go on for ever: the duration ends it.
 const audioFilter = "aresample=async=1:first_pts=0,apad"
 
-// videoFilter makes a picture that begins at 0 and stays until the duration ends
-// it: for a source that is already upright, as ffmpeg turns it before.
+// videoFilter makes a picture that stays until the duration ends it, of one that
+// is upright: ffmpeg turns it before.
 func videoFilter(s Source, r Rung) string {
-	frames := "fps=fps=" + fraction(r.FrameRate) + ":start_time=0,"
+	frames := "fps=fps=" + fraction(r.FrameRate) + ","
+	// The range is said because newer ffmpeg keeps the source's; so is the shape of
+	// a pixel, which even sides change a little.
 	const end = ",setsar=1,tpad=stop=-1:stop_mode=clone"
 	if s.Transfer == "" {
 		return frames + fmt.Sprintf("scale=w=%d:h=%d:in_color_matrix=%s:out_color_matrix=bt709:out_range=tv,format=yuv420p,%s",

@@ -137,6 +137,33 @@ func TestFailuresOfPrograms(t *testing.T) {
 	}
 }
 
+// A program that was taken over may leave links where files should be.
+func TestOnlyFilesAreStored(t *testing.T) {
+	t.Parallel()
+	e := newEncoder(t)
+	path := clip(t, "-f lavfi -i testsrc2=size=64x64:rate=10:duration=0.5 $X", "clip.mp4")
+	s, err := e.Inspect(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := encode(t, e, path, s, Plan(s)[0])
+	for _, name := range r.Files {
+		file := filepath.Join(r.dir, name)
+		if _, err := readRendition(r.dir, s, r.Rung); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Rename(file, file+".moved"), os.Symlink(file+".moved", file)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readRendition(r.dir, s, r.Rung); reasonOf(err) != "internal" {
+			t.Errorf("%s is a link: %v", name, err)
+		}
+		if err := os.Rename(file+".moved", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // planted stands for what a stranger must not learn.
 const planted = "planted-secret-0123456789abcdef "
 

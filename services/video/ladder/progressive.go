@@ -39,7 +39,7 @@ func (e *Encoder) Progressive(ctx context.Context, r Rendition, dir, out string)
 	defer os.Remove(joined)
 	args := append([]string{"-nostdin", "-hide_banner", "-loglevel", "error", "-nostats"}, input()...)
 	args = append(args, "-map", "0", "-c", "copy", "-copyts", "-avoid_negative_ts", "disabled",
-		"-map_metadata", "-1", "-movflags", "+faststart", "-f", "mp4", name)
+		"-movflags", "+faststart", "-f", "mp4", name)
 	if err := e.run(ctx, joined, sandbox.Program{
 		Path: e.FFmpeg, Args: args, Dir: filepath.Clean(folder), MaxFile: maxProgressive,
 		Out: io.Discard, Timeout: cmp.Or(e.Timeout, defaultTimeout),
