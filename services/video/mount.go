@@ -125,6 +125,7 @@ func (c *Transcoder) Mount(ctx context.Context, rt *app.Runtime) error {
 	rt.Go("worker", func(ctx context.Context) error {
 		worker, err := NewWorker(WorkerDeps{
 			DB: db, Objects: objects, Encoder: c.encoder(ctx, rt.Log), Scratch: dir, AtOnce: c.AtOnce, Log: rt.Log,
+			Meters: otel.GetMeterProvider(),
 		})
 		if err != nil {
 			return err

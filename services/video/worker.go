@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
 
 	"douyin.dev/services/platform/blob"
@@ -75,6 +76,8 @@ type WorkerDeps struct {
 	// means 30 s.
 	Lease time.Duration
 	Log   *slog.Logger
+	// Meters gets the worker's metrics; nil for none.
+	Meters metric.MeterProvider
 }
 
 // Worker takes transcode jobs from the queue. It is safe for concurrent use.
@@ -85,6 +88,8 @@ type Worker struct {
 	scratch scratch
 	atOnce  int
 	log     *slog.Logger
+	// attempts are counted by how they ended.
+	attempts metric.Int64Counter
 }
 
 // NewWorker returns a worker. Run it.
@@ -98,10 +103,11 @@ func NewWorker(d WorkerDeps) (*Worker, error) {
 	if d.Lease <= 0 {
 		d.Lease = leaseTime
 	}
-	return &Worker{
+	w := &Worker{
 		jobs: &jobs{db: d.DB, lease: d.Lease}, objects: d.Objects, encoder: d.Encoder,
 		scratch: scratch{d.Scratch}, atOnce: max(d.AtOnce, 1), log: d.Log,
-	}, nil
+	}
+	return w, w.measure(d.Meters)
 }
 
 // Run takes jobs until ctx ends. Those under way are given back then.
@@ -153,8 +159,10 @@ func (w *Worker) next(ctx context.Context) (bool, error) {
 	}
 	if failed != nil {
 		log.WarnContext(ctx, "a video was not transcoded", "error", failed)
+		w.count(after, "failed")
 	} else {
 		log.InfoContext(ctx, "a video was transcoded")
+		w.count(after, "ready")
 	}
 	return true, nil
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/video/ladder"
@@ -465,5 +467,52 @@ func TestScratchFoldersOfTheDeadAreRemoved(t *testing.T) {
 	}
 	if _, err := os.Stat(held); err == nil {
 		t.Error("the folder was not removed")
+	}
+}
+
+func TestTheWorkersMetricsSayWhatWaitsAndWhatEnded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	publishTiny(t, b.Service)
+	publishTiny(t, b.Service)
+	publishTiny(t, b.Service)
+	reader := sdkmetric.NewManualReader()
+	fails := true
+	w, err := NewWorker(WorkerDeps{
+		DB: b.db, Objects: b.store, Scratch: t.TempDir(), Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+		Encoder: &encoder{before: func(context.Context, string) error {
+			if fails {
+				return &ladder.Error{Reason: ladder.Malformed}
+			}
+			return nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	work(t, w)
+	fails = false
+	work(t, w)
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int64{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		switch data := m.Data.(type) {
+		case metricdata.Gauge[int64]:
+			got[m.Name] = data.DataPoints[0].Value
+		case metricdata.Sum[int64]:
+			for _, p := range data.DataPoints {
+				outcome, _ := p.Attributes.Value("outcome")
+				got[m.Name+" "+outcome.AsString()] = p.Value
+			}
+		}
+	}
+	want := map[string]int64{
+		"douyin_video_transcode_waiting": 1, "douyin_video_transcode_attempts ready": 1, "douyin_video_transcode_attempts failed": 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -3,8 +3,9 @@
 //	smoke http://localhost:8080
 //
 // An author registers and publishes a video; a fan registers, finds the video in
-// the feed, plays it, likes it and sees the count move. It ends with 0 when all of
-// that happened, and says what did not otherwise. What it made stays.
+// the feed, plays it, likes it and sees the count move; the author sees that its
+// renditions are made. It ends with 0 when all of that happened, and says what did
+// not otherwise. What it made stays.
 package main
 
 import (

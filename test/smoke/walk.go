@@ -48,6 +48,9 @@ func walk(ctx context.Context, base string, out io.Writer) error {
 	if err := w.like(ctx, fan, video.ID); err != nil {
 		return err
 	}
+	if err := w.eventually(ctx, "video ready", func(ctx context.Context) error { return w.ready(ctx, author, video.ID) }); err != nil {
+		return err
+	}
 	return w.eventually(ctx, "count of likes", func(ctx context.Context) error {
 		seen, err := w.inFeed(ctx, fan, title)
 		if err != nil {
@@ -172,6 +175,24 @@ func (w walker) plays(ctx context.Context, video harness.Video) error {
 		return fmt.Errorf("play: HTTP %d with %d bytes, want 206 with 1024", res.StatusCode, len(head))
 	}
 	w.say("play: the first kilobyte of video %d", video.ID)
+	return nil
+}
+
+// ready asks whether all that will be made of the video is there.
+func (w walker) ready(ctx context.Context, author *harness.Client, video int64) error {
+	answer, err := author.Get(ctx, "/douyin/publish/status/", "video_id", strconv.FormatInt(video, 10))
+	if err != nil {
+		return err
+	}
+	var found struct {
+		Status struct{ State, Message string }
+	}
+	if err := decode(answer, &found); err != nil {
+		return err
+	}
+	if found.Status.State != "ready" {
+		return fmt.Errorf("video %d is %s %s", video, found.Status.State, found.Status.Message)
+	}
 	return nil
 }
 

@@ -35,6 +35,9 @@ func (b *broken) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.title = r.FormValue("title")
 	case "/douyin/favorite/action/":
 		b.liked = true
+	case "/douyin/publish/status/":
+		state := map[bool]string{true: "queued", false: "ready"}[b.what == "video ready"]
+		answer["status"] = map[string]any{"state": state, "message": ""}
 	case "/media/video":
 		w.WriteHeader(http.StatusPartialContent)
 		_, _ = io.WriteString(w, strings.Repeat("x", map[bool]int{true: 10, false: 1024}[b.what == "play"]))
@@ -53,7 +56,7 @@ func (b *broken) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestWalkSaysWhatDoesNotWork(t *testing.T) {
 	t.Parallel()
-	for _, what := range []string{"register", "video in the feed", "play", "count of likes"} {
+	for _, what := range []string{"register", "video in the feed", "play", "video ready", "count of likes"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(&broken{what: what})
@@ -78,7 +81,7 @@ func TestWalkEndsWellWhenAllWorks(t *testing.T) {
 	if err := walk(ctx, server.URL, &out); err != nil {
 		t.Error(err)
 	}
-	for _, step := range []string{"register", "publish", "play", "like", "count of likes"} {
+	for _, step := range []string{"register", "publish", "play", "like", "video ready", "count of likes"} {
 		if !strings.Contains(out.String(), "\n"+step) {
 			t.Errorf("no line for %q in\n%s", step, &out)
 		}
