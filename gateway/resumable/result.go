@@ -14,7 +14,7 @@ import (
 
 // objectOf is the part of an id that names objects; the rest is the store's.
 func objectOf(id string) string {
-	object, _, _ := strings.Cut(id, "+")
+	object, _, _ := strings.Cut(id, outerSeparator)
 	return prefix + object
 }
 

@@ -70,7 +70,7 @@ func (u *Uploads) expire(ctx context.Context, key string) error {
 	if err := json.NewDecoder(io.LimitReader(object.Body, partSize)).Decode(&info); err != nil {
 		return fmt.Errorf("read an expired upload: %w", err)
 	}
-	upload, err := u.store.GetUpload(ctx, info.ID)
+	upload, err := u.store.GetUpload(ctx, outerID(info.ID))
 	if err != nil {
 		return fmt.Errorf("find an expired upload: %w", err)
 	}

@@ -66,7 +66,7 @@ type Config struct {
 // Uploads are the uploads of all gateways. Safe for concurrent use.
 type Uploads struct {
 	config Config
-	store  s3store.S3Store
+	store  store
 	client *s3.Client
 	bucket string
 	tus    http.Handler
@@ -75,15 +75,15 @@ type Uploads struct {
 // New returns the uploads in a store.
 func New(c Config) (*Uploads, error) {
 	client, bucket := c.Store.S3()
-	store := s3store.New(bucket, client)
-	store.ObjectPrefix, store.MetadataObjectPrefix = strings.TrimSuffix(prefix, "/"), strings.TrimSuffix(prefix, "/")
-	store.MinPartSize, store.PreferredPartSize, store.MaxBufferedParts = partSize, partSize, bufferedParts
-	store.SetConcurrentPartUploads(bufferedParts)
-	u := &Uploads{config: c, store: store, client: client, bucket: bucket}
+	files := s3store.New(bucket, client)
+	files.ObjectPrefix, files.MetadataObjectPrefix = strings.TrimSuffix(prefix, "/"), strings.TrimSuffix(prefix, "/")
+	files.MinPartSize, files.PreferredPartSize, files.MaxBufferedParts = partSize, partSize, bufferedParts
+	files.SetConcurrentPartUploads(bufferedParts)
+	u := &Uploads{config: c, store: store{files}, client: client, bucket: bucket}
 
 	composer := handler.NewStoreComposer()
-	composer.UseCore(store)
-	composer.UseTerminater(store)
+	composer.UseCore(u.store)
+	composer.UseTerminater(u.store)
 	composer.UseLocker(locker{c.Redis})
 	tus, err := handler.NewHandler(handler.Config{
 		StoreComposer: composer, BasePath: Path, MaxSize: c.MaxBytes,
@@ -206,8 +206,8 @@ func (u *Uploads) Publish(ctx context.Context, viewer int64, id string, publish 
 // IdempotencyKey is what a publication of an upload is known by when its client
 // gives no key.
 func IdempotencyKey(id string) string {
-	id, _, _ = strings.Cut(id, "+") // without the store's part of it
-	return "upload-" + id
+	object, _, _ := strings.Cut(id, outerSeparator) // without the store's part of it
+	return "upload-" + object
 }
 
 func (u *Uploads) find(ctx context.Context, id string) (handler.Upload, handler.FileInfo, error) {

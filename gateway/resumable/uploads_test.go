@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -104,7 +105,7 @@ func (g *gateways) begin(t *testing.T, at int, viewer int64, size int) string {
 	t.Helper()
 	res := g.ask(t, at, viewer, http.MethodPost, resumable.Path, nil, "Upload-Length", strconv.Itoa(size))
 	path, ok := strings.CutPrefix(res.Header.Get("Location"), "https://videos.example")
-	if res.StatusCode != http.StatusCreated || !ok || !strings.HasPrefix(path, resumable.Path) {
+	if res.StatusCode != http.StatusCreated || !ok || !strings.HasPrefix(path, resumable.Path) || url.QueryEscape(idOf(path)) != idOf(path) {
 		t.Fatalf("begin: HTTP %d, Location %q", res.StatusCode, res.Header.Get("Location"))
 	}
 	return path
@@ -307,7 +308,7 @@ func TestUploadsOfOthersAreNotFound(t *testing.T) {
 			t.Errorf("%s: HTTP %d", method, res.StatusCode)
 		}
 	}
-	for name, id := range map[string]string{"another's": idOf(path), "none": "77-x+y", "empty": "", "a path": "77-/../videos/1"} {
+	for name, id := range map[string]string{"another's": idOf(path), "none": "77-x.y", "empty": "", "a path": "77-/../videos/1"} {
 		_, err := g.uploads[0].Publish(t.Context(), 77, id, nil)
 		if f, ok := fault.As(err); !ok || len(f.Violations()) != 1 || f.Violations()[0].Field != "upload_id" {
 			t.Errorf("publish %s: %v", name, err)
