@@ -57,11 +57,12 @@ func TestReasons(t *testing.T) {
 			clear(file[bytes.Index(file, []byte("mdat"))+4:])
 			return file
 		}), "malformed"},
-		"not there": {filepath.Join(t.TempDir(), "clip.mp4"), "internal"},
+		"too many pixels": {clip(t, "-f lavfi -i color=size=4112x4112:rate=10:duration=0.1 $X", "clip.mp4"), "malformed"},
+		"too many tracks": {clip(t, picture+"-map 0"+strings.Repeat(" -map 0:0", 2*MaxTracks)+" -c:v mpeg4", "clip.mp4"), "malformed"},
+		"not there":       {filepath.Join(t.TempDir(), "clip.mp4"), "internal"},
 	} {
-		dir := t.TempDir()
-		if got := reasonOf(attempt(t.Context(), e, c.path, dir)); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
+		if err := attempt(t.Context(), e, c.path, t.TempDir()); reasonOf(err) != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 }

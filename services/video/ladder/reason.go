@@ -21,7 +21,8 @@ const (
 	NoPicture
 	// UnsupportedCodec is a picture in a format that is not decoded.
 	UnsupportedCodec
-	// Malformed is a video of which nothing, or hardly anything, can be decoded.
+	// Malformed is a video of which nothing, or hardly anything, can be decoded, or
+	// that is larger than MaxSide and MaxTracks allow.
 	Malformed
 	// Timeout is a video that takes too long.
 	Timeout
@@ -68,6 +69,8 @@ var verdicts = []struct {
 	words  string
 	reason Reason
 }{
+	{"exceeds specified max pixel count", Malformed},
+	{"exceeds max_streams parameter", Malformed},
 	{"Cannot allocate memory", Internal},
 	{"No space left on device", Internal},
 	{"moov atom not found", NotVideo},

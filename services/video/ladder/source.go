@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -51,12 +50,7 @@ const inspectTimeout = time.Minute
 // first audio track that can be decoded.
 func (e *Encoder) Inspect(ctx context.Context, path string) (Source, error) {
 	var out bytes.Buffer
-	err := e.probe(ctx, path, &out, "-show_streams", "-show_format", "-of", "json")
-	var failure *Error
-	if errors.As(err, &failure) && failure.Reason == Malformed {
-		failure.Reason = NotVideo // nothing was decoded yet
-	}
-	if err != nil {
+	if err := e.probe(ctx, path, &out, "-show_streams", "-show_format", "-of", "json"); err != nil {
 		return Source{}, err
 	}
 	var found probed
