@@ -11,7 +11,7 @@ import { Avatar } from "../ui/Avatar";
 import { IconButton } from "../ui/Button";
 import { exactTime } from "../ui/format";
 import { ErrorState, RowSkeletons } from "../ui/Status";
-import { groupByMinute, mergeMessages } from "./conversation";
+import { groupByMinute, mergeMessages, notArrived, type Outgoing } from "./conversation";
 import { conversationWith } from "./queries";
 import { addMessage, setOpenPeer, useChat } from "./store";
 
@@ -20,13 +20,6 @@ const route = getRouteApi("/messages/$userId");
 const maxLength = 1000;
 /** This near to the end, in pixels, a reader is at the end. */
 const endSlack = 80;
-
-/** A message that is on its way, or could not be sent. */
-interface Outgoing {
-  key: string;
-  text: string;
-  failed: boolean;
-}
 
 /** The conversation with a user. */
 export function Conversation() {
@@ -40,8 +33,10 @@ function OpenConversation({ viewer, peer }: { viewer: string; peer: string }) {
   const user = useQuery(profileOf(peer));
   const query = useQuery(conversationWith(viewer, peer));
   const chat = useChat();
-  const [outgoing, setOutgoing] = useState<Outgoing[]>([]);
-  const messages = mergeMessages(query.data ?? [], chat.live.get(peer) ?? []);
+  const [sending, setSending] = useState<Outgoing[]>([]);
+  const live = chat.live.get(peer) ?? [];
+  const messages = mergeMessages(query.data ?? [], live);
+  const outgoing = notArrived(sending, live, viewer);
   const list = useRef<HTMLDivElement>(null);
   const { missed, onScroll, toEnd } = useKeepEnd(list, messages.length + outgoing.length);
 
@@ -50,15 +45,20 @@ function OpenConversation({ viewer, peer }: { viewer: string; peer: string }) {
     return () => setOpenPeer(null);
   }, [peer]);
 
-  async function send(text: string, key: string = crypto.randomUUID()) {
-    setOutgoing((all) => [...all.filter((o) => o.key !== key), { key, text, failed: false }]);
+  function begin(text: string) {
+    const same = [...live.filter((m) => m.from === viewer), ...outgoing].filter((m) => m.text === text);
+    void send({ key: crypto.randomUUID(), text, failed: false, before: same.length });
+  }
+
+  async function send(message: Outgoing) {
+    setSending((all) => [...all.filter((o) => o.key !== message.key), { ...message, failed: false }]);
     try {
       // The key makes a repetition safe: the server sends the message once.
-      const { message } = await messageClient.sendMessage({ toUserId: peer, content: text, idempotencyKey: key });
-      if (message) addMessage(messageOf(message));
-      setOutgoing((all) => all.filter((o) => o.key !== key));
+      const sent = await messageClient.sendMessage({ toUserId: peer, content: message.text, idempotencyKey: message.key });
+      if (sent.message) addMessage(messageOf(sent.message));
+      setSending((all) => all.filter((o) => o.key !== message.key));
     } catch {
-      setOutgoing((all) => all.map((o) => (o.key === key ? { ...o, failed: true } : o)));
+      setSending((all) => all.map((o) => (o.key === message.key ? { ...o, failed: true } : o)));
     }
   }
 
@@ -93,7 +93,7 @@ function OpenConversation({ viewer, peer }: { viewer: string; peer: string }) {
             <div key={o.key} className="mt-1 grid justify-items-end gap-0.5">
               <p className={`max-w-[75%] rounded-[18px] bg-accent px-4 py-2 break-words whitespace-pre-wrap text-accent-ink ${o.failed ? "" : "opacity-60"}`}>{o.text}</p>
               {o.failed && (
-                <button type="button" onClick={() => void send(o.text, o.key)} className="min-h-8 text-s text-danger underline">
+                <button type="button" onClick={() => void send(o)} className="min-h-8 text-s text-danger underline">
                   {t("chat.failed")}
                 </button>
               )}
@@ -106,7 +106,7 @@ function OpenConversation({ viewer, peer }: { viewer: string; peer: string }) {
           </button>
         )}
       </div>
-      <MessageForm onSend={(text) => void send(text)} />
+      <MessageForm onSend={begin} />
     </div>
   );
 }

@@ -23,3 +23,20 @@ export function groupByMinute(messages: readonly Message[]): MessageGroup[] {
   }
   return groups;
 }
+
+/** A message that is on its way, or could not be sent. */
+export interface Outgoing {
+  key: string;
+  text: string;
+  failed: boolean;
+  /** How many messages of this text the viewer had sent or begun to send before it, as far as the page had followed. */
+  before: number;
+}
+
+/**
+ * The messages that have not arrived. The stream may bring a message before the answer to sending it, and also one whose
+ * sending seemed to fail; live are the conversation's messages that came while the page was open.
+ */
+export function notArrived(outgoing: readonly Outgoing[], live: readonly Message[], viewer: string): Outgoing[] {
+  return outgoing.filter((o) => live.filter((m) => m.from === viewer && m.text === o.text).length <= o.before);
+}

@@ -53,7 +53,18 @@ export function useAddComment(videoId: string) {
     onSuccess: (answer, _, pending) => {
       const { comment } = answer;
       if (!comment) return;
-      client.setQueryData<CommentPages>(key, (data) => changeFirstPage(data, (all) => all.map((c) => (c.id === pending.id ? commentOf(comment) : c))));
+      let shown = false;
+      client.setQueryData<CommentPages>(key, (data) =>
+        changeFirstPage(data, (all) =>
+          all.map((c) => {
+            if (c.id !== pending.id) return c;
+            shown = true;
+            return commentOf(comment);
+          }),
+        ),
+      );
+      // A list that was being read meanwhile may have been read without it.
+      if (!shown || client.isFetching({ queryKey: key }) > 0) void client.invalidateQueries({ queryKey: key });
     },
     onError: (error, _, pending) => {
       if (pending) client.setQueryData<CommentPages>(key, (data) => changeFirstPage(data, (all) => all.filter((c) => c.id !== pending.id)));

@@ -12,6 +12,7 @@ class FakeVideo extends EventTarget {
   paused = true;
   readyState = 0;
   host: string | null = null;
+  requestVideoFrameCallback: ((show: () => void) => void) | undefined;
   refuses: (video: FakeVideo) => boolean = () => false;
   load() {
     this.readyState = 0;
@@ -66,6 +67,20 @@ function setup({ count = 10, muted = true, autoplay = true, refuses = (_video: F
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
+
+it("hears of the first frame of a clip that shows it before it says that it has loaded", () => {
+  const { deck, at } = setup();
+  const asked: (() => void)[] = [];
+  at(1).requestVideoFrameCallback = (show) => void asked.push(show);
+  at(0).emit("canplay");
+  expect(asked).toHaveLength(1);
+  asked[0]?.();
+  at(1).emit("loadeddata");
+  expect(deck.state().withFrame).toEqual([1]);
+  deck.show(4); // the element has another clip now
+  asked[0]?.();
+  expect(deck.state().withFrame).toEqual([]);
+});
 
 describe("which element plays which clip", () => {
   it("makes three elements and no more over a thousand swipes", () => {

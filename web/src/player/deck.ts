@@ -205,7 +205,9 @@ export class Deck {
       if (this.#state.phase === "playing" || this.#state.phase === "stalled") this.#arrived("paused");
     }));
     video.addEventListener("waiting", ifCurrent(() => this.#watchForStall()));
-    video.addEventListener("loadeddata", () => this.#frameShown(station, station.use));
+    video.addEventListener("loadeddata", () => {
+      if (!video.requestVideoFrameCallback) this.#frameShown(station, station.use);
+    });
     video.addEventListener("error", () => {
       if (station.clip === null) return; // its source was taken away
       station.failed = true;
@@ -254,6 +256,7 @@ export class Deck {
     station.loaded = true;
     station.video.muted = this.#state.muted;
     station.video.preload = "auto";
+    this.#watchForFrame(station);
     station.video.src = station.clip.playUrl;
     if (index === this.#state.current) this.#watchForStall();
   }
@@ -294,14 +297,19 @@ export class Deck {
     return this.#wantsToPlay ? "loading" : "paused";
   }
 
+  /**
+   * Reports the first frame of the clip that is about to load. It asks before there is one: a clip that waits off the
+   * screen, paused, shows one frame only, and who asks after it hears of none until the clip plays.
+   */
+  #watchForFrame(station: Station): void {
+    const { use, video } = station;
+    video.requestVideoFrameCallback?.(() => this.#frameShown(station, use));
+  }
+
   #frameShown(station: Station, use: number): void {
-    const show = () => {
-      if (station.use !== use || station.hasFrame) return;
-      station.hasFrame = true;
-      this.#updateFrames();
-    };
-    if (station.video.requestVideoFrameCallback) station.video.requestVideoFrameCallback(show);
-    else show();
+    if (station.use !== use || station.hasFrame) return;
+    station.hasFrame = true;
+    this.#updateFrames();
   }
 
   #watchForStall(): void {
