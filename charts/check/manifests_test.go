@@ -25,6 +25,7 @@ const (
 const everything = "dev.enabled=true,operator.enabled=true,signingKey.generate=true,services.gateway.autoscaling.enabled=true," +
 	"telemetry.serviceMonitor.enabled=true,telemetry.rules.enabled=true,telemetry.dashboards.enabled=true," +
 	"telemetry.otlp.endpoint=http://collector:4317,ingress.enabled=true,ingress.hosts[0].host=a.example," +
+	"gateway.trustedProxies={10.0.0.0/8}," +
 	"mtls.enabled=true,mtls.issuerRef.name=mesh," +
 	"gatewayAPI.http.enabled=true,gatewayAPI.http.parentRefs[0].name=edge,gatewayAPI.http.hostnames[0]=a.example," +
 	"gatewayAPI.grpc.enabled=true,gatewayAPI.grpc.parentRefs[0].name=edge,gatewayAPI.grpc.hostnames[0]=b.example"
@@ -64,6 +65,7 @@ func TestObjectsFollowTheirSchemas(t *testing.T) {
 		return output(t, "helm", append([]string{"template", "douyin", "charts/douyin", "--namespace", "douyin"}, args...)...)
 	}
 	conform("everything", render("--set", everything))
+	conform("without volumes", render("--set", "dev.enabled=true,dev.persistence=false"))
 	conform("production", render("--values", "charts/douyin/examples/production.yaml"))
 	for _, path := range append(matching(t, "docs/deploy/stores/*/manifest.yaml"), matching(t, "docs/deploy/mtls/issuer.yaml")...) {
 		store := filepath.Base(filepath.Dir(path))

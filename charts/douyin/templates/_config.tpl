@@ -33,6 +33,11 @@
 {{- $_ := set $c "DOUYIN_S3_REGION" $v.s3.region }}
 {{- $_ := set $c "DOUYIN_S3_BUCKET" $v.s3.bucket }}
 {{- end }}
+{{- if eq .name "gateway" }}
+{{- with $v.gateway.trustedProxies }}{{ $_ := set $c "DOUYIN_GATEWAY_TRUSTED_PROXIES" (join "," .) }}{{ end }}
+{{- with $v.gateway.publicURL }}{{ $_ := set $c "DOUYIN_GATEWAY_PUBLIC_URL" . }}{{ end }}
+{{- $_ := set $c "DOUYIN_GATEWAY_WEB" (toString $v.gateway.web) }}
+{{- end }}
 {{- if $v.mtls.enabled }}
 {{- $_ := set $c "DOUYIN_TLS_CERT" "/etc/douyin/tls/tls.crt" }}
 {{- $_ := set $c "DOUYIN_TLS_KEY" "/etc/douyin/tls/tls.key" }}
@@ -52,6 +57,11 @@
 {{- with $older }}{{ $_ := set $c "DOUYIN_USER_OLDER_KEY_FILES" (join "," .) }}{{ end }}
 {{- end }}
 {{- mergeOverwrite $c $v.config .svc.config | toYaml -}}
+{{- end -}}
+
+{{/* Refuses a way in whose proxies the gateway does not know. */}}
+{{- define "douyin.requireTrustedProxies" -}}
+{{- $_ := .Values.gateway.trustedProxies | default nil | required "gateway.trustedProxies: list the networks of the proxies behind the Ingress or the Gateway, or all clients share one budget" }}
 {{- end -}}
 
 {{/* Adds how Redis is reached to config: dict root, config. */}}

@@ -1,4 +1,4 @@
-{{/* A single-node store, a StatefulSet with a volume and its Service: dict root, name, port,
+{{/* A single-node store, a StatefulSet with its data and its Service: dict root, name, port,
 store (its values), and command, args, env, mounts, volumes, probe, preStop as YAML. */}}
 {{- define "douyin.devStore" -}}
 {{- $labelled := dict "root" .root "component" .name -}}
@@ -88,9 +88,14 @@ spec:
       volumes:
         - name: tmp
           emptyDir: {}
+        {{- if not .root.Values.dev.persistence }}
+        - name: data
+          emptyDir: {sizeLimit: {{ .store.storage }}}
+        {{- end }}
         {{- with .volumes }}
         {{- . | nindent 8 }}
         {{- end }}
+  {{- if .root.Values.dev.persistence }}
   persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain, whenScaled: Retain}
   volumeClaimTemplates:
     - apiVersion: v1
@@ -106,6 +111,7 @@ spec:
         {{- end }}
         resources:
           requests: {storage: {{ .store.storage }}}
+  {{- end }}
 {{- if .root.Values.networkPolicy.enabled }}
 ---
 apiVersion: networking.k8s.io/v1
