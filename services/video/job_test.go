@@ -159,6 +159,9 @@ func TestAWorkerThatLostItsLeaseWritesNothing(t *testing.T) {
 	slow := b.claimed(t, 1)
 	b.noJob(t, "under a lease")
 	b.free(t, 1)
+	if st := b.statusOf(t, 1); st.GetState() != v1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetStage() != 0 {
+		t.Errorf("without a worker: %v", st)
+	}
 	fast := b.claimed(t, 1)
 	if fast.token <= slow.token || fast.prefix() == slow.prefix() {
 		t.Fatalf("tokens %d and %d", slow.token, fast.token)

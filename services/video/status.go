@@ -65,8 +65,10 @@ func noSuchVideo() error {
 }
 
 const (
-	// A video without a job is one that is not transcoded: it was published before there were jobs.
-	statusSQL = `SELECT v.author_id, coalesce(j.state, 3), coalesce(j.stage, 0), coalesce(j.percent, 100), coalesce(j.reason, 0), coalesce(j.due_ms, 0)
+	// A video without a job is one that is not transcoded: it was published before there were jobs. One
+	// whose worker's lease has ended waits for another.
+	statusSQL = `SELECT v.author_id, coalesce(CASE WHEN j.state = 2 AND j.available_at <= now() THEN 1 ELSE j.state END, 3),
+    coalesce(j.stage, 0), coalesce(j.percent, 100), coalesce(j.reason, 0), coalesce(j.due_ms, 0)
 FROM video v LEFT JOIN transcode_job j ON j.video_id = v.id WHERE v.id = @id AND v.state = 1`
 
 	// Uses rendition_pkey.
@@ -98,6 +100,7 @@ func (s *Service) status(ctx context.Context, id int64) (st *v1.TranscodeStatus,
 			})
 		}
 		if st.GetState() == v1.TranscodeState_TRANSCODE_STATE_QUEUED {
+			st.Stage = v1.TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED
 			return tx.QueryRow(ctx, positionSQL, pgx.NamedArgs{"id": id, "due": due, "most": maxPosition}).Scan(&st.QueuePosition)
 		}
 		return nil
