@@ -271,7 +271,7 @@ func TestEveryRPCRefusesEveryBadTokenAsItDeclares(t *testing.T) {
 		for _, m := range publicRPCs() {
 			t.Run(f.name+"/"+string(m.FullName()), func(t *testing.T) {
 				t.Parallel()
-				caller := theStage(t).reader
+				caller := theStage(t).crowd // who may publish: some requests need a video of the caller's
 				want := done
 				if needsViewer(t, m) {
 					want = f.noLogin
