@@ -80,6 +80,9 @@ func Start(ctx context.Context, s Settings, config *app.Config, log *slog.Logger
 	if config.KafkaAccess.TLS && len(config.KafkaBrokers) == 0 {
 		return nil, errors.New("configuration: kafka-brokers is needed: kafka-tls goes with it")
 	}
+	if config.KafkaAccess.SASLMechanism != "" && len(config.KafkaBrokers) == 0 {
+		return nil, errors.New("configuration: kafka-brokers is needed: kafka-sasl-mechanism goes with it")
+	}
 	lock, err := embedded.LockDir(s.DataDir)
 	if err != nil {
 		if errors.Is(err, embedded.ErrInUse) {
@@ -131,6 +134,7 @@ func (s Settings) twins(config *app.Config, log *slog.Logger, report func(format
 			}
 			return server{stop: srv.Stop, apply: func() {
 				config.KafkaBrokers = srv.Brokers()
+				config.KafkaAccess.SASLMechanism, config.KafkaAccess.SASLUser, config.KafkaAccess.SASLPassword = kafka.Mechanism, kafka.User, srv.Password()
 				report("kafka     %s (single process, for one machine)", srv.Brokers()[0])
 			}}, nil
 		}})

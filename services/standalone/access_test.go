@@ -85,7 +85,7 @@ func start(t *testing.T, key *auth.Key, component func(*standalone.Component) ap
 	c.ServiceURL = "http://" + c.Listen
 	c.PostgresDSN = database(t)
 	// A broker and a cache of its own: consumers must not meet those of other tests.
-	broker, err := kafka.Start(t.Context(), kafka.Options{Dir: t.TempDir(), NoSync: true})
+	broker, err := kafka.Start(t.Context(), kafka.Options{Dir: t.TempDir(), NoSync: true, Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -38,15 +39,19 @@ type Options struct {
 	// the address that is bound. Behind a name that moves, a pod's for example,
 	// it is that name.
 	Advertise string
+	// Open takes every client that reaches the port, without a login. For tests,
+	// and where the network decides who reaches it.
+	Open bool
 	// NoSync gives up durability across a loss of power. For tests only.
 	NoSync bool
 }
 
 // Server is a running broker. Safe for concurrent use.
 type Server struct {
-	lock    *embedded.Lock
-	cluster *kfake.Cluster
-	address string
+	lock     *embedded.Lock
+	cluster  *kfake.Cluster
+	address  string
+	password string
 }
 
 // Start runs the broker on the log in opts.Dir. ctx bounds the start, not the
@@ -62,18 +67,38 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded kafka: %w", err)
 	}
-	l, err := listen(ctx, opts, lock)
-	if err != nil {
+	srv := &Server{lock: lock}
+	if err := srv.serve(ctx, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded kafka: %w", err), lock.Release())
 	}
-	address := l.Addr().String()
+	return srv, nil
+}
+
+// serve starts the broker in the locked directory.
+func (s *Server) serve(ctx context.Context, opts Options) error {
+	log := s.lock.Path("log")
+	var login []kfake.Opt
+	if !opts.Open {
+		var err error
+		if s.password, err = loadPassword(s.lock.Path("password")); err != nil {
+			return err
+		}
+		if login, err = requireLogin(s.password, filepath.Join(log, "sasl.json")); err != nil {
+			return err
+		}
+	}
+	l, err := listen(ctx, opts, s.lock)
+	if err != nil {
+		return err
+	}
+	s.address = l.Addr().String()
 	l = lasting{l, opts.Log}
-	cluster, err := kfake.NewCluster(settings(opts, lock.Path("log"), l)...)
+	s.cluster, err = kfake.NewCluster(append(settings(opts, log, l), login...)...)
 	if err != nil {
 		// The library closed l.
-		return nil, errors.Join(fmt.Errorf("embedded kafka: open log: %w", err), lock.Release())
+		return fmt.Errorf("open log: %w", err)
 	}
-	return &Server{lock: lock, cluster: cluster, address: address}, nil
+	return nil
 }
 
 // listen binds what opts ask for.
@@ -161,6 +186,9 @@ func settings(opts Options, dir string, l net.Listener) []kfake.Opt {
 
 // Brokers returns the addresses to give to clients, as host:port.
 func (s *Server) Brokers() []string { return []string{s.address} }
+
+// Password returns what User logs in with; "" where no login is needed.
+func (s *Server) Password() string { return s.password }
 
 // Stop saves and closes the log. The library cannot be hurried: when ctx ends
 // first Stop returns its error, the directory stays locked, and the log is as

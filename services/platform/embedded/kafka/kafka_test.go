@@ -17,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"douyin.dev/services/platform/embedded"
 )
@@ -65,16 +67,27 @@ func stop(t *testing.T, srv *Server) {
 // broker is a client of one address with connections of its own.
 type broker struct {
 	address   string
+	login     sasl.Mechanism
 	client    *kafka.Client
 	transport *kafka.Transport
 }
 
-func dial(t *testing.T, address string) *broker {
+func dial(t *testing.T, address, password string) *broker {
 	t.Helper()
-	transport := &kafka.Transport{}
+	login, err := scram.Mechanism(scram.SHA256, User, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dialAs(t, address, login)
+}
+
+// dialAs is dial with another login, nil for none.
+func dialAs(t *testing.T, address string, login sasl.Mechanism) *broker {
+	t.Helper()
+	transport := &kafka.Transport{SASL: login}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &broker{
-		address: address, transport: transport,
+		address: address, transport: transport, login: login,
 		client: &kafka.Client{Addr: kafka.TCP(address), Transport: transport, Timeout: 10 * time.Second},
 	}
 }
@@ -113,7 +126,7 @@ func (b *broker) read(t *testing.T, topic, group string, n int) []string {
 	defer cancel()
 	r := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: []string{b.address}, Topic: topic, GroupID: group, StartOffset: kafka.FirstOffset,
-		MaxWait: 200 * time.Millisecond,
+		MaxWait: 200 * time.Millisecond, Dialer: &kafka.Dialer{Timeout: 10 * time.Second, SASLMechanism: b.login},
 	})
 	defer func() { _ = r.Close() }()
 	var got []string
@@ -142,7 +155,7 @@ func TestRecordsAndOffsetsSurviveKillOfTheProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	child, address := serveChild(t, dir)
-	before := dial(t, address)
+	before := dial(t, address, passwordIn(t, dir))
 	before.create(t, "likes")
 	if err := before.write(t, "likes", numbers(0, 100)...); err != nil {
 		t.Fatal(err)
@@ -160,7 +173,7 @@ func TestRecordsAndOffsetsSurviveKillOfTheProcess(t *testing.T) {
 	if diff := cmp.Diff([]string{address}, srv.Brokers()); diff != "" {
 		t.Errorf("the address moved (-want +got):\n%s", diff)
 	}
-	after := dial(t, address)
+	after := dial(t, address, srv.Password())
 	if err := after.write(t, "likes", "100"); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +186,7 @@ func TestRecordsAndOffsetsSurviveAStop(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := startIn(t, dir)
-	b := dial(t, first.Brokers()[0])
+	b := dial(t, first.Brokers()[0], first.Password())
 	b.create(t, "likes")
 	if err := b.write(t, "likes", "a", "b"); err != nil {
 		t.Fatal(err)
@@ -183,7 +196,7 @@ func TestRecordsAndOffsetsSurviveAStop(t *testing.T) {
 
 	second := startIn(t, dir)
 	defer stop(t, second)
-	if diff := cmp.Diff([]string{"b"}, dial(t, second.Brokers()[0]).read(t, "likes", "counter", 1)); diff != "" {
+	if diff := cmp.Diff([]string{"b"}, dial(t, second.Brokers()[0], second.Password()).read(t, "likes", "counter", 1)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -192,7 +205,7 @@ func TestAMisspelledTopicIsNotMade(t *testing.T) {
 	t.Parallel()
 	srv := startIn(t, t.TempDir())
 	defer stop(t, srv)
-	b := dial(t, srv.Brokers()[0])
+	b := dial(t, srv.Brokers()[0], srv.Password())
 	if err := b.write(t, "lieks", "a"); !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		t.Errorf("err = %v, want unknown topic", err)
 	}
@@ -246,7 +259,7 @@ func TestRetentionIsSevenDays(t *testing.T) {
 	t.Parallel()
 	srv := startIn(t, t.TempDir())
 	defer stop(t, srv)
-	b := dial(t, srv.Brokers()[0])
+	b := dial(t, srv.Brokers()[0], srv.Password())
 	b.create(t, "likes")
 	res, err := b.client.DescribeConfigs(t.Context(), &kafka.DescribeConfigsRequest{
 		Resources: []kafka.DescribeConfigRequestResource{{

@@ -119,7 +119,7 @@ func (r *Rig) Brokers(ctx context.Context) ([]string, error) {
 		if kind == Real {
 			return r.apacheKafka(ctx, dir)
 		}
-		srv, err := kafka.Start(ctx, kafka.Options{Dir: dir, NoSync: true})
+		srv, err := kafka.Start(ctx, kafka.Options{Dir: dir, NoSync: true, Open: true})
 		if err != nil {
 			return nil, err
 		}

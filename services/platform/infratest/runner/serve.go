@@ -49,7 +49,7 @@ type ServeS3 struct {
 // Run serves until a signal says stop.
 func (c *ServeKafka) Run() error {
 	return serve(c.Health, func(ctx context.Context, log *slog.Logger) (served, error) {
-		srv, err := kafka.Start(ctx, kafka.Options{Dir: c.DataDir, Log: log, Listen: c.Listen, Advertise: c.Advertise})
+		srv, err := kafka.Start(ctx, kafka.Options{Dir: c.DataDir, Log: log, Listen: c.Listen, Advertise: c.Advertise, Open: true})
 		if err != nil {
 			return served{}, err
 		}
