@@ -24,11 +24,11 @@ export default defineConfig({
     reportCompressedSize: true,
     rolldownOptions: {
       output: {
-        // A few files: what is not ours, what pages share, and one for each page.
+        // A few files: what the first page needs, what is not ours apart because it changes seldom, and one for each page.
         codeSplitting: {
           groups: [
-            { name: "vendor", test: /node_modules|gen\/es/ },
-            { name: "shared", minShareCount: 2, test: /src\// },
+            { name: "vendor", test: /node_modules/, tags: ["$initial"] },
+            { name: "shared", test: /src\/|gen\/es/, tags: ["$initial"] },
           ],
         },
       },

@@ -3,7 +3,6 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { FeedService } from "@douyin/api/feed_pb";
 import { InteractionService } from "@douyin/api/interaction_pb";
-import { MessageService, MessageStreamService } from "@douyin/api/message_pb";
 import { RelationService } from "@douyin/api/relation_pb";
 import { UserService } from "@douyin/api/user_pb";
 import { VideoService } from "@douyin/api/video_pb";
@@ -20,7 +19,7 @@ const withSessionCookie: Interceptor = (next) => (request) => {
 };
 
 /** The public API on the page's own origin, over Connect. */
-const transport = createConnectTransport({
+export const transport = createConnectTransport({
   baseUrl: "/",
   interceptors: [withSessionCookie],
   defaultTimeoutMs: 15_000,
@@ -28,7 +27,7 @@ const transport = createConnectTransport({
 });
 
 /** Streams have no deadline: the caller ends them. */
-const streams = createConnectTransport({
+export const streams = createConnectTransport({
   baseUrl: "/",
   interceptors: [withSessionCookie],
   fetch: (input, init) => fetch(input, { ...init, credentials: "same-origin" }),
@@ -36,8 +35,6 @@ const streams = createConnectTransport({
 
 export const feedClient = createClient(FeedService, transport);
 export const interactionClient = createClient(InteractionService, transport);
-export const messageClient = createClient(MessageService, transport);
-export const messageStreamClient = createClient(MessageStreamService, streams);
 export const relationClient = createClient(RelationService, transport);
 export const userClient = createClient(UserService, transport);
 export const videoClient = createClient(VideoService, transport);

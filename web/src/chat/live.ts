@@ -1,5 +1,5 @@
 import { type Message, messageOf } from "../api/model";
-import { messageStreamClient } from "../api/transport";
+import { messageStreamClient } from "./clients";
 import { failureOf } from "../api/failure";
 
 /** Pauses before the stream is opened again after a failure, in ms: the n-th failure in a row waits the n-th. */

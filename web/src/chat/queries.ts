@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { friendOf, messageOf } from "../api/model";
-import { messageClient, relationClient } from "../api/transport";
+import { relationClient } from "../api/transport";
+import { messageClient } from "./clients";
 
 /** The viewer's friends, each with the newest message. */
 export const friendsOf = (userId: string) =>

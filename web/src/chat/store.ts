@@ -1,8 +1,7 @@
 import { useSyncExternalStore } from "react";
 import type { Message } from "../api/model";
-import { currentSession, sessionExpired } from "../session/session";
+import { currentSession } from "../session/session";
 import { mergeMessages } from "./conversation";
-import { followMessages } from "./live";
 
 /** What the page knows of the viewer's messages: conversations by the other user's id. */
 interface ChatState {
@@ -52,8 +51,11 @@ export function setOpenPeer(peer: string | null): void {
   update({ unread });
 }
 
-/** Follows the viewer's messages until the returned function is called; what was known of another viewer is forgotten. */
-export function startChat(): () => void {
+/** Forgets what was known of another viewer. */
+export function resetChat(): void {
   update({ live: new Map(), unread: new Set(), connected: true });
-  return followMessages({ onMessage: addMessage, onConnected: (connected) => connected !== state.connected && update({ connected }), onExpired: sessionExpired });
+}
+
+export function setConnected(connected: boolean): void {
+  if (connected !== state.connected) update({ connected });
 }

@@ -8,6 +8,7 @@ import { ClipStage } from "../player/ClipStage";
 import { askForLogin, useSession } from "../session/session";
 import { Button } from "../ui/Button";
 import { EmptyState, ErrorState } from "../ui/Status";
+import { phoneQuery, useMedia } from "../ui/useMedia";
 import { followingFeed, newestFeed } from "./queries";
 import { forgetPlace, keepPlace, keptPlace } from "./place";
 
@@ -17,8 +18,10 @@ const route = getRouteApi("/");
 export function HomePage() {
   const { t } = useTranslation();
   const { feed = "newest" } = route.useSearch();
+  // On a phone the stage is all there is behind the tabs, also of a feed without videos.
+  const phone = useMedia(phoneQuery);
   return (
-    <div className="relative h-full">
+    <div data-theme={phone ? "dark" : undefined} className="relative h-full text-ink max-sm:bg-stage">
       <nav aria-label={t("feed.tabs")} className="pointer-events-none absolute inset-x-0 top-0 z-20 flex justify-center gap-6 pt-3 sm:pt-0">
         {(["newest", "following"] as const).map((name) => (
           <Link

@@ -1,8 +1,7 @@
-import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { Video } from "../api/model";
-import { CommentsPanel } from "../comments/CommentsPanel";
 import { useLike } from "../video/useLike";
 import { shareVideo } from "../video/share";
 import { changeSettings, useSettings } from "../settings/settings";
@@ -10,9 +9,12 @@ import { Skeleton } from "../ui/Status";
 import { useMedia, wideQuery } from "../ui/useMedia";
 import { ClipSlot } from "./ClipSlot";
 import { Deck } from "./deck";
-import { KeysDialog } from "./KeysDialog";
 import { keyAction, type KeyAction } from "./keys";
 import { WheelSteps } from "./wheel";
+
+// They come when they are opened.
+const CommentsPanel = lazy(async () => ({ default: (await import("../comments/CommentsPanel")).CommentsPanel }));
+const KeysDialog = lazy(async () => ({ default: (await import("./KeysDialog")).KeysDialog }));
 
 /** Slots that exist on either side of the current one. */
 const slotsAround = 2;
@@ -201,8 +203,10 @@ export function ClipStage({ videos, startAt, hasMore, onNearEnd, onCurrent }: Cl
           ))}
         </div>
       </div>
-      {panel === "comments" && current && <CommentsPanel video={current} beside={wide} onClose={() => setPanel(null)} />}
-      {panel === "keys" && <KeysDialog onClose={() => setPanel(null)} />}
+      <Suspense>
+        {panel === "comments" && current && <CommentsPanel video={current} beside={wide} onClose={() => setPanel(null)} />}
+        {panel === "keys" && <KeysDialog onClose={() => setPanel(null)} />}
+      </Suspense>
       <p className="sr-only" aria-live="polite">
         {current ? t("feed.now", { title: current.title, author: current.author.name }) : ""}
       </p>

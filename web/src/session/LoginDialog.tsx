@@ -4,14 +4,10 @@ import { failureOf } from "../api/failure";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { Field } from "../ui/Field";
-import { askForLogin, login, register, useLoginWanted } from "./session";
+import { askForLogin, login, register } from "./session";
 
-/** Logs in or registers; open while something waits for an account. */
+/** Logs in or registers; shown while something waits for an account. */
 export function LoginDialog() {
-  return useLoginWanted() ? <OpenLoginDialog /> : null;
-}
-
-function OpenLoginDialog() {
   const { t } = useTranslation();
   const [mode, setMode] = useState<"login" | "register">("login");
   const [problem, setProblem] = useState<string | null>(null);

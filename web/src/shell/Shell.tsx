@@ -1,17 +1,33 @@
 import { Link, Outlet } from "@tanstack/react-router";
 import { House, MessageCircle, Play, Plus, Settings, User, type LucideIcon } from "lucide-react";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
-import { startChat, useChat } from "../chat/store";
-import { LoginDialog } from "../session/LoginDialog";
-import { askForLogin, useSession } from "../session/session";
+import { useChat } from "../chat/store";
+import { askForLogin, useLoginWanted, useSession } from "../session/session";
 import { notify, Toaster } from "../ui/toast";
+
+// Only who asks for it needs it.
+const LoginDialog = lazy(async () => ({ default: (await import("../session/LoginDialog")).LoginDialog }));
+
+/** Follows the viewer's messages until the returned function is called; only a viewer's page loads what that takes. */
+function startChatOfViewer(): () => void {
+  let stop: (() => void) | undefined;
+  let ended = false;
+  void import("../chat/start").then(({ startChat }) => {
+    if (!ended) stop = startChat();
+  });
+  return () => {
+    ended = true;
+    stop?.();
+  };
+}
 
 /** What stands around every page: a rail on wide windows, a dock on phones. */
 export function Shell() {
   const { t } = useTranslation();
   const session = useSession();
-  useEffect(() => (session ? startChat() : undefined), [session]);
+  const loginWanted = useLoginWanted();
+  useEffect(() => (session ? startChatOfViewer() : undefined), [session]);
   useEffect(() => {
     const offline = () => notify(t("failure.offline"));
     addEventListener("offline", offline);
@@ -41,7 +57,7 @@ export function Shell() {
           <Place to="/settings" icon={Settings} label={t("nav.settings")} />
         </div>
       </nav>
-      <LoginDialog />
+      <Suspense>{loginWanted && <LoginDialog />}</Suspense>
       <Toaster />
     </div>
   );

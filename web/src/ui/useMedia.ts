@@ -14,3 +14,6 @@ export function useMedia(query: string): boolean {
 
 /** The window is wide enough for a panel beside the stage. */
 export const wideQuery = "(min-width: 1100px)";
+
+/** Windows without room beside the video: below the breakpoint sm. */
+export const phoneQuery = "(width < 720px)";
