@@ -105,14 +105,12 @@ func (g *Gateway) handle(s Signals, handle func(pattern string, h http.Handler))
 		return err
 	}
 	around := CORS(g.Settings.CORSOrigins)
-	page, err := g.page(around(rest))
-	if err != nil {
-		return err
-	}
-	handle("/", page)
 	mount := func(pattern string, h http.Handler) {
 		piecewise := strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/")
 		handle(pattern, paced(g.pace, piecewise, around(g.withOrigin(g.admission.admitClient(h)))))
+	}
+	if err := g.mountPage(mount, handle, around(rest)); err != nil {
+		return err
 	}
 	mount("GET "+mediaPrefix+"{key...}", g.admission.admitDownload(http.HandlerFunc(g.media)))
 	mount(resumable.Path, http.HandlerFunc(g.resumableUploads))
@@ -133,23 +131,27 @@ func (g *Gateway) rest(encoder *numjson.Encoder, s Signals) (http.Handler, error
 	})
 }
 
-// page returns the web client in front of the REST handler, or that alone.
-func (g *Gateway) page(rest http.Handler) (http.Handler, error) {
+// mountPage serves the web client and the links to videos in front of the REST
+// handler, or that alone.
+func (g *Gateway) mountPage(mount, handle func(pattern string, h http.Handler), rest http.Handler) error {
 	if !g.Settings.Web {
-		return rest, nil
+		handle("/", rest)
+		return nil
 	}
 	page, err := newWebPage(web.Files, g.Settings.PublicURL)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	links{g, page}.mount(mount)
 	files := paced(g.pace, false, page)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if page.find(r) != nil {
 			files.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)
-	}), nil
+	}))
+	return nil
 }
 
 // maxNameBytes bounds a message of health and reflection, which hold a name.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -35,12 +36,17 @@ type webPage struct {
 	files  map[string]*pageFile
 	index  *pageFile
 	policy string
+	// mediaSources is where pictures and videos come from, as a Content-Security-Policy names it.
+	mediaSources string
+	// beforeTitle and afterTitle are the index without its title and description.
+	beforeTitle, afterTitle []byte
 }
 
 // newWebPage returns the web client out of files, which must hold index.html.
 // Pictures and videos may come from publicURL besides the page's own origin.
 func newWebPage(files fs.FS, publicURL string) (*webPage, error) {
-	p := &webPage{files: map[string]*pageFile{}, policy: contentPolicy(publicURL)}
+	media := mediaSources(publicURL)
+	p := &webPage{files: map[string]*pageFile{}, policy: contentPolicy(media), mediaSources: media}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -59,8 +65,20 @@ func newWebPage(files fs.FS, publicURL string) (*webPage, error) {
 	if p.index == nil {
 		return nil, fmt.Errorf("web client: there is no index.html")
 	}
+	title := ownTitle.FindIndex(p.index.plain)
+	if title == nil {
+		return nil, fmt.Errorf("web client: index.html has no title")
+	}
+	p.beforeTitle = ownDescription.ReplaceAll(p.index.plain[:title[0]], nil)
+	p.afterTitle = ownDescription.ReplaceAll(p.index.plain[title[1]:], nil)
 	return p, nil
 }
+
+// The parts of index.html in whose place a link's page says what the link shows.
+var (
+	ownTitle       = regexp.MustCompile(`<title>[^<]*</title>`)
+	ownDescription = regexp.MustCompile(`\s*<meta name="description"[^>]*>`)
+)
 
 func newPageFile(name string, body []byte) (*pageFile, error) {
 	sum := sha256.Sum256(body)
@@ -85,13 +103,17 @@ func newPageFile(name string, body []byte) (*pageFile, error) {
 	return f, nil
 }
 
-// contentPolicy is the page's Content-Security-Policy: everything comes from its
-// own origin, nothing is inline, and no other site may frame it.
-func contentPolicy(publicURL string) string {
+func mediaSources(publicURL string) string {
 	media := "'self' blob:"
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
 		media += " " + u.Scheme + "://" + u.Host
 	}
+	return media
+}
+
+// contentPolicy is the page's Content-Security-Policy: everything comes from its
+// own origin, nothing is inline, and no other site may frame it.
+func contentPolicy(media string) string {
 	return strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "font-src 'self'", "connect-src 'self'", "manifest-src 'self'",
 		"img-src data: " + media, "media-src " + media, "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
@@ -108,10 +130,7 @@ func (p *webPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("ETag", f.etag)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Content-Security-Policy", p.policy)
+	p.secure(h)
 	h.Add("Vary", "Accept-Encoding")
 	if f == p.index {
 		h.Add("Vary", "Accept")
@@ -134,6 +153,27 @@ func (p *webPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(body) // a client that left needs no answer
+}
+
+// secure sets what holds for every file of the web client.
+func (p *webPage) secure(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Content-Security-Policy", p.policy)
+}
+
+// answer sends a page that was made for one link.
+func (p *webPage) answer(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", p.index.contentType)
+	h.Set("Cache-Control", "no-cache")
+	p.secure(h)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a client that left needs no answer
+	}
 }
 
 // find returns the file that answers a request; nil where the API is to answer.

@@ -10,7 +10,7 @@ const outDir = "../gen/web";
 
 // Paths that the gateway answers. The development server passes them on.
 const gateway = process.env.DOUYIN_GATEWAY ?? "http://localhost:8080";
-const proxied = ["/douyin", "/douyin.api.v1.", "/media/", "/static/", "/openapi.json", "/docs"];
+const proxied = ["/douyin", "/douyin.api.v1.", "/media/", "/static/", "/openapi.json", "/docs", "/embed/", "/oembed"];
 
 export default defineConfig({
   plugins: [react(), tailwindcss(), goEmbed()],
