@@ -47,7 +47,7 @@ type Deps struct {
 // Settings are what operators set.
 type Settings struct {
 	TrustedProxies      client.Proxies `help:"Networks of the proxies in front, CIDRs: what X-Forwarded-For, Forwarded, X-Forwarded-Proto, X-Forwarded-Host and a PROXY protocol header of these say is used, and of nobody else. Empty where clients connect directly."`
-	PublicURL           string         `help:"Base URL of play_url and cover_url; empty follows each request's Host."`
+	PublicURL           string         `help:"Base URL of play_url, cover_url and links to videos; empty follows each request's Host."`
 	CORSOrigins         []string       `help:"Origins browsers may call from; * for all." default:"*"`
 	TimeZone            string         `help:"Zone of a comment's create_date." default:"Asia/Shanghai"`
 	MaxUploadBytes      int64          `help:"Largest upload." default:"268435456"`
