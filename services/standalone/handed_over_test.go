@@ -115,7 +115,8 @@ func TestNobodyChangesAMessageThatWasHandedOver(t *testing.T) {
 	var w witness
 	a := api{t, start(t, key, func(c *standalone.Component) app.Component {
 		c.Seen, c.Video.WorkDir = w.see, t.TempDir()
-		c.User.PasswordWait = time.Minute // what hashing takes on a busy machine is not asked here
+		// What hashing takes on a busy machine is not asked here.
+		c.User.PasswordWait, c.User.PasswordShare, c.Transcode.FFmpeg = time.Minute, 1, "none"
 		return c
 	})}
 	var clients sync.WaitGroup
