@@ -46,7 +46,19 @@ func (m *mortal) Restart(context.Context) error {
 	return nil
 }
 
-func (m *mortal) Stop(context.Context) error { m.stopped = true; return nil }
+func (m *mortal) Stop(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stopped = true
+	return nil
+}
+
+// starts is how often it was started again.
+func (m *mortal) starts() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.attempts)
+}
 
 func (m *mortal) end(refusal error) {
 	m.mu.Lock()
@@ -147,11 +159,11 @@ func TestAServerThatDoesNotLastIsStartedAfterLongerPauses(t *testing.T) {
 			time.Sleep(longestPause)
 			synctest.Wait()
 		}
-		before := len(server.attempts)
+		before := server.starts()
 		server.end(nil)
 		time.Sleep(longestPause - time.Second)
 		synctest.Wait()
-		if len(server.attempts) != before {
+		if server.starts() != before {
 			t.Error("started again before the longest pause")
 		}
 		time.Sleep(lasting + 2*time.Second)
@@ -159,8 +171,8 @@ func TestAServerThatDoesNotLastIsStartedAfterLongerPauses(t *testing.T) {
 		server.end(nil)
 		time.Sleep(firstPause)
 		synctest.Wait()
-		if len(server.attempts) != before+2 {
-			t.Errorf("%d starts, want %d: a server that lasted is started soon", len(server.attempts), before+2)
+		if server.starts() != before+2 {
+			t.Errorf("%d starts, want %d: a server that lasted is started soon", server.starts(), before+2)
 		}
 		if err := k.Stop(t.Context()); err != nil {
 			t.Error(err)

@@ -2,6 +2,8 @@ package infratest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"sync"
@@ -81,10 +83,23 @@ func Kafka(t testing.TB) []string {
 	return need(t, (*rig.Rig).Brokers)
 }
 
-// S3 returns an object store with a bucket that exists.
+// S3 returns an object store with a bucket of the test's own, which exists: a test
+// that sweeps takes nothing from the others.
 func S3(t testing.TB) blob.Config {
 	t.Helper()
-	return need(t, (*rig.Rig).Bucket)
+	return need(t, func(r *rig.Rig, ctx context.Context) (blob.Config, error) {
+		config, err := r.Bucket(ctx)
+		if err != nil {
+			return blob.Config{}, err
+		}
+		name := sha256.Sum256([]byte(t.Name()))
+		config.Bucket += "-" + hex.EncodeToString(name[:6])
+		store, err := blob.Open(ctx, config)
+		if err != nil {
+			return blob.Config{}, err
+		}
+		return config, store.EnsureBucket(ctx)
+	})
 }
 
 func need[T any](t testing.TB, ask func(*rig.Rig, context.Context) (T, error)) T {
