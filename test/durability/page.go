@@ -3,6 +3,7 @@ package durability
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"douyin.dev/test/harness"
@@ -29,8 +30,14 @@ func page[T any](ctx context.Context, client *harness.Client, path, key, token s
 	return items, next, nil
 }
 
+// errUnavailable says that an answer was 50002: a store may still be starting.
+var errUnavailable = errors.New("temporarily unavailable")
+
 // decode reads an answer that must say 0.
 func decode(answer *harness.Answer, into any) error {
+	if answer.Code() == codeUnavailable {
+		return fmt.Errorf("%w: %s", errUnavailable, answer)
+	}
 	if answer.Code() != 0 {
 		return fmt.Errorf("want status_code 0: %s", answer)
 	}

@@ -2,6 +2,7 @@ package durability
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -15,6 +16,10 @@ const restWithin = time.Minute
 func (w *World) AtRest(ctx context.Context, h History) ([]Violation, State, error) {
 	for deadline := time.Now().Add(restWithin); ; {
 		state, err := w.Read(ctx, h)
+		if errors.Is(err, errUnavailable) && time.Now().Before(deadline) {
+			pause(ctx, refusalPause) // the last strike was a moment ago
+			continue
+		}
 		if err != nil {
 			return nil, State{}, err
 		}
