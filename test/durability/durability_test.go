@@ -75,7 +75,7 @@ func TestAcknowledgedOutlivesKills(t *testing.T) {
 	if n := figures.Faults[durability.StopPostgres]; n != load.Stops {
 		t.Errorf("Postgres stood still %d times, want %d", n, load.Stops)
 	}
-	if figures.OK < load.Operations/2 {
+	if figures.OK < load.Operations/4 { // while a store is down, calls are refused
 		t.Errorf("only %d of %d operations were acknowledged: the run shows little", figures.OK, load.Operations)
 	}
 }
