@@ -340,8 +340,8 @@ func TestOnlyWhatIsRefusedForWhatItIsIsRemoved(t *testing.T) {
 	}
 }
 
-// Not beside the others: to them, too, it would be a day later.
 func TestWhatIsNotPublishedExpires(t *testing.T) {
+	t.Parallel()
 	const viewer = 104
 	g := newGateways(t, 1)
 	half, whole, done := g.begin(t, 0, viewer, 9*mib), g.begin(t, 0, viewer, 10), g.begin(t, 0, viewer, 10)
