@@ -2,10 +2,10 @@ package infratest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/rand"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -92,14 +92,39 @@ func S3(t testing.TB) blob.Config {
 		if err != nil {
 			return blob.Config{}, err
 		}
-		name := sha256.Sum256([]byte(t.Name()))
-		config.Bucket += "-" + hex.EncodeToString(name[:6])
+		config.Bucket += "-" + ownName(t)
 		store, err := blob.Open(ctx, config)
 		if err != nil {
 			return blob.Config{}, err
 		}
 		return config, store.EnsureBucket(ctx)
 	})
+}
+
+// named are the names of what belongs to one run of a test.
+var named struct {
+	mu sync.Mutex
+	of map[testing.TB]string
+}
+
+// ownName returns a name that is t's alone until it ends.
+func ownName(t testing.TB) string {
+	named.mu.Lock()
+	defer named.mu.Unlock()
+	if name, ok := named.of[t]; ok {
+		return name
+	}
+	if named.of == nil {
+		named.of = map[testing.TB]string{}
+	}
+	name := strings.ToLower(rand.Text()[:12])
+	named.of[t] = name
+	t.Cleanup(func() {
+		named.mu.Lock()
+		defer named.mu.Unlock()
+		delete(named.of, t)
+	})
+	return name
 }
 
 func need[T any](t testing.TB, ask func(*rig.Rig, context.Context) (T, error)) T {
