@@ -218,8 +218,7 @@ func (a *admission) enterUpload(ctx context.Context) (leave func(), err error) {
 
 // viewerKey is what the viewer of a call is counted by.
 func viewerKey(ctx context.Context) client.Key {
-	viewer, _ := auth.ViewerFrom(ctx)
-	return client.KeyOfUser(viewer.UserID)
+	return client.KeyOfUser(viewerOf(ctx))
 }
 
 // admitREST is the middleware of the REST face, once the parameters are known:

@@ -141,21 +141,31 @@ func (u *upload) uploadID() string { return u.fields.found.value(uploadIDParam) 
 
 // publishUploaded publishes the resumable upload that the parameters name.
 func (u *upload) publishUploaded() (*apiv1.PublishVideoResponse, error) {
-	header, err := u.publishHeader()
+	ctx, header, err := u.admit()
 	if err != nil {
-		return nil, err
-	}
-	ctx, err := u.g.sessions.admit(u.ctx, u.token(), rpc.AccessViewer)
-	if err != nil {
-		return nil, err
-	}
-	if err := u.enter(ctx); err != nil {
-		return nil, err
-	}
-	if err := u.g.allow(ctx, publishProcedure); err != nil {
 		return nil, err
 	}
 	return u.g.publishUploaded(ctx, u.uploadID(), header)
+}
+
+// admit returns what the parameters say so far, and the context of a publication
+// in the name of their token, which has a place and is within the user's budget.
+func (u *upload) admit() (context.Context, *videov1.PublishVideoHeader, error) {
+	header, err := u.publishHeader()
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, err := u.g.sessions.admit(u.ctx, u.token(), rpc.AccessViewer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := u.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := u.g.allow(ctx, publishProcedure); err != nil {
+		return nil, nil, err
+	}
+	return ctx, header, nil
 }
 
 // read reads the form, or parameters without a file.
@@ -305,28 +315,17 @@ func (u *upload) sendSpooled() error {
 // begin opens the stream to the video service, in the name of the token that
 // counts so far, and sends what is known of the file.
 func (u *upload) begin() error {
-	header, err := u.publishHeader()
-	if err != nil {
-		return err
-	}
-	token := u.token()
-	ctx, err := u.g.sessions.admit(u.ctx, token, rpc.AccessViewer)
-	if err != nil {
-		return err
-	}
-	if err := u.enter(ctx); err != nil {
-		return err
-	}
-	if err := u.g.allow(ctx, publishProcedure); err != nil {
-		return err
-	}
-	stream, err := u.g.Video.PublishVideo(ctx)
+	ctx, header, err := u.admit()
 	if err != nil {
 		return err
 	}
 	u.ctx = ctx
-	u.sent = &sender{stream: stream, token: token, header: header, limit: u.g.Settings.MaxUploadBytes}
-	return u.sent.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}})
+	u.sent, err = u.g.openSender(ctx, header)
+	if err != nil {
+		return err
+	}
+	u.sent.token = u.token()
+	return nil
 }
 
 // finish sends what came behind the file and takes the answer.
@@ -357,6 +356,16 @@ type sender struct {
 	size   int64
 	limit  int64
 	over   bool // the service has answered already and takes no more
+}
+
+// openSender opens a stream to the video service and sends what is known of the file.
+func (g *Gateway) openSender(ctx context.Context, header *videov1.PublishVideoHeader) (*sender, error) {
+	stream, err := g.Video.PublishVideo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &sender{stream: stream, header: header, limit: g.Settings.MaxUploadBytes}
+	return s, s.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}})
 }
 
 // send sends one message. When the service has answered already, nothing more

@@ -86,19 +86,15 @@ func (g *Gateway) publishUploaded(ctx context.Context, id string, header *videov
 	header.IdempotencyKey = cmp.Or(header.GetIdempotencyKey(), resumable.IdempotencyKey(id))
 	var made *videov1.Video
 	videoID, err := g.Uploads.Publish(ctx, viewerOf(ctx), id, func(file io.Reader) (int64, error) {
-		stream, err := g.Video.PublishVideo(ctx)
+		s, err := g.openSender(ctx, header)
 		if err != nil {
-			return 0, err
-		}
-		s := &sender{stream: stream, limit: g.Settings.MaxUploadBytes}
-		if err := s.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}}); err != nil {
 			return 0, err
 		}
 		lost := func(err error) error { return fault.Unavailable(fmt.Errorf("read upload: %w", err)) }
 		if err := s.copy(make([]byte, uploadChunk), 0, file, lost); err != nil {
 			return 0, err
 		}
-		res, err := stream.CloseAndReceive()
+		res, err := s.stream.CloseAndReceive()
 		if err != nil {
 			return 0, err
 		}
