@@ -216,16 +216,23 @@ const masterName = "master-"
 
 func isMaster(key string) bool { return strings.HasPrefix(path.Base(key), masterName) }
 
-// putFolder stores the files of a folder below a prefix.
+// putFolder stores the files of a folder below a prefix. When one fails no other
+// begins, and those under way end before it returns: an upload that is cut off may
+// still arrive, after what the job left behind was removed.
 func (t *transcode) putFolder(ctx context.Context, dir, under string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, failed := errgroup.WithContext(ctx)
 	group.SetLimit(puts)
 	for _, f := range files {
-		group.Go(func() error { return t.putFile(ctx, filepath.Join(dir, f.Name()), under+"/"+f.Name()) })
+		group.Go(func() error {
+			if failed.Err() != nil {
+				return failed.Err()
+			}
+			return t.putFile(ctx, filepath.Join(dir, f.Name()), under+"/"+f.Name())
+		})
 	}
 	return group.Wait()
 }
