@@ -126,7 +126,7 @@ kafka: ## Run a real Apache Kafka on localhost:9092 (needs Java 17 and Maven).
 	@echo "building, and the first time downloading Apache Kafka with Maven: a few minutes; a line says when it is ready"
 	@go run ./services/cmd/kafka --port $(KAFKA)
 
-generate: $(BUF) $(CONTROLLER_GEN) $(WEB) ## Generate gen/ from proto/, gateway/douyin.yaml and web/, and the custom resources from their Go types.
+generate: $(BUF) $(CONTROLLER_GEN) $(WEB) ## Generate gen/ from proto/, gateway/rest/douyin.yaml and web/, and the custom resources from their Go types.
 	rm -rf gen/douyin gen/es/douyin
 	$(BUF) generate
 	$(BUF) generate --template web/buf.gen.yaml

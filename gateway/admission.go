@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"douyin.dev/gateway/rest"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/fault"
@@ -27,7 +28,7 @@ import (
 // is remembered, so the moment calls end, others are admitted again.
 //
 // Uploads, and streams with downloads, last as long as their clients want and
-// are counted apart. Health, reflection and documentation take no place.
+// are counted apart. Health, reflection and documentation take no slot.
 
 // importance orders calls for shedding: what is more important may use a
 // larger share of the limit, so that it is the last to be refused.
@@ -69,8 +70,10 @@ func importanceOf(procedure string) importance {
 
 // admission is safe for concurrent use.
 type admission struct {
-	// The places of all clients.
+	// The slots of all clients.
 	calls, uploads, anonymousUploads, streams gate
+	// leaveCall is calls.leave, made once.
+	leaveCall func()
 	// The budgets of each client or user.
 	clientCalls, clientPasswords, clientStreams, clientDownloads, userStreams, userUploads budget
 }
@@ -97,8 +100,6 @@ type shed struct {
 func (s shed) refuse(ctx context.Context) { s.counter.Add(ctx, 1, s.kind) }
 
 var (
-	errOverloaded       = fault.Unavailable(errors.New("too many calls under way"))
-	errTooManyCalls     = fault.TooMany(1).Because(errors.New("too many calls of a client under way"))
 	errTooManyPasswords = fault.TooMany(1).Because(errors.New("too many passwords of a client under way"))
 	errTooManyStreams   = fault.TooMany(5).Because(errors.New("too many streams of a client under way"))
 	errTooManyUploads   = fault.TooMany(5).Because(errors.New("too many uploads of a user under way"))
@@ -127,13 +128,14 @@ func newAdmission(s Settings, meters metric.MeterProvider) *admission {
 		userUploads:     budget{refusals("user uploads"), client.NewBudget(s.UserUploads)},
 	}
 	a.calls.shed, a.calls.limit = refusals("calls"), int64(s.MaxCalls)
+	a.leaveCall = a.calls.leave
 	a.uploads.shed, a.uploads.limit = refusals("uploads"), int64(s.MaxUploads)
 	a.anonymousUploads.shed, a.anonymousUploads.limit = refusals("anonymous uploads"), int64(s.MaxAnonymousUploads)
 	a.streams.shed, a.streams.limit = refusals("streams"), int64(s.MaxStreams)
 	return a
 }
 
-// enter takes a place of the first tenths of the limit; leave gives it back.
+// enter takes a slot of the first tenths of the limit; leave gives it back.
 func (g *gate) enter(ctx context.Context, tenths int64) bool {
 	if busy := g.busy.Add(1); g.limit > 0 && busy > max(g.limit*tenths/10, 1) {
 		g.busy.Add(-1)
@@ -145,22 +147,22 @@ func (g *gate) enter(ctx context.Context, tenths int64) bool {
 
 func (g *gate) leave() { g.busy.Add(-1) }
 
-// enter counts one more of a client's; a nil budget is no limit.
-func (b *budget) enter(ctx context.Context, k client.Key) bool {
-	if b == nil || b.Enter(k) {
+// Enter implements rest.ClientBudget; a nil budget is no limit.
+func (b *budget) Enter(ctx context.Context, k client.Key) bool {
+	if b == nil || b.Budget.Enter(k) {
 		return true
 	}
 	b.refuse(ctx)
 	return false
 }
 
-func (b *budget) leave(k client.Key) {
+func (b *budget) Leave(k client.Key) {
 	if b != nil {
-		b.Leave(k)
+		b.Budget.Leave(k)
 	}
 }
 
-// enterCall takes a place for work on a procedure.
+// enterCall takes a slot for work on a procedure.
 func (a *admission) enterCall(ctx context.Context, procedure string) bool {
 	return a.calls.enter(ctx, shares[importanceOf(procedure)])
 }
@@ -168,51 +170,51 @@ func (a *admission) enterCall(ctx context.Context, procedure string) bool {
 // enterPassword counts a call that hashes a password against its client's
 // budget: hashing takes a core's time, and what waits for it is bounded for all.
 func (a *admission) enterPassword(ctx context.Context) (leave func(), err error) {
-	from := callFrom(ctx).origin.client
-	if !a.clientPasswords.enter(ctx, from) {
+	from := rest.CallFrom(ctx).Origin.Client
+	if !a.clientPasswords.Enter(ctx, from) {
 		return nil, errTooManyPasswords
 	}
-	return func() { a.clientPasswords.leave(from) }, nil
+	return func() { a.clientPasswords.Leave(from) }, nil
 }
 
 // enterStream counts a push stream against its user's budget and its client's.
 func (a *admission) enterStream(ctx context.Context) (leave func(), err error) {
-	from, viewer := callFrom(ctx).origin.client, viewerKey(ctx)
+	from, viewer := rest.CallFrom(ctx).Origin.Client, viewerKey(ctx)
 	switch {
-	case !a.userStreams.enter(ctx, viewer):
+	case !a.userStreams.Enter(ctx, viewer):
 		return nil, errTooManyStreams
-	case !a.clientStreams.enter(ctx, from):
-		a.userStreams.leave(viewer)
+	case !a.clientStreams.Enter(ctx, from):
+		a.userStreams.Leave(viewer)
 		return nil, errTooManyStreams
 	case !a.streams.enter(ctx, 10):
-		a.clientStreams.leave(from)
-		a.userStreams.leave(viewer)
-		return nil, errOverloaded
+		a.clientStreams.Leave(from)
+		a.userStreams.Leave(viewer)
+		return nil, rest.ErrOverloaded
 	}
 	return func() {
 		a.streams.leave()
-		a.clientStreams.leave(from)
-		a.userStreams.leave(viewer)
+		a.clientStreams.Leave(from)
+		a.userStreams.Leave(viewer)
 	}, nil
 }
 
 // enterUpload counts an upload against its user's budget. One whose user is not
-// known yet counts against the client's, and there are few places for these.
+// known yet counts against the client's, and there are few slots for these.
 func (a *admission) enterUpload(ctx context.Context) (leave func(), err error) {
-	k, places := viewerKey(ctx), &a.uploads
+	k, slots := viewerKey(ctx), &a.uploads
 	if _, known := auth.ViewerFrom(ctx); !known {
-		k, places = callFrom(ctx).origin.client, &a.anonymousUploads
+		k, slots = rest.CallFrom(ctx).Origin.Client, &a.anonymousUploads
 	}
-	if !a.userUploads.enter(ctx, k) {
+	if !a.userUploads.Enter(ctx, k) {
 		return nil, errTooManyUploads
 	}
-	if !places.enter(ctx, 10) {
-		a.userUploads.leave(k)
-		return nil, errOverloaded
+	if !slots.enter(ctx, 10) {
+		a.userUploads.Leave(k)
+		return nil, rest.ErrOverloaded
 	}
 	return func() {
-		places.leave()
-		a.userUploads.leave(k)
+		slots.leave()
+		a.userUploads.Leave(k)
 	}, nil
 }
 
@@ -222,27 +224,22 @@ func viewerKey(ctx context.Context) client.Key {
 }
 
 // admitREST is the middleware of the REST face, once the parameters are known:
-// the place is given back when the answer begins. An upload takes its place when
+// the slot is given back when the answer begins. An upload takes its slot when
 // its file begins, and a stream when its user is known.
-func (a *admission) admitREST(next Handler) Handler {
+func (a *admission) admitREST(next rest.Handler) rest.Handler {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-		procedure := procedureFrom(ctx)
+		procedure := rest.CallFrom(ctx).Procedure
 		if procedure == publishProcedure {
 			next(ctx, w, r)
 			return
 		}
 		if !a.enterCall(ctx, procedure) {
-			answerOverload(w, callFrom(ctx).endpoint)
+			rest.AnswerOverload(ctx, w)
 			return
 		}
-		x, ok := behind[*exchange](w)
-		if !ok {
-			defer a.calls.leave()
-			next(ctx, w, r)
-			return
+		if !rest.HoldUntilAnswer(w, a.leaveCall) {
+			defer a.leaveCall()
 		}
-		x.work = &a.calls
-		defer x.endWork()
 		next(ctx, w, r)
 	}
 }
@@ -252,13 +249,13 @@ func (a *admission) admitREST(next Handler) Handler {
 func (a *admission) admitClient(next http.Handler) http.Handler {
 	answer := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		k := callFrom(r.Context()).origin.client
-		if !a.clientCalls.enter(r.Context(), k) {
+		k := rest.CallFrom(r.Context()).Origin.Client
+		if !a.clientCalls.Enter(r.Context(), k) {
 			w.Header().Set("Retry-After", "1")
-			_ = answer.Write(w, r, fault.ToWire(errTooManyCalls)) // a client that left needs no answer
+			_ = answer.Write(w, r, fault.ToWire(rest.ErrTooManyCalls)) // a client that left needs no answer
 			return
 		}
-		defer a.clientCalls.leave(k)
+		defer a.clientCalls.Leave(k)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -266,14 +263,14 @@ func (a *admission) admitClient(next http.Handler) http.Handler {
 // admitDownload is the middleware of media: it counts playback among the streams.
 func (a *admission) admitDownload(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, k := r.Context(), callFrom(r.Context()).origin.client
-		if !a.clientDownloads.enter(ctx, k) {
-			answerOverload(w, nil)
+		ctx, k := r.Context(), rest.CallFrom(r.Context()).Origin.Client
+		if !a.clientDownloads.Enter(ctx, k) {
+			rest.AnswerOverload(ctx, w)
 			return
 		}
-		defer a.clientDownloads.leave(k)
+		defer a.clientDownloads.Leave(k)
 		if !a.streams.enter(ctx, 10) {
-			answerOverload(w, nil)
+			rest.AnswerOverload(ctx, w)
 			return
 		}
 		defer a.streams.leave()
@@ -281,62 +278,37 @@ func (a *admission) admitDownload(next http.Handler) http.Handler {
 	})
 }
 
-// unaryAdmission is the interceptor of Connect and gRPC for unary calls: they
-// have a place from when the message was read to when the answer was made.
-type unaryAdmission struct{ *admission }
-
-// WrapUnary implements connect.Interceptor.
-func (a unaryAdmission) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+// admitUnary is the middleware of unary calls of Connect and gRPC: they have a
+// slot from when the message was read to when the answer was made.
+func (a *admission) admitUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if !a.enterCall(ctx, req.Spec().Procedure) {
-			return nil, errOverloaded
+			return nil, rest.ErrOverloaded
 		}
 		defer a.calls.leave()
 		return next(ctx, req)
 	}
 }
 
-// WrapStreamingClient implements connect.Interceptor.
-func (unaryAdmission) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-// WrapStreamingHandler implements connect.Interceptor.
-func (unaryAdmission) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return next
-}
-
-// streamAdmission is the interceptor of Connect and gRPC for streams and
-// uploads, once their user is known: they have a place from their first message
-// on.
-type streamAdmission struct{ *admission }
-
-// WrapUnary implements connect.Interceptor.
-func (streamAdmission) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
-
-// WrapStreamingClient implements connect.Interceptor.
-func (streamAdmission) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-// WrapStreamingHandler implements connect.Interceptor.
-func (a streamAdmission) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+// admitStream is the middleware of streams and uploads of Connect and gRPC, once
+// their user is known: they have a slot from their first message on.
+func (a *admission) admitStream(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		enter := a.enterStream
 		if conn.Spec().Procedure == publishProcedure {
 			enter = a.enterUpload
 		}
 		admitted := &admittedConn{StreamingHandlerConn: conn, enter: func() (func(), error) { return enter(ctx) }}
-		defer admitted.leave()
+		defer admitted.release()
 		return next(ctx, admitted)
 	}
 }
 
-// admittedConn takes a place when the first message was received.
+// admittedConn takes a slot when the first message was received.
 type admittedConn struct {
 	connect.StreamingHandlerConn
-	enter func() (leave func(), err error) // nil when there is a place
-	left  func()
+	enter func() (leave func(), err error) // nil once there is a slot
+	leave func()
 }
 
 // Receive implements connect.StreamingHandlerConn.
@@ -348,12 +320,12 @@ func (c *admittedConn) Receive(m any) error {
 	if err != nil {
 		return err
 	}
-	c.enter, c.left = nil, leave
+	c.enter, c.leave = nil, leave
 	return nil
 }
 
-func (c *admittedConn) leave() {
-	if c.left != nil {
-		c.left()
+func (c *admittedConn) release() {
+	if c.leave != nil {
+		c.leave()
 	}
 }

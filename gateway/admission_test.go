@@ -17,6 +17,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/services/platform/auth"
@@ -47,7 +48,7 @@ func (b *blocking) ServeHTTP(http.ResponseWriter, *http.Request) {
 func (a *admission) face(b *blocking) http.Handler {
 	admitted := a.admitREST(func(_ context.Context, w http.ResponseWriter, r *http.Request) { b.ServeHTTP(w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted(withCall(r.Context(), &call{endpoint: &endpoint{procedure: r.URL.Path, zeros: []byte(`,"key":0}`)}}), w, r)
+		admitted(rest.WithCall(r.Context(), &rest.Call{Procedure: r.URL.Path}), w, r)
 	})
 }
 
@@ -79,7 +80,7 @@ func refused(t *testing.T, h http.Handler, procedure string) {
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != http.StatusServiceUnavailable || body.Code != statusUnavailable || body.Message == "" || w.Header().Get("Retry-After") != "1" {
+	if w.Code != http.StatusServiceUnavailable || body.Code != 50002 || body.Message == "" || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("%s: HTTP %d %s, headers %v", procedure, w.Code, w.Body, w.Header())
 	}
 }
@@ -110,7 +111,7 @@ func TestOneMoreThanTheLimitIsRefusedAndThenAdmittedAgain(t *testing.T) {
 // caller is the context of a user's call from an address; user 0 is nobody.
 func caller(user int64, address string) context.Context {
 	addr := netip.MustParseAddr(address)
-	ctx := withCall(context.Background(), &call{origin: origin{addr: addr, client: client.KeyOf(addr)}})
+	ctx := rest.WithCall(context.Background(), &rest.Call{Origin: rest.Origin{Addr: addr, Client: client.KeyOf(addr)}})
 	if user != 0 {
 		ctx = auth.WithViewer(ctx, auth.Viewer{UserID: user})
 	}
@@ -135,11 +136,11 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 		"passwords of a client": {Settings{ClientPasswords: n}, password, func(i int) context.Context { return caller(int64(1+i), "192.0.2.1") }, caller(1, "192.0.2.2"), errTooManyPasswords},
 		"uploads of a user":     {Settings{UserUploads: n}, upload, func(i int) context.Context { return caller(7, fmt.Sprintf("192.0.2.%d", i)) }, caller(8, "192.0.2.1"), errTooManyUploads},
 		"uploads of nobody":     {Settings{UserUploads: n}, upload, func(int) context.Context { return caller(0, "192.0.2.1") }, caller(0, "192.0.2.2"), errTooManyUploads},
-		"uploads":               {Settings{MaxUploads: n}, upload, users, caller(0, "192.0.2.1"), errOverloaded},
-		"anonymous uploads":     {Settings{MaxAnonymousUploads: n}, upload, func(i int) context.Context { return caller(0, fmt.Sprintf("192.0.2.%d", 1+i)) }, caller(7, "192.0.2.1"), errOverloaded},
+		"uploads":               {Settings{MaxUploads: n}, upload, users, caller(0, "192.0.2.1"), rest.ErrOverloaded},
+		"anonymous uploads":     {Settings{MaxAnonymousUploads: n}, upload, func(i int) context.Context { return caller(0, fmt.Sprintf("192.0.2.%d", 1+i)) }, caller(7, "192.0.2.1"), rest.ErrOverloaded},
 		"streams of a user":     {Settings{UserStreams: n}, stream, func(i int) context.Context { return caller(7, fmt.Sprintf("192.0.2.%d", i)) }, caller(8, "192.0.2.1"), errTooManyStreams},
 		"streams of an address": {Settings{ClientStreams: n}, stream, func(i int) context.Context { return caller(int64(1+i), "192.0.2.1") }, caller(1, "192.0.2.2"), errTooManyStreams},
-		"streams":               {Settings{MaxStreams: n}, stream, users, nil, errOverloaded},
+		"streams":               {Settings{MaxStreams: n}, stream, users, nil, rest.ErrOverloaded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -290,7 +291,7 @@ func TestOverloadInEveryProtocol(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mux.Handle(apiv1connect.NewFeedServiceHandler(slowFeed{blocking: b}, append(edge, connect.WithInterceptors(unaryAdmission{a}))...))
+			mux.Handle(apiv1connect.NewFeedServiceHandler(slowFeed{blocking: b}, append(edge, connect.WithInterceptors(connect.UnaryInterceptorFunc(a.admitUnary)))...))
 			client := apiv1connect.NewFeedServiceClient(serveMesh(t, mux), "http://gateway", option)
 			var under sync.WaitGroup
 			for range 2 { // nine tenths of three

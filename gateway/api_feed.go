@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	feedv1 "douyin.dev/gen/douyin/feed/v1"
 	"douyin.dev/services/platform/auth"
@@ -17,15 +18,15 @@ type publicPage struct {
 
 // pageKey is all that such a page depends on.
 type pageKey struct {
-	base     base
+	base     rest.Base
 	beforeMs int64
 }
 
 // GetFeed answers a page of everybody's videos. Those who ask for the same page
 // at once have it read together; what holds for one of them alone comes after.
 func (g *Gateway) GetFeed(ctx context.Context, req *apiv1.GetFeedRequest) (*apiv1.GetFeedResponse, error) {
-	key := pageKey{callFrom(ctx).origin.base, max(req.GetLatestTime(), 0)}
-	page, err := g.reads.pages.do(ctx, key, func(ctx context.Context) (publicPage, error) {
+	key := pageKey{rest.CallFrom(ctx).Origin.Base, max(req.GetLatestTime(), 0)}
+	page, err := g.reads.pages.Do(ctx, key, func(ctx context.Context) (publicPage, error) {
 		return g.publicPage(auth.Anonymous(ctx), key.beforeMs)
 	})
 	if err != nil {

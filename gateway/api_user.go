@@ -5,6 +5,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
@@ -86,7 +87,7 @@ func (g *Gateway) UpdateProfile(ctx context.Context, req *apiv1.UpdateProfileReq
 	}
 	user, err := g.user(ctx, res.GetUser().GetId())
 	if err != nil { // changed all the same
-		user = publicUser(defaultPictures(baseURL(ctx)), res.GetUser(), nil)
+		user = publicUser(defaultPictures(rest.BaseURL(ctx)), res.GetUser(), nil)
 	}
 	return &apiv1.UpdateProfileResponse{User: user}, nil
 }
@@ -118,7 +119,7 @@ func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordR
 	if err != nil {
 		return nil, err
 	}
-	known, err := g.reads.users.load(ctx, []int64{caller})
+	known, err := g.reads.users.Load(ctx, []int64{caller})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordR
 	if err != nil {
 		return nil, err
 	}
-	g.sessions.forget(TokenFrom(ctx))
+	g.sessions.forget(rest.TokenFrom(ctx))
 	return &apiv1.ChangePasswordResponse{Token: res.GetToken()}, nil
 }
 
@@ -145,7 +146,7 @@ func (g *Gateway) Logout(ctx context.Context, req *apiv1.LogoutRequest) (*apiv1.
 	if _, err := g.User.Logout(ctx, logout); err != nil {
 		return nil, err
 	}
-	g.sessions.forget(TokenFrom(ctx))
+	g.sessions.forget(rest.TokenFrom(ctx))
 	return &apiv1.LogoutResponse{}, nil
 }
 
@@ -161,7 +162,7 @@ func (g *Gateway) LogoutEverywhere(ctx context.Context, req *apiv1.LogoutEverywh
 	if _, err := g.User.LogoutEverywhere(ctx, logout); err != nil {
 		return nil, err
 	}
-	g.sessions.forget(TokenFrom(ctx))
+	g.sessions.forget(rest.TokenFrom(ctx))
 	return &apiv1.LogoutEverywhereResponse{}, nil
 }
 
@@ -171,7 +172,7 @@ func (g *Gateway) repeatAnswer(ctx context.Context, key string, req *userv1.Repe
 	if key == "" {
 		return "", fault.LoginRequired()
 	}
-	req.Token = TokenFrom(ctx)
+	req.Token = rest.TokenFrom(ctx)
 	res, err := g.User.RepeatAnswer(ctx, req)
 	if fault.CodeOf(err) == connect.CodeNotFound { // nothing to repeat: the session is over
 		err = fault.LoginRequired()

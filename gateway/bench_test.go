@@ -13,6 +13,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"douyin.dev/gateway/rest"
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	feedv1 "douyin.dev/gen/douyin/feed/v1"
@@ -201,9 +202,9 @@ func benchHandler(b *testing.B, sampled bool) http.Handler {
 		_ = meters.Shutdown(context.Background())
 	})
 	g := stillGateway()
-	rest, err := g.rest(nil, Signals{tracers, meters, propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})})
+	api, err := g.restHandler(rest.Signals{Tracers: tracers, Meters: meters, Propagator: propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return CORS(g.Settings.CORSOrigins)(rest)
+	return rest.CORS(g.Settings.CORSOrigins)(api)
 }

@@ -9,6 +9,8 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
+	"douyin.dev/gateway/sessioncookie"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 )
@@ -34,19 +36,19 @@ func (cookieAccounts) Logout(context.Context, *apiv1.LogoutRequest) (*apiv1.Logo
 	return &apiv1.LogoutResponse{}, nil
 }
 
-// callAccounts calls a service behind cookieSession and returns the answered
+// callAccounts calls a service behind the interceptor and returns the answered
 // token and the cookie that was set, nil for none.
 func callAccounts(t *testing.T, header string, call func(apiv1connect.UserServiceClient, context.Context) string) (string, *http.Cookie) {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle(apiv1connect.NewUserServiceHandler(cookieAccounts{}, connect.WithInterceptors(cookieSession{})))
+	mux.Handle(apiv1connect.NewUserServiceHandler(cookieAccounts{}, connect.WithInterceptors(sessioncookie.Interceptor(func(context.Context) bool { return false }))))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	var cookie *http.Cookie
 	send := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 			if header != "" {
-				req.Header().Set(sessionCookieHeader, header)
+				req.Header().Set("Session-Cookie", header)
 			}
 			res, err := next(ctx, req)
 			if err == nil {
@@ -126,7 +128,7 @@ func TestACookieCountsOnlyBesideItsHeader(t *testing.T) {
 		{"malformed", http.Header{"Cookie": {"\x00"}, "Session-Cookie": {"1"}}, ""},
 		{"a token in its header comes first", http.Header{"Cookie": {"session=tok"}, "Session-Cookie": {"1"}, "Authorization": {"Bearer other"}}, "other"},
 	} {
-		if got := headerToken(c.header); got != c.want {
+		if got := rest.HeaderToken(c.header); got != c.want {
 			t.Errorf("%s: token %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -139,14 +141,14 @@ func TestNoOtherOriginMaySendTheCookiesHeader(t *testing.T) {
 	r.Header.Set("Origin", "https://elsewhere.example")
 	r.Header.Set("Access-Control-Request-Method", "POST")
 	w := httptest.NewRecorder()
-	CORS([]string{"*"})(http.NotFoundHandler()).ServeHTTP(w, r)
+	rest.CORS([]string{"*"})(http.NotFoundHandler()).ServeHTTP(w, r)
 	allowed := w.Header().Values("Access-Control-Allow-Headers")
 	if len(allowed) == 0 {
 		t.Fatal("no headers allowed at all")
 	}
 	for _, list := range allowed {
 		for name := range strings.SplitSeq(list, ",") {
-			if name = strings.TrimSpace(name); strings.EqualFold(name, sessionCookieHeader) || name == "*" {
+			if name = strings.TrimSpace(name); strings.EqualFold(name, "Session-Cookie") || name == "*" {
 				t.Errorf("allowed: %s", list)
 			}
 		}

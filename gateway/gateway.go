@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"douyin.dev/gateway/pace"
+	"douyin.dev/gateway/rest"
 	"douyin.dev/gateway/resumable"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
@@ -82,7 +84,7 @@ type Gateway struct {
 	Deps
 	sessions  *sessions
 	admission *admission
-	pace      pace
+	pace      pace.Pace
 	reads     reads
 	optional  optionals
 	// spoolFile makes a file without a name for an upload.
@@ -95,11 +97,11 @@ type Gateway struct {
 
 // New returns a gateway.
 func New(d Deps) *Gateway {
-	g := &Gateway{Deps: d, admission: newAdmission(d.Settings, d.Meters), pace: defaultPace, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d), spoolFile: namelessFile}
+	g := &Gateway{Deps: d, admission: newAdmission(d.Settings, d.Meters), pace: pace.Default, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d), spoolFile: namelessFile}
 	g.streams, g.endStreams = context.WithCancel(context.Background())
 	return g
 }
 
-func (g *Gateway) origins() origins {
-	return origins{public: g.Settings.PublicURL, proxies: g.Settings.TrustedProxies}
+func (g *Gateway) origins() rest.Origins {
+	return rest.Origins{PublicURL: g.Settings.PublicURL, Proxies: g.Settings.TrustedProxies}
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
@@ -37,19 +38,19 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	calls.Go(func() {
 		var err error
 		counts, err = readOptional(optional, &g.optional.userCounts, func(ctx context.Context) (map[int64]*counterv1.UserCounts, error) {
-			return g.reads.userCounts.load(ctx, ids)
+			return g.reads.userCounts.Load(ctx, ids)
 		})
 		g.optional.userCounts.logDegraded(optional, g.Log, "user counts", err)
 	})
 	if viewer, ok := auth.ViewerFrom(ctx); ok && !onlyOf(ids, viewer.UserID) { // nobody follows themselves
 		calls.Go(func() { followed = g.followed(optional, viewer, ids) })
 	}
-	found, err := g.reads.users.load(ctx, ids)
+	found, err := g.reads.users.Load(ctx, ids)
 	calls.Wait()
 	if err != nil {
 		return nil, err
 	}
-	pictures := defaultPictures(baseURL(ctx))
+	pictures := defaultPictures(rest.BaseURL(ctx))
 	users := make(map[int64]*apiv1.User, len(ids))
 	for _, id := range ids {
 		u, c := found[id], counts[id]
@@ -99,7 +100,7 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	calls.Go(func() {
 		var err error
 		counts, err = readOptional(optional, &g.optional.videoCounts, func(ctx context.Context) (map[int64]*counterv1.VideoCounts, error) {
-			return g.reads.videoCounts.load(ctx, ids)
+			return g.reads.videoCounts.Load(ctx, ids)
 		})
 		g.optional.videoCounts.logDegraded(optional, g.Log, "video counts", err)
 	})
@@ -111,7 +112,7 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	if err != nil {
 		return nil, err
 	}
-	return assembleVideos(baseURL(ctx), ids, found, authors, counts, liked), nil
+	return assembleVideos(rest.BaseURL(ctx), ids, found, authors, counts, liked), nil
 }
 
 // marked says of videos, as anybody sees them, what holds for the caller: which
@@ -123,7 +124,7 @@ func (g *Gateway) marked(ctx context.Context, videos []*apiv1.Video) []*apiv1.Vi
 		return videos
 	}
 	ids, authors := subjects(videos)
-	liked, followed := g.marks(ctx, viewer, ids, authors)
+	liked, followed := g.viewerFields(ctx, viewer, ids, authors)
 	out := slices.Clone(videos)
 	for i, v := range videos {
 		likes, follows := slices.Contains(liked, v.GetId()), slices.Contains(followed, v.GetAuthor().GetId())
@@ -145,9 +146,9 @@ func subjects(videos []*apiv1.Video) (ids, authors []int64) {
 	return ids, distinct(authors)
 }
 
-// marks answers which of the videos the viewer likes, and which of the authors
-// they follow.
-func (g *Gateway) marks(ctx context.Context, viewer auth.Viewer, videoIDs, authorIDs []int64) (liked, followed []int64) {
+// viewerFields answers which of the videos the viewer likes, and which of the
+// authors they follow.
+func (g *Gateway) viewerFields(ctx context.Context, viewer auth.Viewer, videoIDs, authorIDs []int64) (liked, followed []int64) {
 	ctx, cancel := forOptionals(ctx)
 	defer cancel()
 	var calls branches
@@ -181,7 +182,7 @@ func (g *Gateway) followed(ctx context.Context, viewer auth.Viewer, userIDs []in
 
 // videosAndAuthors answers the videos of ids that exist, and their authors.
 func (g *Gateway) videosAndAuthors(ctx context.Context, ids []int64) (map[int64]*videov1.Video, map[int64]*apiv1.User, error) {
-	found, err := g.reads.videos.load(ctx, ids)
+	found, err := g.reads.videos.Load(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}

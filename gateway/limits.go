@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"douyin.dev/gateway/rest"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/limit"
@@ -45,13 +46,13 @@ func (g *Gateway) allowLogin(ctx context.Context, name string) error {
 
 // allowLoginFrom counts an attempt against the address's budget.
 func (g *Gateway) allowLoginFrom(ctx context.Context) error {
-	address := callFrom(ctx).origin.client.String()
+	address := rest.CallFrom(ctx).Origin.Client.String()
 	return g.spend(ctx, "login-address", address, g.Settings.LoginBurst*addressFactor, g.Settings.LoginRate*addressFactor)
 }
 
 // allowRegistration counts a registration against its client's budget.
 func (g *Gateway) allowRegistration(ctx context.Context) error {
-	return g.spend(ctx, "register-address", callFrom(ctx).origin.client.String(), g.Settings.RegisterBurst, g.Settings.RegisterRate)
+	return g.spend(ctx, "register-address", rest.CallFrom(ctx).Origin.Client.String(), g.Settings.RegisterBurst, g.Settings.RegisterRate)
 }
 
 func (g *Gateway) spend(ctx context.Context, bucket, key string, burst int, rate float64) error {

@@ -15,6 +15,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	userv1 "douyin.dev/gen/douyin/user/v1"
@@ -47,18 +48,18 @@ func behindProxy(t *testing.T, s Settings) string {
 	}
 	s.TrustedProxies = client.Proxies{netip.MustParsePrefix("127.0.0.0/8")}
 	g := New(Deps{User: openDoor{}, Limiter: limiter, Log: slog.New(slog.DiscardHandler), Now: time.Now, Zone: time.UTC, Settings: s})
-	rest, err := g.rest(nil, Signals{})
+	api, err := g.restHandler(rest.Signals{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", rest)
+	mux.Handle("/", api)
 	options, err := rpc.EdgeOptions(g.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path, h := apiv1connect.NewUserServiceHandler(g, options...)
-	mux.Handle(path, g.withOrigin(h))
+	mux.Handle(path, g.origins().WithHeaders(h))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL

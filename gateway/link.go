@@ -17,6 +17,7 @@ import (
 
 	_ "embed"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/services/platform/fault"
 )
@@ -123,14 +124,14 @@ func (l links) video(ctx context.Context, id string) (linkedVideo, error) {
 		return linkedVideo{}, fault.NotFound("no such video")
 	}
 	if !l.gateway.admission.enterCall(ctx, getVideoProcedure) {
-		return linkedVideo{}, errOverloaded
+		return linkedVideo{}, rest.ErrOverloaded
 	}
 	defer l.gateway.admission.calls.leave()
 	res, err := l.gateway.GetVideo(ctx, &apiv1.GetVideoRequest{VideoId: n})
 	if err != nil {
 		return linkedVideo{}, err
 	}
-	return newLinkedVideo(baseURL(ctx), res.GetVideo()), nil
+	return newLinkedVideo(rest.BaseURL(ctx), res.GetVideo()), nil
 }
 
 func newLinkedVideo(base string, v *apiv1.Video) linkedVideo {
@@ -235,7 +236,7 @@ func (l links) oembed(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "format: only json is there", http.StatusNotImplemented)
 		return
 	}
-	id, ours := strings.CutPrefix(q.Get("url"), baseURL(r.Context())+watchPath)
+	id, ours := strings.CutPrefix(q.Get("url"), rest.BaseURL(r.Context())+watchPath)
 	if !ours {
 		http.Error(w, "url: is not a link to a video of this site", http.StatusNotFound)
 		return

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"douyin.dev/gateway/rest"
 )
 
 // hostileTitle tries to leave every place that a link's page puts it into.
@@ -23,7 +25,7 @@ func linkServer(t *testing.T, title string) *httptest.Server {
 	deps := stillGateway().Deps
 	deps.User, deps.Video, deps.Feed, deps.Settings.Web = s, s, s, true
 	mux := http.NewServeMux()
-	if err := New(deps).handle(Signals{}, mux.Handle); err != nil {
+	if err := New(deps).handle(rest.Signals{}, mux.Handle); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(mux)

@@ -138,7 +138,7 @@ func (o *objectReader) open(r *http.Request) error {
 // If-Range is not.
 func conditional(h http.Header) bool {
 	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"} {
-		if first(h, name) != "" {
+		if h.Get(name) != "" {
 			return true
 		}
 	}

@@ -25,7 +25,8 @@ import (
 
 // mediaBench is the media handler in front of a real store that a proxy watches.
 type mediaBench struct {
-	*bundle
+	*httpClient
+	log      *bytes.Buffer
 	key      string
 	body     []byte
 	etag     string
@@ -81,7 +82,7 @@ func newMediaBench(t *testing.T) *mediaBench {
 	g := New(Deps{Media: store, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+mediaPrefix+"{key...}", g.media)
-	m.bundle = &bundle{t: t, client: serve(t, mux), log: log}
+	m.httpClient, m.log = serve(t, mux), log
 	first := m.ask(http.MethodGet)
 	m.etag, m.modified = first.Header.Get("ETag"), first.Header.Get("Last-Modified")
 	m.asked()
@@ -253,7 +254,7 @@ func (m *mediaBench) store() *blob.Store {
 
 func TestStaticFilesAreConditional(t *testing.T) {
 	t.Parallel()
-	b := &bundle{t: t, client: serve(t, static("image/svg+xml", avatarSVG))}
+	b := serve(t, static("image/svg+xml", avatarSVG))
 	got := b.get(defaultAvatarPath)
 	if !bytes.Equal(got.body, avatarSVG) || got.Header.Get("Content-Type") != "image/svg+xml" {
 		t.Errorf("%d bytes, %v", len(got.body), got.Header)

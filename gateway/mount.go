@@ -13,9 +13,9 @@ import (
 	"connectrpc.com/grpcreflect"
 	"go.opentelemetry.io/otel"
 
-	"douyin.dev/gateway/numjson"
+	"douyin.dev/gateway/rest"
 	"douyin.dev/gateway/resumable"
-	apiv1 "douyin.dev/gen/douyin/api/v1"
+	"douyin.dev/gateway/sessioncookie"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
@@ -56,7 +56,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	uploads, err := resumable.New(resumable.Config{
 		Store: media, Redis: redis, Log: rt.Log, Now: rt.Clock(), MaxBytes: c.MaxUploadBytes,
-		Viewer: viewerOf, Refused: notPlayable, BaseURL: baseURL,
+		Viewer: viewerOf, Refused: notPlayable, BaseURL: rest.BaseURL,
 	})
 	if err != nil {
 		return err
@@ -90,26 +90,22 @@ func (g *Gateway) mount(rt *app.Runtime) error {
 		Meters: otel.GetMeterProvider(),
 	})
 	rt.OnDrain(g.endStreams)
-	return g.handle(Signals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()}, rt.Handle)
+	return g.handle(rest.Signals{Tracers: otel.GetTracerProvider(), Meters: otel.GetMeterProvider(), Propagator: otel.GetTextMapPropagator()}, rt.Handle)
 }
 
 // handle hands out every handler of the gateway. Each has a deadline for every
 // read and write, counts its client's calls and bounds the messages it reads.
-func (g *Gateway) handle(s Signals, handle func(pattern string, h http.Handler)) error {
-	encoder, err := numjson.Compile(renamedKeys(), (&apiv1.Message{}).ProtoReflect().Descriptor())
+func (g *Gateway) handle(s rest.Signals, handle func(pattern string, h http.Handler)) error {
+	restHandler, err := g.restHandler(s)
 	if err != nil {
 		return err
 	}
-	rest, err := g.rest(encoder, s)
-	if err != nil {
-		return err
-	}
-	around := CORS(g.Settings.CORSOrigins)
+	around := rest.CORS(g.Settings.CORSOrigins)
 	mount := func(pattern string, h http.Handler) {
 		piecewise := strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/")
-		handle(pattern, paced(g.pace, piecewise, around(g.withOrigin(g.admission.admitClient(h)))))
+		handle(pattern, g.pace.Handler(piecewise, around(g.origins().WithHeaders(g.admission.admitClient(h)))))
 	}
-	if err := g.mountPage(mount, handle, around(rest)); err != nil {
+	if err := g.mountPage(mount, handle, around(restHandler)); err != nil {
 		return err
 	}
 	mount("GET "+mediaPrefix+"{key...}", g.admission.admitDownload(http.HandlerFunc(g.media)))
@@ -119,23 +115,24 @@ func (g *Gateway) handle(s Signals, handle func(pattern string, h http.Handler))
 	return g.mountRPC(mount)
 }
 
-// rest returns the REST face of this gateway.
-func (g *Gateway) rest(encoder *numjson.Encoder, s Signals) (http.Handler, error) {
-	return NewREST(Servers{
+// restHandler returns the REST face of this gateway.
+func (g *Gateway) restHandler(s rest.Signals) (http.Handler, error) {
+	return rest.New(rest.Servers{
 		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
-		Publish: http.HandlerFunc(g.publish), Stream: g.messageStream(encoder),
-	}, RESTOptions{
-		Session:     func(next Handler) Handler { return g.admission.admitREST(g.restSession(g.shared(next))) },
-		ClientCalls: &g.admission.clientCalls, pace: g.pace,
-		PublicURL: g.Settings.PublicURL, TrustedProxies: g.Settings.TrustedProxies, Signals: s, Logger: g.Log, Now: g.Now,
+		Publish: http.HandlerFunc(g.publish), Stream: http.HandlerFunc(g.messageStream),
+	}, rest.Options{
+		Session:      func(next rest.Handler) rest.Handler { return g.admission.admitREST(g.restSession(next)) },
+		ViewerFields: g.viewerFields,
+		ClientCalls:  &g.admission.clientCalls, Pace: g.pace, Origins: g.origins(),
+		Signals: s, Logger: g.Log, Now: g.Now,
 	})
 }
 
 // mountPage serves the web client and the links to videos in front of the REST
 // handler, or that alone.
-func (g *Gateway) mountPage(mount, handle func(pattern string, h http.Handler), rest http.Handler) error {
+func (g *Gateway) mountPage(mount, handle func(pattern string, h http.Handler), api http.Handler) error {
 	if !g.Settings.Web {
-		handle("/", rest)
+		handle("/", api)
 		return nil
 	}
 	page, err := newWebPage(web.Files, g.Settings.PublicURL)
@@ -143,19 +140,31 @@ func (g *Gateway) mountPage(mount, handle func(pattern string, h http.Handler), 
 		return err
 	}
 	links{g, page}.mount(mount)
-	files := paced(g.pace, false, page)
+	files := g.pace.Handler(false, page)
 	handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if page.find(r) != nil {
 			files.ServeHTTP(w, r)
 			return
 		}
-		rest.ServeHTTP(w, r)
+		api.ServeHTTP(w, r)
 	}))
 	return nil
 }
 
 // maxNameBytes bounds a message of health and reflection, which hold a name.
 const maxNameBytes = 4 << 10
+
+// interceptors go around every call of Connect and gRPC, the first outermost.
+func (g *Gateway) interceptors() []connect.Interceptor {
+	overHTTPS := func(ctx context.Context) bool { return strings.HasPrefix(rest.BaseURL(ctx), "https://") }
+	return []connect.Interceptor{
+		connect.UnaryInterceptorFunc(g.admission.admitUnary),
+		sessioncookie.Interceptor(overHTTPS),
+		connect.UnaryInterceptorFunc(g.unarySession),
+		streamInterceptor(g.streamSession),
+		streamInterceptor(g.admission.admitStream),
+	}
+}
 
 // mountRPC serves the public API over Connect, gRPC and gRPC-Web, with health
 // and reflection.
@@ -165,7 +174,7 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 		return err
 	}
 	options := connect.WithHandlerOptions(append(edge,
-		connect.WithInterceptors(unaryAdmission{g.admission}, cookieSession{}, rpcSession{g}, streamAdmission{g.admission}))...)
+		connect.WithInterceptors(g.interceptors()...))...)
 	mount(apiv1connect.NewFeedServiceHandler(g, options))
 	mount(apiv1connect.NewUserServiceHandler(g, options))
 	mount(apiv1connect.NewVideoServiceHandler(g, options))
@@ -185,7 +194,7 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 	if err != nil {
 		return err
 	}
-	silent := connect.WithInterceptors(withoutQuestion{})
+	silent := connect.WithInterceptors(streamInterceptor(withoutQuestion))
 	mount(grpcreflect.NewHandlerV1(reflector, small, silent))
 	mount(grpcreflect.NewHandlerV1Alpha(reflector, small, silent))
 	return nil

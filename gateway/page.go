@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"douyin.dev/gateway/rest"
 )
 
 // The web client is a handful of built files (gen/web). The gateway serves them
@@ -124,7 +126,7 @@ func contentPolicy(media string) string {
 func (p *webPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := p.find(r)
 	if f == nil {
-		answerNoPath(w)
+		rest.AnswerNoPath(w)
 		return
 	}
 	h := w.Header()
@@ -144,7 +146,7 @@ func (p *webPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := f.plain
-	if f.gzip != nil && asksGzip(r) {
+	if f.gzip != nil && rest.AcceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")
 		body = f.gzip
 	}

@@ -20,6 +20,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/protobuf/proto"
 
+	"douyin.dev/gateway/pace"
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	messagev1 "douyin.dev/gen/douyin/message/v1"
@@ -82,7 +84,7 @@ func (takes) PublishVideo(_ context.Context, in *connect.ClientStream[videov1.Pu
 	return &videov1.PublishVideoResponse{Video: &videov1.Video{Id: 1, AuthorId: 1}}, in.Err()
 }
 
-func serveGateway(t *testing.T, p pace, s Settings) *served {
+func serveGateway(t *testing.T, p pace.Pace, s Settings) *served {
 	t.Helper()
 	box, mux := &endless{subscribed: make(chan struct{}, 100), ended: make(chan struct{}, 100)}, http.NewServeMux()
 	mux.Handle(userv1connect.NewUserServiceHandler(&verbose{}))
@@ -99,7 +101,7 @@ func serveGateway(t *testing.T, p pace, s Settings) *served {
 	})
 	g.pace = p
 	public := http.NewServeMux()
-	if err := g.handle(Signals{}, public.Handle); err != nil {
+	if err := g.handle(rest.Signals{}, public.Handle); err != nil {
 		t.Fatal(err)
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -249,8 +251,20 @@ func enveloped(t *testing.T, m proto.Message) []byte {
 
 const loginPath = "/douyin.api.v1.UserService/Login"
 
+// waits returns a pace whose every wait is bounded by d alone.
+func waits(d time.Duration) pace.Pace {
+	return pace.Pace{Stall: d, Grace: time.Hour, Rate: 64 << 10}
+}
+
+func send(t *testing.T, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // patient waits longer for clients than a test lasts.
-var patient = pace{stall: time.Hour, grace: time.Hour, rate: 64 << 10}
+var patient = pace.Pace{Stall: time.Hour, Grace: time.Hour, Rate: 64 << 10}
 
 func TestCallsThatSendNoBodyHoldNoPlace(t *testing.T) {
 	t.Parallel()
@@ -301,7 +315,7 @@ func TestAnswersThatAreNotReadHoldNoPlace(t *testing.T) {
 func (s *served) upload(t *testing.T, token string) string {
 	t.Helper()
 	form, contentType := uploadForm([2]string{"token", token}, [2]string{"title", "x"}, [2]string{"data", "a video"})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url(publishPath+"/"), strings.NewReader(form))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/douyin/publish/action"+"/"), strings.NewReader(form))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +428,7 @@ func TestAQuietStreamStays(t *testing.T) {
 	g, _, box := newStreaming(t)
 	g.pace = waits(50 * time.Millisecond)
 	public := http.NewServeMux()
-	if err := g.handle(Signals{}, public.Handle); err != nil {
+	if err := g.handle(rest.Signals{}, public.Handle); err != nil {
 		t.Fatal(err)
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -447,33 +461,13 @@ func TestAQuietStreamStays(t *testing.T) {
 	}
 }
 
-func TestSlowClientsHaveTheRateTheyNeed(t *testing.T) {
-	t.Parallel()
-	p := pace{stall: 5 * time.Second, grace: 10 * time.Second, rate: 64 << 10}
-	for _, at := range []struct {
-		so   progress
-		want time.Duration
-	}{
-		{progress{}, 5 * time.Second},
-		{progress{waited: 9 * time.Second}, time.Second},
-		{progress{waited: 10 * time.Second}, 0},
-		{progress{bytes: 640 << 10, waited: 10 * time.Second}, 5 * time.Second},
-		{progress{bytes: 640 << 10, waited: 19 * time.Second}, time.Second},
-		{progress{bytes: 1 << 40, waited: time.Hour}, 5 * time.Second},
-	} {
-		if got := p.nextWait(at.so); got != at.want {
-			t.Errorf("%+v: %v, want %v", at.so, got, at.want)
-		}
-	}
-}
-
 func TestAFileBeforeItsTokenMayHaveOneMiB(t *testing.T) {
 	t.Parallel()
 	s := serveGateway(t, patient, Settings{})
 	post := func(size int, fields func(file [2]string) [][2]string) string {
 		t.Helper()
 		form, contentType := uploadForm(fields([2]string{"data", strings.Repeat("v", size)})...)
-		res, err := http.Post(s.url(publishPath+"/"), contentType, strings.NewReader(form))
+		res, err := http.Post(s.url("/douyin/publish/action"+"/"), contentType, strings.NewReader(form))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"os"
-	"strings"
-	"time"
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
@@ -23,14 +21,8 @@ import (
 const (
 	// publishProcedure is the RPC that POST /douyin/publish/action stands for.
 	publishProcedure = "/douyin.api.v1.UploadService/PublishVideo"
-	// fileField is the part of the form that is the file.
-	fileField = "data"
 	// uploadChunk is how much of a file one message carries.
 	uploadChunk = 256 << 10
-	// uploadIDParam names a resumable upload in place of the file.
-	uploadIDParam = "upload_id"
-	// maxFieldBytes bounds a field beside the file.
-	maxFieldBytes = 16 << 10
 	// maxAnonymousFile is how much of a file is kept for a client that sends its
 	// token later, in bytes.
 	maxAnonymousFile = 1 << 20
@@ -42,17 +34,17 @@ const (
 func (g *Gateway) publish(w http.ResponseWriter, r *http.Request) {
 	res, err := g.publishForm(w, r)
 	if err != nil {
-		answerRefusal(r.Context(), w, err)
+		rest.AnswerError(r.Context(), w, err)
 		return
 	}
-	answerMessage(r.Context(), w, res)
+	rest.AnswerMessage(r.Context(), w, res)
 }
 
 func (g *Gateway) publishForm(w http.ResponseWriter, r *http.Request) (*apiv1.PublishVideoResponse, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel() // of the stream to the video service, unless it is over
 	// The form is the file, and the parameters with what is around them.
-	r.Body = http.MaxBytesReader(w, r.Body, g.Settings.MaxUploadBytes+maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, g.Settings.MaxUploadBytes+rest.MaxBody)
 	u := g.newUpload(ctx, r)
 	defer u.close()
 	return u.publish(w, r)
@@ -60,21 +52,17 @@ func (g *Gateway) publishForm(w http.ResponseWriter, r *http.Request) (*apiv1.Pu
 
 // upload is one form while it is read.
 type upload struct {
-	g   *Gateway
-	ctx context.Context // with the viewer, once sent or spooled has begun
-	// fields are the parameters so far: of the query, then of the parts.
-	fields   gathering
-	header   http.Header
-	endpoint *endpoint
+	g    *Gateway
+	ctx  context.Context // with the viewer, once sent or spooled has begun
+	form *rest.Form
 
 	spooled *spool  // the file, while its sender is unknown
 	sent    *sender // the file, on its way to the video service
-	leave   func()  // gives back its place; nil before the file
+	leave   func()  // gives back its slot; nil before the file
 }
 
 func (g *Gateway) newUpload(ctx context.Context, r *http.Request) *upload {
-	c := callFrom(ctx)
-	return &upload{g: g, ctx: ctx, fields: c.fields, header: r.Header, endpoint: c.endpoint}
+	return &upload{g: g, ctx: ctx, form: rest.NewForm(r)}
 }
 
 func (u *upload) close() {
@@ -105,7 +93,7 @@ func (u *upload) leavePlace() {
 
 func (u *upload) publish(w http.ResponseWriter, r *http.Request) (*apiv1.PublishVideoResponse, error) {
 	// A token of the query is before all others, so it can be refused before the bytes come.
-	if token := u.fields.found.value(tokenParam); token != "" {
+	if token := u.form.QueryToken(); token != "" {
 		if _, err := u.g.sessions.admit(u.ctx, token, rpc.AccessViewer); err != nil {
 			return nil, err
 		}
@@ -113,7 +101,7 @@ func (u *upload) publish(w http.ResponseWriter, r *http.Request) (*apiv1.Publish
 	if err := u.read(w, r); err != nil {
 		return nil, err
 	}
-	if u.sent == nil && u.spooled == nil && u.uploadID() != "" {
+	if u.sent == nil && u.spooled == nil && u.form.UploadID() != "" {
 		return u.publishUploaded()
 	}
 	if u.sent == nil {
@@ -124,38 +112,23 @@ func (u *upload) publish(w http.ResponseWriter, r *http.Request) (*apiv1.Publish
 	return u.finish()
 }
 
-// token is the one that counts so far.
-func (u *upload) token() string { return tokenOf(u.fields.found, u.header) }
-
-// publishHeader is what the parameters so far say of the file.
-func (u *upload) publishHeader() (*videov1.PublishVideoHeader, error) {
-	values, err := u.endpoint.canonicalize(withIdempotencyKey(u.fields.found, u.header), time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	return &videov1.PublishVideoHeader{Title: values.Get("title"), IdempotencyKey: values.Get(idempotencyParam)}, nil
-}
-
-// uploadID is that of a resumable upload, in place of the file.
-func (u *upload) uploadID() string { return u.fields.found.value(uploadIDParam) }
-
 // publishUploaded publishes the resumable upload that the parameters name.
 func (u *upload) publishUploaded() (*apiv1.PublishVideoResponse, error) {
 	ctx, header, err := u.admit()
 	if err != nil {
 		return nil, err
 	}
-	return u.g.publishUploaded(ctx, u.uploadID(), header)
+	return u.g.publishUploaded(ctx, u.form.UploadID(), header)
 }
 
 // admit returns what the parameters say so far, and the context of a publication
 // in the name of their token, which has a place and is within the user's budget.
 func (u *upload) admit() (context.Context, *videov1.PublishVideoHeader, error) {
-	header, err := u.publishHeader()
+	header, err := u.form.PublishHeader()
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, err := u.g.sessions.admit(u.ctx, u.token(), rpc.AccessViewer)
+	ctx, err := u.g.sessions.admit(u.ctx, u.form.Token(), rpc.AccessViewer)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,67 +141,20 @@ func (u *upload) admit() (context.Context, *videov1.PublishVideoHeader, error) {
 	return ctx, header, nil
 }
 
-// read reads the form, or parameters without a file.
+// read reads the form: its parameters, and the first file that is not empty.
 func (u *upload) read(w http.ResponseWriter, r *http.Request) error {
-	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if strings.HasPrefix(contentType, "multipart/") {
-		return u.readForm(r)
-	}
-	if err := u.fields.body(w, r); err != nil {
-		return err
-	}
-	if u.uploadID() == "" {
-		return fault.Invalid(fileField, "must be sent as multipart/form-data, or as a resumable upload that upload_id names")
-	}
-	return nil
-}
-
-// readForm reads the parts: fields into the parameters, and the first file that
-// is not empty.
-func (u *upload) readForm(r *http.Request) error {
-	contentType, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !strings.HasPrefix(contentType, "multipart/") || attributes["boundary"] == "" {
-		return fault.Invalid(fileField, "must be sent as multipart/form-data")
-	}
-	parts := newParts(r.Body, attributes["boundary"])
 	for {
-		part, err := parts.NextPart()
+		file, err := u.form.NextFile(w, r)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return cutOff(fileField, err)
-		}
-		if err := u.fields.count(); err != nil {
 			return err
 		}
-		name, _ := disposition(part.Header)
-		if name == fileField {
-			err = u.readFile(part)
-		} else {
-			err = u.readField(name, part)
-		}
-		if err != nil {
+		if err := u.readFile(file); err != nil {
 			return err
 		}
 	}
-}
-
-// readField reads one parameter. What the file's name is on other parts says
-// nothing; the next part is found without reading this one.
-func (u *upload) readField(name string, part io.Reader) error {
-	if !u.fields.wants(name) {
-		return nil
-	}
-	b, err := io.ReadAll(io.LimitReader(part, maxFieldBytes+1))
-	if err != nil {
-		return cutOff(name, err)
-	}
-	if len(b) > maxFieldBytes {
-		return fault.Invalid(name, "is too long")
-	}
-	u.fields.add(name, string(b))
-	return nil
 }
 
 // readFile reads the file, unless it is empty or one was read.
@@ -242,33 +168,19 @@ func (u *upload) readFile(part io.Reader) error {
 		return nil // a file input that nothing was chosen for
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return cutOff(fileField, err)
+		return err
 	}
-	if u.token() == "" {
+	if u.form.Token() == "" {
 		return u.spool(buf[:n], part)
 	}
 	if err := u.begin(); err != nil {
 		return err
 	}
-	return u.sent.copy(buf, n, part, cutOffFile)
-}
-
-func cutOffFile(err error) error { return cutOff(fileField, err) }
-
-// cutOff is for a form that did not come to its end.
-func cutOff(field string, err error) error {
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return fileTooLarge()
-	}
-	return fault.Invalid(field, "ended in the middle of the form").Because(err)
-}
-
-func fileTooLarge() error {
-	return fault.New(connect.CodeResourceExhausted, "data is too large").For(videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
+	return u.sent.copy(buf, n, part)
 }
 
 // spool keeps a file whose sender is not known yet.
-func (u *upload) spool(begun []byte, rest io.Reader) error {
+func (u *upload) spool(begun []byte, remaining io.Reader) error {
 	if err := u.enter(u.ctx); err != nil {
 		return err
 	}
@@ -278,14 +190,14 @@ func (u *upload) spool(begun []byte, rest io.Reader) error {
 	}
 	u.spooled = s
 	limit := min(maxAnonymousFile, u.g.Settings.MaxUploadBytes)
-	if err := s.keep(begun, io.LimitReader(rest, max(limit+1-int64(len(begun)), 0))); err != nil {
+	if err := s.keep(begun, io.LimitReader(remaining, max(limit+1-int64(len(begun)), 0))); err != nil {
 		return err
 	}
 	switch {
 	case s.size > u.g.Settings.MaxUploadBytes:
-		return fileTooLarge()
+		return rest.FileTooLarge()
 	case s.size > limit:
-		return fault.Invalid(tokenParam, "must come before a file larger than 1 MiB: in the query, a header or an earlier part")
+		return fault.Invalid(rest.TokenParam, "must come before a file larger than 1 MiB: in the query, a header or an earlier part")
 	default:
 		return nil
 	}
@@ -293,14 +205,14 @@ func (u *upload) spool(begun []byte, rest io.Reader) error {
 
 // sendSpooled sends a file that came before its token.
 func (u *upload) sendSpooled() error {
-	if u.token() == "" {
+	if u.form.Token() == "" {
 		return fault.LoginRequired()
 	}
 	if u.spooled == nil {
-		if _, err := u.g.sessions.admit(u.ctx, u.token(), rpc.AccessViewer); err != nil {
+		if _, err := u.g.sessions.admit(u.ctx, u.form.Token(), rpc.AccessViewer); err != nil {
 			return err
 		}
-		return fault.Invalid(fileField, "must be a file that is not empty")
+		return fault.Invalid(rest.FileField, "must be a file that is not empty")
 	}
 	if err := u.begin(); err != nil {
 		return err
@@ -309,7 +221,7 @@ func (u *upload) sendSpooled() error {
 	if err != nil {
 		return err
 	}
-	return u.sent.copy(make([]byte, uploadChunk), 0, file, cutOffFile)
+	return u.sent.copy(make([]byte, uploadChunk), 0, file)
 }
 
 // begin opens the stream to the video service, in the name of the token that
@@ -324,19 +236,19 @@ func (u *upload) begin() error {
 	if err != nil {
 		return err
 	}
-	u.sent.token = u.token()
+	u.sent.token = u.form.Token()
 	return nil
 }
 
 // finish sends what came behind the file and takes the answer.
 func (u *upload) finish() (*apiv1.PublishVideoResponse, error) {
-	if u.uploadID() != "" {
-		return nil, fault.Invalid(uploadIDParam, "cannot go with data")
+	if u.form.UploadID() != "" {
+		return nil, fault.Invalid(rest.UploadIDParam, "cannot go with data")
 	}
-	if u.token() != u.sent.token {
-		return nil, fault.Invalid(tokenParam, "is another one behind the file than in the headers")
+	if u.form.Token() != u.sent.token {
+		return nil, fault.Invalid(rest.TokenParam, "is another one behind the file than in the headers")
 	}
-	header, err := u.publishHeader()
+	header, err := u.form.PublishHeader()
 	if err != nil {
 		return nil, err
 	}
@@ -384,11 +296,11 @@ func (s *sender) send(m *videov1.PublishVideoRequest) error {
 
 // copy sends the first n bytes of buf and then what is left of file. It reads to
 // the end even when the service takes no more: a client that is still sending
-// does not read an answer. failed makes an error of one that reading gave.
-func (s *sender) copy(buf []byte, n int, file io.Reader, failed func(error) error) error {
+// does not read an answer. Errors of file are faults already.
+func (s *sender) copy(buf []byte, n int, file io.Reader) error {
 	for {
 		if s.size += int64(n); s.size > s.limit {
-			return fileTooLarge()
+			return rest.FileTooLarge()
 		}
 		if n > 0 {
 			if err := s.send(chunk(buf[:n])); err != nil {
@@ -402,7 +314,7 @@ func (s *sender) copy(buf []byte, n int, file io.Reader, failed func(error) erro
 		case errors.Is(err, io.EOF):
 			return nil
 		default:
-			return failed(err)
+			return err
 		}
 	}
 }
@@ -443,18 +355,18 @@ func spoolFailed(err error) error {
 	return fault.Unavailable(fmt.Errorf("spool upload: %w", err))
 }
 
-func (s *spool) keep(begun []byte, rest io.Reader) error {
+func (s *spool) keep(begun []byte, remaining io.Reader) error {
 	out := &diskWriter{file: s.file}
 	_, err := out.Write(begun)
 	if err == nil {
-		_, err = io.Copy(out, rest)
+		_, err = io.Copy(out, remaining)
 	}
 	s.size = out.size
 	switch {
 	case out.failed != nil:
 		return spoolFailed(out.failed)
 	case err != nil:
-		return cutOff(fileField, err)
+		return err
 	default:
 		return nil
 	}
@@ -464,7 +376,7 @@ func (s *spool) open() (io.Reader, error) {
 	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return nil, spoolFailed(err)
 	}
-	return s.file, nil
+	return storedFile{s.file}, nil
 }
 
 func (s *spool) close() { _ = s.file.Close() }
@@ -499,7 +411,7 @@ func (g *Gateway) publishedVideo(ctx context.Context, v *videov1.Video) *apiv1.P
 	if err != nil { // stored all the same
 		author = &apiv1.User{Id: v.GetAuthorId()}
 	}
-	return &apiv1.PublishVideoResponse{Video: publicVideo(baseURL(ctx), v, author)}
+	return &apiv1.PublishVideoResponse{Video: publicVideo(rest.BaseURL(ctx), v, author)}
 }
 
 // PublishVideo is the same over Connect and gRPC: parts pass through as they come.
@@ -510,7 +422,7 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 	}
 	if h := in.Msg().GetHeader(); h.GetUploadId() != "" {
 		if in.Receive() {
-			return nil, fault.Invalid("header."+uploadIDParam, "must be the only message")
+			return nil, fault.Invalid("header."+rest.UploadIDParam, "must be the only message")
 		}
 		if err := in.Err(); err != nil {
 			return nil, err
@@ -544,6 +456,6 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 // streamedHeader is a header as the video service takes it.
 func streamedHeader(header *apiv1.PublishVideoHeader, fields http.Header) *videov1.PublishVideoHeader {
 	return &videov1.PublishVideoHeader{
-		Title: header.GetTitle(), IdempotencyKey: cmp.Or(header.GetIdempotencyKey(), first(fields, idempotencyHeader)),
+		Title: header.GetTitle(), IdempotencyKey: cmp.Or(header.GetIdempotencyKey(), rest.IdempotencyKey(fields)),
 	}
 }

@@ -59,16 +59,8 @@ func registerFile(files *protoregistry.Files, file protoreflect.FileDescriptor) 
 }
 
 // withoutQuestion takes the request out of refusals of the reflection service,
-// which repeat it: no handler answers a name it was given.
-type withoutQuestion struct{}
-
-func (withoutQuestion) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
-
-func (withoutQuestion) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-func (withoutQuestion) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+// which repeat it: an answer never has a name that a client sent.
+func withoutQuestion(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		return next(ctx, questionless{conn})
 	}

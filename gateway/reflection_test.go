@@ -25,7 +25,7 @@ func TestReflectionKnowsThePublicAPIAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(grpcreflect.NewHandlerV1(reflector, connect.WithInterceptors(withoutQuestion{})))
+	mux.Handle(grpcreflect.NewHandlerV1(reflector, connect.WithInterceptors(streamInterceptor(withoutQuestion))))
 	listener := memhttp.NewListener()
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: testTimeout, Protocols: new(http.Protocols)}
 	server.Protocols.SetUnencryptedHTTP2(true)

@@ -10,8 +10,10 @@ import (
 	"connectrpc.com/connect"
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
@@ -178,58 +180,56 @@ func (g *Gateway) admit(ctx context.Context, token, procedure string) (context.C
 }
 
 // restSession is the middleware of the REST face: viewer, then limits.
-func (g *Gateway) restSession(next Handler) Handler {
+func (g *Gateway) restSession(next rest.Handler) rest.Handler {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-		c := callFrom(ctx)
-		procedure := c.endpoint.procedure
+		c := rest.CallFrom(ctx)
+		procedure := c.Procedure
 		if procedure == publishProcedure {
 			next(ctx, w, r) // its token may come inside the body
 			return
 		}
-		ctx, err := g.admit(ctx, c.token, procedure)
+		ctx, err := g.admit(ctx, c.Token, procedure)
 		if err == nil {
 			err = g.allow(ctx, procedure)
 		}
 		if err != nil {
-			answerError(ctx, w, err)
+			rest.AnswerError(ctx, w, err)
 			return
 		}
 		next(ctx, w, r)
 	}
 }
 
-// rpcSession is the interceptor of the Connect and gRPC face: the same viewer
-// and limits.
-type rpcSession struct{ g *Gateway }
-
-func (s rpcSession) admit(ctx context.Context, procedure string) (context.Context, error) {
-	ctx, err := s.g.admit(ctx, TokenFrom(ctx), procedure)
+// admitRPC is admit with the limits of a call of Connect or gRPC.
+func (g *Gateway) admitRPC(ctx context.Context, procedure string) (context.Context, error) {
+	ctx, err := g.admit(ctx, rest.TokenFrom(ctx), procedure)
 	if err != nil {
 		return ctx, err
 	}
-	return ctx, s.g.allow(ctx, procedure)
+	return ctx, g.allow(ctx, procedure)
 }
 
-func (s rpcSession) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+// unarySession is the middleware of unary calls of Connect and gRPC: the same
+// viewer and limits.
+func (g *Gateway) unarySession(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		ctx, err := s.admit(ctx, req.Spec().Procedure)
+		ctx, err := g.admitRPC(ctx, req.Spec().Procedure)
 		if err != nil {
 			return nil, err
 		}
-		if err := takeKey(req); err != nil {
-			return nil, err
+		if message, ok := req.Any().(proto.Message); ok {
+			if err := rest.SetIdempotencyKey(message, req.Header()); err != nil {
+				return nil, err
+			}
 		}
 		return next(ctx, req)
 	}
 }
 
-func (s rpcSession) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-func (s rpcSession) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+// streamSession is the middleware of their streams.
+func (g *Gateway) streamSession(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		ctx, err := s.admit(ctx, conn.Spec().Procedure)
+		ctx, err := g.admitRPC(ctx, conn.Spec().Procedure)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	userv1 "douyin.dev/gen/douyin/user/v1"
@@ -157,23 +158,23 @@ func TestNoWayInAsksAboutWhatIsNoToken(t *testing.T) {
 	t.Parallel()
 	user := &vouching{}
 	g := New(Deps{User: user, Log: slog.New(slog.DiscardHandler), Now: time.Now, Zone: time.UTC, Settings: Settings{SessionRecheck: time.Minute}})
-	rest, err := g.rest(nil, Signals{})
+	api, err := g.restHandler(rest.Signals{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", rest)
+	mux.Handle("/", api)
 	edge, err := rpc.EdgeOptions(g.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := connect.WithHandlerOptions(append(edge, connect.WithInterceptors(rpcSession{g}))...)
+	options := connect.WithHandlerOptions(append(edge, connect.WithInterceptors(g.interceptors()...))...)
 	for path, h := range map[string]http.Handler{
 		"/" + apiv1connect.UserServiceName + "/":          second(apiv1connect.NewUserServiceHandler(g, options)),
 		"/" + apiv1connect.UploadServiceName + "/":        second(apiv1connect.NewUploadServiceHandler(g, options)),
 		"/" + apiv1connect.MessageStreamServiceName + "/": second(apiv1connect.NewMessageStreamServiceHandler(g, options)),
 	} {
-		mux.Handle(path, g.withOrigin(h))
+		mux.Handle(path, g.origins().WithHeaders(h))
 	}
 	server := httptest.NewUnstartedServer(mux)
 	server.Config.Protocols = new(http.Protocols)

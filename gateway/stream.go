@@ -9,7 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"douyin.dev/gateway/numjson"
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	messagev1 "douyin.dev/gen/douyin/message/v1"
 	"douyin.dev/services/platform/auth"
@@ -65,7 +65,7 @@ func (g *Gateway) watchSession(ctx context.Context, end context.CancelCauseFunc)
 			return
 		case <-every.C:
 		}
-		if _, err := g.sessions.find(ctx, TokenFrom(ctx)); fault.CodeOf(err) == connect.CodeUnauthenticated {
+		if _, err := g.sessions.find(ctx, rest.TokenFrom(ctx)); fault.CodeOf(err) == connect.CodeUnauthenticated {
 			end(err)
 			return
 		}
@@ -108,7 +108,7 @@ func (g *Gateway) forward(ctx context.Context, after *int64, deliver func(*apiv1
 
 // freshViewer replaces the viewer token of a call that lasts longer than one.
 func (g *Gateway) freshViewer(ctx context.Context) context.Context {
-	known, err := g.sessions.find(ctx, TokenFrom(ctx))
+	known, err := g.sessions.find(ctx, rest.TokenFrom(ctx))
 	if err != nil {
 		return ctx
 	}
@@ -118,40 +118,38 @@ func (g *Gateway) freshViewer(ctx context.Context) context.Context {
 // messageStream is the same as Server-Sent Events, for browsers: GET
 // /douyin/message/stream?token=…&after=…, or Last-Event-ID on reconnect. An
 // event's id is the cursor to go on from.
-func (g *Gateway) messageStream(encoder *numjson.Encoder) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodHead {
-			leave, err := g.admission.enterStream(r.Context())
-			if err != nil {
-				answerRefusal(r.Context(), w, err)
-				return
-			}
-			defer leave()
-		}
-		after := eventCursor(r)
-		flusher := http.NewResponseController(w)
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Accel-Buffering", "no")
-		if r.Method == http.MethodHead {
+func (g *Gateway) messageStream(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodHead {
+		leave, err := g.admission.enterStream(r.Context())
+		if err != nil {
+			rest.AnswerError(r.Context(), w, err)
 			return
 		}
-		fmt.Fprint(w, "retry: 1000\n\n")
-		_ = flusher.Flush()
-		_ = g.follow(r.Context(), after, func(m *apiv1.Message, cursor int64) error {
-			if m == nil {
-				// Moves the browser's last event id and dispatches nothing.
-				fmt.Fprintf(w, "id: %d\n\n", cursor)
-				return flusher.Flush()
-			}
-			body, err := encoder.Marshal("", m)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", cursor, body)
-			return flusher.Flush()
-		})
+		defer leave()
 	}
+	after := eventCursor(r)
+	flusher := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
+		return
+	}
+	fmt.Fprint(w, "retry: 1000\n\n")
+	_ = flusher.Flush()
+	_ = g.follow(r.Context(), after, func(m *apiv1.Message, cursor int64) error {
+		if m == nil {
+			// Moves the browser's last event id and dispatches nothing.
+			fmt.Fprintf(w, "id: %d\n\n", cursor)
+			return flusher.Flush()
+		}
+		body, err := rest.MarshalMessage(r.Context(), m)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", cursor, body)
+		return flusher.Flush()
+	})
 }
 
 // eventCursor answers where the browser stopped; nil for from now on.

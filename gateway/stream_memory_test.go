@@ -12,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	"douyin.dev/gen/douyin/message/v1/messagev1connect"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/rpc"
@@ -47,7 +48,7 @@ func BenchmarkStreamMemory(b *testing.B) {
 		Log:     slog.New(slog.DiscardHandler), Now: time.Now, Settings: Settings{SessionRecheck: time.Hour},
 	})
 	public := http.NewServeMux()
-	if err := g.handle(Signals{}, public.Handle); err != nil {
+	if err := g.handle(rest.Signals{}, public.Handle); err != nil {
 		b.Fatal(err)
 	}
 	address := listen(public)

@@ -14,6 +14,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	messagev1 "douyin.dev/gen/douyin/message/v1"
@@ -23,8 +24,6 @@ import (
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/memhttp"
 	"douyin.dev/services/platform/rpc"
-
-	"douyin.dev/gateway/numjson"
 )
 
 // logins is a user service whose one session ends when told.
@@ -92,8 +91,8 @@ func subscribe(t *testing.T, g *Gateway) *connect.ServerStreamForClient[apiv1.Su
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, h := apiv1connect.NewMessageStreamServiceHandler(g, append(edge, connect.WithInterceptors(rpcSession{g}))...)
-	mux.Handle(path, g.withOrigin(h))
+	path, h := apiv1connect.NewMessageStreamServiceHandler(g, append(edge, connect.WithInterceptors(g.interceptors()...))...)
+	mux.Handle(path, g.origins().WithHeaders(h))
 	client := apiv1connect.NewMessageStreamServiceClient(serveMesh(t, mux), "http://gateway", connect.WithInterceptors(bearer("t")))
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
@@ -144,19 +143,15 @@ func TestStreamOutlivesASilentUserService(t *testing.T) {
 func TestEventStreamEndsWithItsSession(t *testing.T) {
 	t.Parallel()
 	g, users, _ := newStreaming(t)
-	encoder, err := numjson.Compile(nil, (&apiv1.Message{}).ProtoReflect().Descriptor())
+	api, err := g.restHandler(rest.Signals{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := g.messageStream(encoder)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		h.ServeHTTP(w, r.WithContext(withCall(r.Context(), &call{token: "t"})))
-	}))
+	server := httptest.NewServer(api)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/?after=0", nil)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/douyin/message/stream/?after=0&token=t", nil)
 	res, err := server.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +165,19 @@ func TestEventStreamEndsWithItsSession(t *testing.T) {
 	}
 	if lines.Err() != nil {
 		t.Errorf("ended with %v", lines.Err())
+	}
+}
+
+func TestHeadOfTheEventStreamEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	g, _, _ := newStreaming(t)
+	api, err := g.restHandler(rest.Signals{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := serve(t, api).do(request(http.MethodHead, "/douyin/message/stream?token=t", nil))
+	if head.StatusCode != http.StatusOK || head.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("HTTP %d %v", head.StatusCode, head.Header)
 	}
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/rest"
 	"douyin.dev/gateway/resumable"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
@@ -35,7 +37,7 @@ func (g *Gateway) resumableUploads(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) enterResumable(r *http.Request) (ctx context.Context, leave func(), err error) {
-	token := cmp.Or(headerToken(r.Header), r.URL.Query().Get(tokenParam))
+	token := cmp.Or(rest.HeaderToken(r.Header), r.URL.Query().Get(rest.TokenParam))
 	if ctx, err = g.sessions.admit(r.Context(), token, rpc.AccessViewer); err != nil {
 		return nil, nil, err
 	}
@@ -90,8 +92,7 @@ func (g *Gateway) publishUploaded(ctx context.Context, id string, header *videov
 		if err != nil {
 			return 0, err
 		}
-		lost := func(err error) error { return fault.Unavailable(fmt.Errorf("read upload: %w", err)) }
-		if err := s.copy(make([]byte, uploadChunk), 0, file, lost); err != nil {
+		if err := s.copy(make([]byte, uploadChunk), 0, storedFile{file}); err != nil {
 			return 0, err
 		}
 		res, err := s.stream.CloseAndReceive()
@@ -108,4 +109,16 @@ func (g *Gateway) publishUploaded(ctx context.Context, id string, header *videov
 		return nil, err
 	}
 	return g.publishedVideo(ctx, made), nil
+}
+
+// storedFile is a file of an upload that is stored here. Its errors are faults.
+type storedFile struct{ io.Reader }
+
+// Read implements io.Reader.
+func (f storedFile) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fault.Unavailable(fmt.Errorf("read upload: %w", err))
+	}
+	return n, err
 }

@@ -93,7 +93,7 @@ func TestSharesGoToTheInnermostKind(t *testing.T) {
 	t.Parallel()
 	got := chart.Shares([]chart.Stack{
 		{Frames: []string{"net/http.(*conn).serve", "douyin.dev/gateway.f", "github.com/jackc/pgx/v5.Query", "syscall.Write"}, Seconds: 5},
-		{Frames: []string{"net/http.(*conn).serve", "douyin.dev/gateway/numjson.Append", "runtime.growslice", "runtime.memmove"}, Seconds: 3},
+		{Frames: []string{"net/http.(*conn).serve", "douyin.dev/gateway/rest/numjson.Append", "runtime.growslice", "runtime.memmove"}, Seconds: 3},
 		{Frames: []string{"net/http.(*conn).serve"}, Seconds: 1},
 		{Frames: []string{"main.main"}, Seconds: 1},
 	})

@@ -26,7 +26,7 @@ var kinds = []struct {
 	{"Redis client", []string{"github.com/redis/"}},
 	{"Kafka", []string{"github.com/segmentio/", "github.com/twmb/"}},
 	{"object store", []string{"github.com/versity/", "github.com/aws/", "github.com/gofiber/", "github.com/valyala/"}},
-	{"JSON", []string{"douyin.dev/gateway/numjson", "encoding/json"}},
+	{"JSON", []string{"douyin.dev/gateway/rest/numjson", "encoding/json"}},
 	{"protobuf", []string{"google.golang.org/protobuf"}},
 	{"calls between services", []string{"connectrpc.com/", "douyin.dev/services/platform/rpc", "douyin.dev/services/platform/memhttp", "net/http.(*http2", "golang.org/x/net/http2", "google.golang.org/grpc"}},
 	{"password hashing", []string{"golang.org/x/crypto/", "github.com/alexedwards/argon2id"}},
