@@ -81,8 +81,8 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	close(mounted)
 	peers.Local.Open()
 	if c.Seed {
-		if err := seed(ctx, rt.Child("seed", inside, peers), c.DataDir, report); err != nil {
-			return fmt.Errorf("demo data: %w", err)
+		if err := seed(ctx, rt, c.DataDir, report); err != nil {
+			return err
 		}
 	}
 	port := portOf(rt.Config.Listen)

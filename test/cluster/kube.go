@@ -101,7 +101,12 @@ func (p pod) ready() bool {
 // long reports whether the pod is one that runs until told to stop: not a Job's
 // and not a test's.
 func (p pod) long() bool {
-	return !strings.HasSuffix(p.Metadata.component(), "-migrate") && p.Metadata.component() != "smoke"
+	switch c := p.Metadata.component(); c {
+	case "smoke", "demo":
+		return false
+	default:
+		return !strings.HasSuffix(c, "-migrate")
+	}
 }
 
 // stores are the components that dev.enabled adds.

@@ -59,6 +59,7 @@ func TestLife(t *testing.T) {
 	}{
 		{"load", (*life).load},
 		{"install", (*life).install},
+		{"demo", (*life).demo},
 		{"idle", (*life).idle},
 		{"smoke", (*life).smoke},
 		{"contract", (*life).contract},
@@ -189,6 +190,19 @@ func (l *life) weights(ctx context.Context) (mesh, infra usage, err error) {
 		to.resident, to.workingSet = to.resident+u.resident, to.workingSet+u.workingSet
 	}
 	return mesh, infra, nil
+}
+
+// demo waits for the videos that a first install brings.
+func (l *life) demo(t *testing.T) {
+	_, err := l.ctl(t.Context(), "wait", "--for=condition=complete", "--timeout=5m", "job/"+release+"-demo")
+	check(t, err)
+	base, err := l.gateway(t.Context())
+	check(t, err)
+	feed, err := harness.NewClient(base).Get(t.Context(), "/douyin/feed/")
+	check(t, err)
+	if videos, _ := feed.Fields["video_list"].([]any); len(videos) == 0 {
+		t.Errorf("the feed of a fresh cluster is empty: %s", feed.Body)
+	}
 }
 
 // smoke runs the chart's own test.

@@ -65,6 +65,7 @@ var platform = []spec{
 	{Name: "deadletter", Text: "Lists and replays dead letters."},
 	{Name: "operator", Text: "The operator of the event plane."},
 	{Name: "smoke", Text: "Walks once through a running system: helm test.", Package: "test/smoke"},
+	{Name: "demo", Text: "Puts a few users and videos on a fresh cluster: dev.demo."},
 	{Name: "devinfra", Text: "A single-process broker and object store for development.", Dev: true},
 }
 

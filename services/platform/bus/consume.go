@@ -48,17 +48,21 @@ func (b *Bus) Consume(ctx context.Context, sub Subscription) error {
 	return nil
 }
 
+// topicsUsuallyWithin is how long a consumer waits for its topics without a word: on a
+// first start they are made a moment later.
+const topicsUsuallyWithin = 10 * time.Second
+
 // awaitTopics returns those of the subscription's topics that exist, as soon as one does.
 func (b *Bus) awaitTopics(ctx context.Context, sub Subscription) ([]string, error) {
 	ticker := time.NewTicker(watchInterval / 2)
 	defer ticker.Stop()
-	logged := false
+	logged, began := false, time.Now()
 	for {
 		counts, err := b.partitions(ctx, sub.Topics...)
 		if len(counts) > 0 {
 			return slices.Sorted(maps.Keys(counts)), nil
 		}
-		if !logged && ctx.Err() == nil {
+		if !logged && ctx.Err() == nil && time.Since(began) > topicsUsuallyWithin {
 			b.log.WarnContext(ctx, "consumer waits for its topics", "group", sub.Group, "topics", sub.Topics, "error", err)
 			logged = true
 		}
