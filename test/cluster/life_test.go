@@ -66,6 +66,7 @@ func TestLife(t *testing.T) {
 		{"rested", (*life).rested},
 		{"upgrade", (*life).upgrade},
 		{"rollback", (*life).rollback},
+		{"proxy", (*life).proxy},
 		{"deletions", (*life).deletions},
 		{"stores", (*life).stores},
 		{"balance", (*life).balance},

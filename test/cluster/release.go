@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -31,6 +32,9 @@ type deployment struct {
 	// of a load stand for many.
 	unlimited bool
 	set       []string // further values, name=value
+	// registrations is how many accounts a client may register at once; 0 for more
+	// than a suite does.
+	registrations int
 	// taking takes over fields that others have set, the operator the replicas.
 	taking bool
 	// unwatched returns as soon as the objects are written: what follows is to be seen.
@@ -47,7 +51,7 @@ func (d deployment) arguments() []string {
 		// A suite logs in more often than people do.
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_BURST=2000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_LOGIN_RATE=200",
-		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_REGISTER_BURST=100000",
+		"--set-string", fmt.Sprintf("services.gateway.config.DOUYIN_GATEWAY_REGISTER_BURST=%d", cmp.Or(d.registrations, 100000)),
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_CALLS=4000",
 		"--set-string", "services.gateway.config.DOUYIN_GATEWAY_CLIENT_PASSWORDS=0",
 		"--set-string", "services.user.config.DOUYIN_USER_PASSWORD_WAIT=30s",
