@@ -92,7 +92,7 @@ func (s *Server) serve(ctx context.Context, opts Options) error {
 		return err
 	}
 	s.address = l.Addr().String()
-	l = lasting{l, opts.Log}
+	l = bounded{lasting{l, opts.Log}}
 	s.cluster, err = kfake.NewCluster(append(settings(opts, log, l), login...)...)
 	if err != nil {
 		// The library closed l.
