@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { expect, vi } from "vitest";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 
 /** Where the platform answers. */
@@ -30,7 +31,7 @@ export interface Complaints {
 
 /** A fresh visitor, with everything the page complains about: errors, refused resources, requests to other origins. */
 export async function visit(path: string, options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: Complaints }> {
-  const context = await (await launch()).newContext({ viewport: { width: 1440, height: 900 }, locale: "en-US", colorScheme: "dark", baseURL: base, ...options });
+  const context = await (await launch()).newContext({ viewport: { width: 1440, height: 900 }, locale: "en-US", colorScheme: "dark", baseURL: base, serviceWorkers: "block", ...options });
   const page = await context.newPage();
   const complaints: Complaints = { list: [] };
   page.on("pageerror", (error) => complaints.list.push(`error: ${error.message}`));
@@ -66,6 +67,7 @@ interface Answer {
   user_id?: number;
   token?: string;
   video_list?: { id: number }[];
+  video?: { id: number } | null;
 }
 
 /** Calls the platform's REST API as another client would. */
@@ -73,4 +75,19 @@ export async function rest(path: string, parameters: Record<string, string>, bod
   const query = new URLSearchParams(parameters).toString();
   const answer = await fetch(`${base}/douyin/${path}?${query}`, { method: "POST", ...(body && { body }) });
   return (await answer.json()) as Answer;
+}
+
+/** Waits until a video of the token's user has all its qualities, and answers it. */
+export async function readyVideo(videoId: string, token: string): Promise<object> {
+  const state = async () => {
+    const answer = await fetch(`${base}/douyin/publish/status/?${new URLSearchParams({ token, video_id: videoId })}`);
+    return ((await answer.json()) as { status: { state: string } }).status.state;
+  };
+  await vi.waitFor(async () => expect(await state()).toBe("ready"), { timeout: 240_000, interval: 500 });
+  const answer = await fetch(`${base}/douyin.api.v1.VideoService/GetVideo`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ videoId }),
+  });
+  return ((await answer.json()) as { video: object }).video;
 }
