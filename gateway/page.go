@@ -105,20 +105,20 @@ func newPageFile(name string, body []byte) (*pageFile, error) {
 	return f, nil
 }
 
+// mediaSources are the origins of pictures and videos.
 func mediaSources(publicURL string) string {
-	media := "'self' blob:"
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
-		media += " " + u.Scheme + "://" + u.Host
+		return "'self' " + u.Scheme + "://" + u.Host
 	}
-	return media
+	return "'self'"
 }
 
-// contentPolicy is the page's Content-Security-Policy: everything comes from its
+// contentPolicy is the page's Content-Security-Policy: everything but media comes from its
 // own origin, nothing is inline, and no other site may frame it.
 func contentPolicy(media string) string {
 	return strings.Join([]string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "font-src 'self'", "connect-src 'self'", "manifest-src 'self'",
-		"img-src data: " + media, "media-src " + media, "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "font-src 'self'", "manifest-src 'self'", "worker-src 'self'",
+		"connect-src " + media, "img-src data: blob: " + media, "media-src blob: " + media, "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 	}, "; ")
 }
 

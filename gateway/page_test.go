@@ -100,12 +100,12 @@ func TestPagesAreAskedForAgainAndAssetsAreKept(t *testing.T) {
 
 func TestThePageLoadsFromItsOwnOriginAndTheMediasOnly(t *testing.T) {
 	t.Parallel()
-	for public, want := range map[string]string{
-		"":                               "media-src 'self' blob:;",
-		"https://media.example.com/path": "media-src 'self' blob: https://media.example.com;",
+	for public, want := range map[string][]string{
+		"":                               {"media-src blob: 'self';", "connect-src 'self';"},
+		"https://media.example.com/path": {"media-src blob: 'self' https://media.example.com;", "connect-src 'self' https://media.example.com;"},
 	} {
 		policy := askPage(testPage(t, public), "GET", "/", "Accept", asBrowser).Header.Get("Content-Security-Policy")
-		if !strings.Contains(policy, want) || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") {
+		if !strings.Contains(policy, want[0]) || !strings.Contains(policy, want[1]) || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") {
 			t.Errorf("public URL %q: %s", public, policy)
 		}
 	}

@@ -20,6 +20,8 @@ export interface Video {
   id: string;
   author: User;
   playUrl: string;
+  /** A playlist of its qualities; "" while there is none. */
+  hlsUrl: string;
   coverUrl: string;
   title: string;
   likeCount: number;
@@ -75,6 +77,7 @@ export function videoOf(v: ApiVideo): Video {
     id: v.id,
     author: userOf(v.author),
     playUrl: v.playUrl,
+    hlsUrl: v.hlsUrl,
     coverUrl: v.coverUrl,
     title: v.title,
     likeCount: Number(v.favoriteCount),

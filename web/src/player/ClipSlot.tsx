@@ -1,7 +1,7 @@
 import { Heart, LoaderCircle, MessageCircle, Play, Share2, Volume2, VolumeX } from "lucide-react";
 import { Link } from "@tanstack/react-router";
 import { memo, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import type { Video } from "../api/model";
 import { FollowButton } from "../profile/FollowButton";
 import { shareVideo } from "../video/share";

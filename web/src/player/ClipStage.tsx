@@ -1,6 +1,6 @@
 import { lazy, Suspense, useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useNavigate } from "@tanstack/react-router";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import type { Video } from "../api/model";
 import { useLike } from "../video/useLike";
 import { shareVideo } from "../video/share";
@@ -9,6 +9,7 @@ import { Skeleton } from "../ui/Status";
 import { useMedia, wideQuery } from "../ui/useMedia";
 import { ClipSlot } from "./ClipSlot";
 import { Deck } from "./deck";
+import { loadHls, openHls } from "./hls";
 import { keyAction, type KeyAction } from "./keys";
 import { WheelSteps } from "./wheel";
 
@@ -44,7 +45,7 @@ export function ClipStage({ videos, startAt, hasMore, onNearEnd, onCurrent }: Cl
   const navigate = useNavigate();
   const settings = useSettings();
   const muted = settings.alwaysMuted || !settings.sound;
-  const [deck] = useState(() => new Deck({ createVideo: () => document.createElement("video"), muted, autoplay: mayAutoplay() }));
+  const [deck] = useState(() => new Deck({ createVideo: () => document.createElement("video"), loadHls, openHls, muted, autoplay: mayAutoplay() }));
   const state = useSyncExternalStore(deck.subscribe, deck.state);
   const scroller = useRef<HTMLDivElement>(null);
   const wheel = useRef(new WheelSteps());

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Deck, elementCount, type Clip, type VideoElement } from "./deck";
+import { Deck, elementCount, type Clip, type OpenHls, type VideoElement } from "./deck";
 
 /** A video element without a browser: it loads and plays when the test says so. */
 class FakeVideo extends EventTarget {
@@ -39,13 +39,14 @@ class FakeVideo extends EventTarget {
   }
 }
 
-const clips = (n: number): Clip[] => Array.from({ length: n }, (_, i) => ({ id: `v${i}`, playUrl: `/media/${i}.mp4` }));
+const clips = (n: number): Clip[] => Array.from({ length: n }, (_, i) => ({ id: `v${i}`, playUrl: `/media/${i}.mp4`, hlsUrl: "" }));
 
 function setup({ count = 10, muted = true, autoplay = true, refuses = (_video: FakeVideo): boolean => false } = {}) {
   const videos: FakeVideo[] = [];
   const deck = new Deck({
     muted,
     autoplay,
+    openHls: () => null,
     createVideo: () => {
       const video = new FakeVideo();
       video.refuses = refuses;
@@ -239,4 +240,85 @@ it("gives everything back when it is disposed", () => {
   const { deck, videos } = setup();
   deck.dispose();
   expect(videos.map((v) => [v.src, v.host, v.paused])).toEqual([["", null, true], ["", null, true], ["", null, true]]);
+});
+
+/** A deck whose clips have playlists, and what became of each that was opened. */
+function setupHls({ ready = true, loadHls }: { ready?: boolean; loadHls?: () => Promise<void> } = {}) {
+  const opened: { url: string; active: boolean; closed: boolean; fail: () => void }[] = [];
+  const openHls: OpenHls = (video, url, active, onFailed) => {
+    if (!ready) return null;
+    const playback = { url, active, closed: false, fail: onFailed };
+    opened.push(playback);
+    video.src = `blob:${url}`;
+    return {
+      setActive: (now) => void (playback.active = now),
+      close: () => void (playback.closed = true),
+    };
+  };
+  const videos: FakeVideo[] = [];
+  const createVideo = () => videos[videos.push(new FakeVideo()) - 1] as unknown as VideoElement;
+  const deck = new Deck({ muted: true, autoplay: true, createVideo, openHls, ...(loadHls && { loadHls }) });
+  deck.setClips(clips(10).map((clip, i) => ({ ...clip, hlsUrl: `/media/${i}.m3u8` })));
+  const at = (index: number) => videos[index % elementCount] as FakeVideo;
+  return { deck, opened, at };
+}
+
+describe("a clip with a playlist", () => {
+  it("plays it, and the next one loads less while it waits", () => {
+    const { deck, opened, at } = setupHls();
+    at(0).emit("canplay", "playing");
+    expect(opened.map((o) => [o.url, o.active])).toEqual([["/media/0.m3u8", true], ["/media/1.m3u8", false]]);
+    deck.show(1);
+    expect(opened.map((o) => o.active)).toEqual([false, true]);
+  });
+  it("closes a playlist when its element gets another clip, and all when the deck goes", () => {
+    const { deck, opened, at } = setupHls();
+    for (let i = 0; i < 5; i++) {
+      deck.show(i);
+      at(i).emit("canplay", "playing");
+      expect(opened.filter((o) => !o.closed).length).toBeLessThanOrEqual(elementCount);
+    }
+    deck.dispose();
+    expect(opened.every((o) => o.closed)).toBe(true);
+  });
+  it("plays the file from the same position when the playlist fails", () => {
+    const { opened, at } = setupHls();
+    at(0).emit("canplay", "playing");
+    at(0).currentTime = 3;
+    at(0).paused = true; // as an element is that gets another source
+    opened[0]?.fail();
+    expect(opened[0]?.closed).toBe(true);
+    expect(at(0)).toMatchObject({ src: "/media/0.mp4", currentTime: 3, paused: false });
+  });
+  it("plays the file when the element itself refuses the playlist, and only then fails", () => {
+    const { deck, at } = setupHls();
+    at(0).emit("error");
+    expect(at(0).src).toBe("/media/0.mp4");
+    expect(deck.state().phase).not.toBe("failed");
+    at(0).emit("error");
+    expect(deck.state().phase).toBe("failed");
+  });
+  it("ignores a failure that comes after its element got another clip", () => {
+    const { deck, opened, at } = setupHls();
+    deck.show(3);
+    opened[0]?.fail();
+    expect(at(3).src).toBe("blob:/media/3.m3u8");
+  });
+  it("loads the first clip at once, and the second when what plays playlists has come or cannot come", async () => {
+    for (const loadHls of [() => Promise.resolve(), () => Promise.reject(new Error("offline"))]) {
+      const load = vi.fn(loadHls);
+      const { opened, at } = setupHls({ loadHls: load });
+      expect(load).not.toHaveBeenCalled();
+      at(0).emit("canplay");
+      expect(opened).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(opened).toHaveLength(2);
+      at(0).emit("canplay");
+      expect(load).toHaveBeenCalledTimes(1);
+    }
+  });
+  it("plays the file while what plays playlists is not there", () => {
+    const { at } = setupHls({ ready: false });
+    expect(at(0).src).toBe("/media/0.mp4");
+  });
 });

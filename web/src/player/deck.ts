@@ -1,7 +1,10 @@
 /** A clip the deck can play. */
 export interface Clip {
   id: string;
+  /** One file of all of it. */
   playUrl: string;
+  /** A playlist of its qualities; "" while there is none. */
+  hlsUrl: string;
 }
 
 /**
@@ -32,8 +35,22 @@ export interface Host {
   append(element: VideoElement): void;
 }
 
+/** A playlist that an element plays. */
+export interface HlsPlayback {
+  /** Says whether its clip is the current one; one that waits loads less. */
+  setActive(active: boolean): void;
+  /** Ends it, and takes it off the element. */
+  close(): void;
+}
+
+/** Gives an element a playlist, and calls onFailed when that cannot be played; null where the clip's file has to do. */
+export type OpenHls = (video: VideoElement, url: string, active: boolean, onFailed: () => void) => HlsPlayback | null;
+
 export interface DeckOptions {
   createVideo: () => VideoElement;
+  /** Fetches what openHls needs. The deck waits for it before it loads the second clip, never with the first. */
+  loadHls?: () => Promise<void>;
+  openHls: OpenHls;
   muted: boolean;
   /** Whether clips play by themselves; false with reduced motion or Save-Data. */
   autoplay: boolean;
@@ -51,6 +68,8 @@ interface Station {
   index: number | null;
   clip: Clip | null;
   loaded: boolean;
+  /** null while it plays the clip's file. */
+  hls: HlsPlayback | null;
   hasFrame: boolean;
   failed: boolean;
   /** Counts the clips this element has had, so that late answers for an earlier one are ignored. */
@@ -67,6 +86,10 @@ export class Deck {
   readonly #hosts = new Map<number, Host>();
   readonly #listeners = new Set<() => void>();
   readonly #autoplay: boolean;
+  readonly #openHls: OpenHls;
+  /** null once it was called. */
+  #loadHls: (() => Promise<void>) | null;
+  #hlsSettled: boolean;
   #clips: readonly Clip[] = [];
   #wantsToPlay: boolean;
   #nextTimer: ReturnType<typeof setTimeout> | undefined;
@@ -75,6 +98,9 @@ export class Deck {
 
   constructor(options: DeckOptions) {
     this.#autoplay = options.autoplay;
+    this.#openHls = options.openHls;
+    this.#loadHls = options.loadHls ?? null;
+    this.#hlsSettled = this.#loadHls === null;
     this.#wantsToPlay = options.autoplay;
     this.#state = { current: 0, phase: "loading", muted: options.muted, rate: 1, withFrame: [] };
     this.#stations = Array.from({ length: elementCount }, () => this.#createStation(options.createVideo()));
@@ -116,6 +142,7 @@ export class Deck {
       if (station.index !== index) this.#rest(station);
     }
     for (const near of [index, index + 1, index - 1]) this.#assign(near);
+    for (const station of this.#stations) station.hls?.setActive(station.index === index);
     if (moved) this.#wantsToPlay = this.#autoplay || this.#wantsToPlay;
     this.#update({ current: index, phase: this.#phaseAtRest(index), rate: moved ? 1 : this.#state.rate });
     this.#load(index);
@@ -188,7 +215,7 @@ export class Deck {
   }
 
   #createStation(video: VideoElement): Station {
-    const station: Station = { video, index: null, clip: null, loaded: false, hasFrame: false, failed: false, use: 0 };
+    const station: Station = { video, index: null, clip: null, loaded: false, hls: null, hasFrame: false, failed: false, use: 0 };
     video.setAttribute("playsinline", "");
     video.muted = this.#state.muted; // before src, or a browser may refuse to play
     video.loop = true;
@@ -210,6 +237,10 @@ export class Deck {
     });
     video.addEventListener("error", () => {
       if (station.clip === null) return; // its source was taken away
+      if (station.hls) {
+        this.#playFile(station);
+        return;
+      }
       station.failed = true;
       if (station.index === this.#state.current) this.#arrived("failed");
     });
@@ -237,6 +268,7 @@ export class Deck {
     if (station.loaded) {
       station.loaded = false;
       video.preload = "none";
+      this.#closeHls(station);
       video.removeAttribute("src");
       video.load(); // ends the download
     }
@@ -257,8 +289,35 @@ export class Deck {
     station.video.muted = this.#state.muted;
     station.video.preload = "auto";
     this.#watchForFrame(station);
-    station.video.src = station.clip.playUrl;
+    this.#open(station, station.clip);
     if (index === this.#state.current) this.#watchForStall();
+  }
+
+  /** Gives an element the playlist of its clip, or its file. */
+  #open(station: Station, clip: Clip): void {
+    const { use, video } = station;
+    const failed = () => {
+      if (station.use === use) this.#playFile(station);
+    };
+    if (clip.hlsUrl) station.hls = this.#openHls(video, clip.hlsUrl, station.index === this.#state.current, failed);
+    if (!station.hls) video.src = clip.playUrl;
+  }
+
+  /** Plays a clip's file, from where its playlist failed. */
+  #playFile(station: Station): void {
+    const { clip, video } = station;
+    if (!clip) return;
+    const at = video.currentTime;
+    this.#closeHls(station);
+    if (!station.hasFrame) this.#watchForFrame(station);
+    video.src = clip.playUrl;
+    if (at > 0) video.currentTime = at;
+    if (station.index === this.#state.current && this.#wantsToPlay) this.#play();
+  }
+
+  #closeHls(station: Station): void {
+    station.hls?.close();
+    station.hls = null;
   }
 
   #scheduleNext(): void {
@@ -270,7 +329,17 @@ export class Deck {
 
   #loadNext(): void {
     clearTimeout(this.#nextTimer);
-    if (this.#autoplay) this.#load(this.#state.current + 1);
+    if (!this.#autoplay) return;
+    if (this.#hlsSettled) {
+      this.#load(this.#state.current + 1);
+      return;
+    }
+    const settled = () => {
+      this.#hlsSettled = true;
+      this.#loadNext();
+    };
+    void this.#loadHls?.().then(settled, settled); // without it clips play their files
+    this.#loadHls = null;
   }
 
   #play(): void {
