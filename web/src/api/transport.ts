@@ -1,11 +1,8 @@
-import type { Interceptor } from "@connectrpc/connect";
+import type { DescService } from "@bufbuild/protobuf";
+import type { Client, Interceptor } from "@connectrpc/connect";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { FeedService } from "@douyin/api/feed_pb";
-import { InteractionService } from "@douyin/api/interaction_pb";
-import { RelationService } from "@douyin/api/relation_pb";
-import { UserService } from "@douyin/api/user_pb";
-import { VideoService } from "@douyin/api/video_pb";
 
 /**
  * The header that asks the gateway to keep the session's token in an HttpOnly cookie and to accept it from there.
@@ -34,7 +31,23 @@ export const streams = createConnectTransport({
 });
 
 export const feedClient = createClient(FeedService, transport);
-export const interactionClient = createClient(InteractionService, transport);
-export const relationClient = createClient(RelationService, transport);
-export const userClient = createClient(UserService, transport);
-export const videoClient = createClient(VideoService, transport);
+
+// The first video needs the feed alone: what describes the other services comes with the first call of each.
+export const interactionClient = laterClient(async () => (await import("@douyin/api/interaction_pb")).InteractionService);
+export const relationClient = laterClient(async () => (await import("@douyin/api/relation_pb")).RelationService);
+export const userClient = laterClient(async () => (await import("@douyin/api/user_pb")).UserService);
+export const videoClient = laterClient(async () => (await import("@douyin/api/video_pb")).VideoService);
+
+/** A client whose service is loaded when it is called first. Its methods are unary: each answers a promise. */
+function laterClient<S extends DescService>(load: () => Promise<S>): Client<S> {
+  let loading: Promise<Client<S>> | undefined;
+  const loaded = () => {
+    loading ??= load().then((service) => createClient(service, transport));
+    loading.catch(() => (loading = undefined)); // the next call loads it again
+    return loading;
+  };
+  type Call = (...args: unknown[]) => Promise<unknown>;
+  return new Proxy({} as Client<S>, {
+    get: (_, method) => async (...args: unknown[]) => ((await loaded()) as Record<PropertyKey, Call>)[method]?.(...args),
+  });
+}

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { MessageCircle } from "lucide-react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import type { Friend } from "../api/model";
 import { askForLogin, useSession, type Session } from "../session/session";
 import { Avatar } from "../ui/Avatar";

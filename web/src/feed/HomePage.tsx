@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { ArrowUp, Clapperboard, UserPlus } from "lucide-react";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { itemsOf } from "../api/lists";
 import { ClipStage } from "../player/ClipStage";
 import { askForLogin, useSession } from "../session/session";

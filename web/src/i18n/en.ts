@@ -48,9 +48,18 @@ export default {
   },
   publish: {
     title: "Publish", needsLogin: "Log in to publish a video.", drop: "Drop a video here", limits: "MP4 or MOV, up to {{size}} and {{minutes}} minutes", choose: "Choose a video",
-    preview: "Preview", name: "Title", send: "Publish", stop: "Stop", other: "Another video", progress: "Upload", percent: "{{percent}} %, {{speed}}/s", left: "{{time}} left",
-    checking: "Checking the video", done: "Published. It is in your videos.", broken: "The connection broke before the video was there. Nothing was published.", leave: "The upload is not done. Leave and stop it?",
+    preview: "Preview", name: "Title", send: "Publish", other: "Another video", progress: "Upload", percent: "{{percent}} %, {{speed}}/s", left: "{{time}} left",
+    pause: "Pause the upload", resume: "Go on with the upload", paused: "Paused at {{percent}} %. It is kept here for a day.", sent: "All of it is there.", whenSent: "It is published when all of it is there.",
+    lost: "The connection was lost. What was sent is kept: go on when you are online.",
+    checking: "Checking the video", done: "Published.", broken: "We do not know whether that worked. Try again: it will not be published twice.",
     problem: { notVideo: "That is not a video.", tooLarge: "That file is too large.", tooLong: "That video is too long.", empty: "That file is empty." },
+  },
+  status: {
+    title: "Your video", watch: "Watch", works: "My videos", progress: "Progress", qualities: "Qualities: {{list}}",
+    queued_one: "Waiting for {{count}} other video", queued_other: "Waiting for {{count}} other videos", queuedNext: "Next in line",
+    processing: "Working on it, {{percent}} %", ready: "Ready: it plays on every device.", failed: "Its qualities could not be made.",
+    stage: { inspect: "Looking at the video", encode: "Making its qualities, {{percent}} %", store: "Storing, {{percent}} %" },
+    playsAlready: "It is published and plays already. You can leave this page.", playsAnyway: "It is published as you sent it.",
   },
   chat: {
     friends: "Friends", needsLogin: "Log in to write messages.", choose: "Choose a conversation.", noFriends: "When you and somebody follow each other, they appear here.",

@@ -50,9 +50,18 @@ const words: typeof en = {
   },
   publish: {
     title: "发布", needsLogin: "登录后可以发布视频。", drop: "把视频拖到这里", limits: "MP4 或 MOV,最大 {{size}},最长 {{minutes}} 分钟", choose: "选择视频",
-    preview: "预览", name: "标题", send: "发布", stop: "停止", other: "换一个视频", progress: "上传", percent: "{{percent}} %,{{speed}}/秒", left: "还剩 {{time}}",
-    checking: "正在检查视频", done: "已发布,在你的作品里。", broken: "视频还没传完,连接就断了。没有发布任何内容。", leave: "上传还没完成,离开会停止上传。确定离开吗?",
+    preview: "预览", name: "标题", send: "发布", other: "换一个视频", progress: "上传", percent: "{{percent}} %,{{speed}}/秒", left: "还剩 {{time}}",
+    pause: "暂停上传", resume: "继续上传", paused: "已暂停,{{percent}} %。会保留一天。", sent: "已全部上传。", whenSent: "上传完成后会自动发布。",
+    lost: "网络断开了,已上传的部分还在,联网后可以继续。",
+    checking: "正在检查视频", done: "已发布。", broken: "不确定是否成功。请重试,不会重复发布。",
     problem: { notVideo: "这不是视频。", tooLarge: "文件太大了。", tooLong: "视频太长了。", empty: "文件是空的。" },
+  },
+  status: {
+    title: "你的视频", watch: "观看", works: "我的作品", progress: "进度", qualities: "清晰度:{{list}}",
+    queued_one: "前面还有 {{count}} 个视频", queued_other: "前面还有 {{count}} 个视频", queuedNext: "马上轮到这个视频",
+    processing: "正在处理,{{percent}} %", ready: "已就绪,各种设备都能播放。", failed: "没能生成其他清晰度。",
+    stage: { inspect: "正在分析视频", encode: "正在转码,{{percent}} %", store: "正在保存,{{percent}} %" },
+    playsAlready: "视频已发布,现在就能播放,可以离开此页。", playsAnyway: "视频已按原样发布。",
   },
   chat: {
     friends: "朋友", needsLogin: "登录后可以发消息。", choose: "选择一个对话。", noFriends: "你们互相关注后,对方会出现在这里。",

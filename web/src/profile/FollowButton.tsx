@@ -1,4 +1,4 @@
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import type { User } from "../api/model";
 import { useSession, withSession } from "../session/session";
 import { Button } from "../ui/Button";

@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Users } from "lucide-react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { itemsOf } from "../api/lists";
 import { Avatar } from "../ui/Avatar";
 import { Dialog } from "../ui/Dialog";

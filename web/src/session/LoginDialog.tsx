@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { failureOf } from "../api/failure";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";

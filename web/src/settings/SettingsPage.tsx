@@ -1,5 +1,5 @@
 import { useState, type FormEvent, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { userClient } from "../api/transport";
 import { askForLogin, logout, useSession } from "../session/session";
 import { Button } from "../ui/Button";

@@ -1,7 +1,7 @@
 import { Link, Outlet } from "@tanstack/react-router";
 import { House, MessageCircle, Play, Plus, Settings, User, type LucideIcon } from "lucide-react";
 import { lazy, Suspense, useEffect } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { useChat } from "../chat/store";
 import { askForLogin, useLoginWanted, useSession } from "../session/session";
 import { notify, Toaster } from "../ui/toast";

@@ -1,7 +1,7 @@
 import type { LucideIcon } from "lucide-react";
 import { CloudOff, TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { failureOf } from "../api/failure";
 import { Button } from "./Button";
 

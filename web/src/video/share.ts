@@ -1,5 +1,5 @@
 import type { Video } from "../api/model";
-import i18n from "../i18n/i18n";
+import { currentTranslations } from "../i18n/i18n";
 import { notify } from "../ui/toast";
 
 /** Shares a video's link by the system's own sheet, or copies it where there is none. */
@@ -11,7 +11,7 @@ export async function shareVideo(video: Video): Promise<void> {
       return;
     }
     await navigator.clipboard.writeText(url);
-    notify(i18n.t("player.linkCopied"));
+    notify(currentTranslations().t("player.linkCopied"));
   } catch (error) {
     if (error instanceof Error && error.name === "AbortError") return; // the person closed the sheet
     notify(url);
