@@ -80,9 +80,13 @@ describe.each(ways)("the whole journey by $way", ({ way, press, options }) => {
     await page.keyboard.type("Counting, once more");
     await picture(page, `${way}-3-publish`);
     await press(page, "button", "Publish");
+    await page.getByRole("heading", { name: "Your video" }).waitFor();
+    await page.getByText("Ready: it plays on every device.").waitFor({ timeout: 90_000 });
+    await picture(page, `${way}-4-status`);
+    await press(page, "link", "My videos");
     await page.getByRole("heading", { name: `@${name}` }).waitFor();
     await page.getByRole("link", { name: /Counting, once more/ }).waitFor();
-    await picture(page, `${way}-4-profile`);
+    await picture(page, `${way}-5-profile`);
     const userId = new URL(page.url()).pathname.split("/").at(-1) ?? "";
 
     await press(page, "link", "Home");
@@ -100,7 +104,7 @@ describe.each(ways)("the whole journey by $way", ({ way, press, options }) => {
     await page.keyboard.type("Lovely");
     await page.keyboard.press("Enter");
     await page.getByRole("listitem").filter({ hasText: "Lovely" }).getByRole("button", { name: "Delete comment" }).waitFor();
-    await picture(page, `${way}-5-comments`);
+    await picture(page, `${way}-6-comments`);
     await page.keyboard.press("Escape");
     await page.getByText("Lovely").waitFor({ state: "hidden" });
 
@@ -124,11 +128,11 @@ describe.each(ways)("the whole journey by $way", ({ way, press, options }) => {
     await page.getByRole("log").getByText("Hello from here").waitFor();
     expect((await rest("message/action/", { token: friend.token, to_user_id: userId, action_type: "1", content: "And from me" })).status_code).toBe(0);
     await page.getByRole("log").getByText("And from me").waitFor();
-    await picture(page, `${way}-6-chat`);
+    await picture(page, `${way}-7-chat`);
 
     if (way === "finger") await page.goBack();
     await press(page, "link", "Settings");
-    await picture(page, `${way}-7-settings`);
+    await picture(page, `${way}-8-settings`);
     await press(page, "button", "Log out");
     await page.getByRole("button", { name: "Log in" }).first().waitFor();
     expect(await page.context().cookies()).toEqual([]);

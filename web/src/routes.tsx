@@ -32,10 +32,23 @@ const profile = createRoute({
   component: lazyRouteComponent(() => import("./profile/ProfilePage"), "ProfilePage"),
 });
 
+const namedProfile = createRoute({
+  getParentRoute: () => root,
+  path: "/@{$name}",
+  validateSearch: (search): { tab?: "liked" } => (search.tab === "liked" ? { tab: "liked" } : {}),
+  component: lazyRouteComponent(() => import("./profile/ProfilePage"), "NamedProfilePage"),
+});
+
 const publish = createRoute({
   getParentRoute: () => root,
   path: "/publish",
   component: lazyRouteComponent(() => import("./publish/PublishPage"), "PublishPage"),
+});
+
+const status = createRoute({
+  getParentRoute: () => root,
+  path: "/publish/$videoId",
+  component: lazyRouteComponent(() => import("./publish/StatusPage"), "StatusPage"),
 });
 
 const messages = createRoute({
@@ -57,7 +70,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, video, profile, publish, messages.addChildren([conversation]), settings]),
+  routeTree: root.addChildren([home, video, profile, namedProfile, publish, status, messages.addChildren([conversation]), settings]),
   defaultPreload: "intent",
   scrollRestoration: false, // the stage and the lists keep their own places
 });

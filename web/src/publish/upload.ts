@@ -14,13 +14,6 @@ export function clipProblem(file: { size: number; type: string }, seconds: numbe
   return null;
 }
 
-/** How an upload goes. speed is in bytes per second, over the last seconds; 0 at first. */
-export interface Progress {
-  sent: number;
-  total: number;
-  speed: number;
-}
-
 /** Speed measures bytes per second over a window, from how many were sent in all at each moment. */
 export class Speed {
   #samples: { at: number; sent: number }[] = [];
@@ -50,35 +43,13 @@ interface Answer {
   video?: { id: number } | null;
 }
 
-/** Publishes a file; resolves when the video is there. Abort by the signal. */
-export function publishVideo(file: File, title: string, signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // fetch cannot say how far an upload is.
-    const request = new XMLHttpRequest();
-    const form = new FormData();
-    form.append("title", title); // before the file, so that a refusal comes before the bytes
-    form.append("data", file);
-    const speed = new Speed();
-    request.upload.addEventListener("progress", (e) => onProgress({ sent: e.loaded, total: e.total, speed: speed.add(e.timeStamp, e.loaded) }));
-    request.addEventListener("load", () => {
-      const answer = readAnswer(request.responseText);
-      if (answer.status_code === 0) resolve();
-      else reject(new PublishRefused(answer.status_code, answer.status_msg));
-    });
-    request.addEventListener("error", () => reject(new Error("the connection broke")));
-    request.addEventListener("abort", () => reject(new DOMException("the upload was stopped", "AbortError")));
-    signal.addEventListener("abort", () => request.abort(), { once: true });
-    request.open("POST", "/douyin/publish/action/");
-    request.setRequestHeader(sessionHeader.name, sessionHeader.value);
-    request.setRequestHeader("Idempotency-Key", crypto.randomUUID());
-    request.send(form);
-  });
-}
-
-function readAnswer(text: string): Answer {
-  try {
-    return JSON.parse(text) as Answer;
-  } catch {
-    return { status_code: 50001, status_msg: "" };
-  }
+/** Publishes a complete upload by its address and answers the video's id. Repeated, it answers the same. */
+export async function publishUpload(url: string, title: string): Promise<string> {
+  const form = new FormData();
+  form.append("title", title);
+  form.append("upload_id", url.slice(url.lastIndexOf("/") + 1));
+  const response = await fetch("/douyin/publish/action/", { method: "POST", body: form, headers: { [sessionHeader.name]: sessionHeader.value } });
+  const answer = (await response.json()) as Answer;
+  if (answer.status_code !== 0) throw new PublishRefused(answer.status_code, answer.status_msg);
+  return String(answer.video?.id);
 }
