@@ -66,14 +66,27 @@ func (g *Gateway) GetUser(ctx context.Context, req *apiv1.GetUserRequest) (*apiv
 
 // GetProfile answers a user to anybody.
 func (g *Gateway) GetProfile(ctx context.Context, req *apiv1.GetProfileRequest) (*apiv1.GetProfileResponse, error) {
-	if err := required("user_id", req.GetUserId()); err != nil {
+	id, err := g.profileID(ctx, req)
+	if err != nil {
 		return nil, err
 	}
-	user, err := g.user(ctx, req.GetUserId())
+	user, err := g.user(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	return &apiv1.GetProfileResponse{User: user}, nil
+}
+
+// profileID returns whose profile is asked for, by id or by name.
+func (g *Gateway) profileID(ctx context.Context, req *apiv1.GetProfileRequest) (int64, error) {
+	if req.GetName() == "" {
+		return req.GetUserId(), required("user_id", req.GetUserId())
+	}
+	if req.GetUserId() != 0 {
+		return 0, fault.Invalid("name", "must not be there beside user_id")
+	}
+	res, err := g.User.FindUser(ctx, &userv1.FindUserRequest{Name: req.GetName()})
+	return res.GetUser().GetId(), err
 }
 
 // UpdateProfile changes the caller's profile.

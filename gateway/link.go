@@ -103,7 +103,7 @@ var embedTemplate = template.Must(template.New("embed").Parse(`<!doctype html>
 var frameTemplate = template.Must(template.New("frame").Parse(
 	`<iframe src="{{.V.EmbedURL}}" title="{{.V.Title}}" width="{{.Width}}" height="{{.Height}}" allow="fullscreen; picture-in-picture" loading="lazy"></iframe>`))
 
-// links answers the addresses of videos.
+// links answers the addresses of videos and of users.
 type links struct {
 	gateway *Gateway
 	page    *webPage
@@ -114,6 +114,8 @@ func (l links) mount(mount func(pattern string, h http.Handler)) {
 	mount("GET "+watchPath+"{id}", http.HandlerFunc(l.watch))
 	mount("GET "+embedPath+"{id}", http.HandlerFunc(l.embed))
 	mount("GET "+oembedPath, http.HandlerFunc(l.oembed))
+	mount("GET "+robotsPath, http.HandlerFunc(l.robots))
+	mount("GET "+sitemapPath, http.HandlerFunc(l.sitemap))
 	mount("GET "+embedCSSPath, static("text/css; charset=utf-8", embedCSS))
 }
 

@@ -101,11 +101,13 @@ func (g *Gateway) handle(s rest.Signals, handle func(pattern string, h http.Hand
 		return err
 	}
 	around := rest.CORS(g.Settings.CORSOrigins)
-	mount := func(pattern string, h http.Handler) {
-		piecewise := strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/")
-		handle(pattern, g.pace.Handler(piecewise, around(g.origins().WithHeaders(g.admission.admitClient(h)))))
+	guarded := func(piecewise bool, h http.Handler) http.Handler {
+		return g.pace.Handler(piecewise, around(g.origins().WithHeaders(g.admission.admitClient(h))))
 	}
-	if err := g.mountPage(mount, handle, around(restHandler)); err != nil {
+	mount := func(pattern string, h http.Handler) {
+		handle(pattern, guarded(strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/"), h))
+	}
+	if err := g.mountPage(mount, guarded, handle, around(restHandler)); err != nil {
 		return err
 	}
 	mount("GET "+mediaPrefix+"{key...}", g.admission.admitDownload(http.HandlerFunc(g.media)))
@@ -128,9 +130,12 @@ func (g *Gateway) restHandler(s rest.Signals) (http.Handler, error) {
 	})
 }
 
-// mountPage serves the web client and the links to videos in front of the REST
+// mountPage serves the web client and the links to videos and users in front of the REST
 // handler, or that alone.
-func (g *Gateway) mountPage(mount, handle func(pattern string, h http.Handler), api http.Handler) error {
+func (g *Gateway) mountPage(
+	mount func(pattern string, h http.Handler), guarded func(piecewise bool, h http.Handler) http.Handler,
+	handle func(pattern string, h http.Handler), api http.Handler,
+) error {
 	if !g.Settings.Web {
 		handle("/", api)
 		return nil
@@ -139,14 +144,20 @@ func (g *Gateway) mountPage(mount, handle func(pattern string, h http.Handler), 
 	if err != nil {
 		return err
 	}
-	links{g, page}.mount(mount)
+	l := links{g, page}
+	l.mount(mount)
+	// A pattern of ServeMux cannot say that a segment begins with an @.
+	profiles := guarded(false, http.HandlerFunc(l.profile))
 	files := g.pace.Handler(false, page)
 	handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if page.find(r) != nil {
+		switch {
+		case isProfileLink(r):
+			profiles.ServeHTTP(w, r)
+		case page.find(r) != nil:
 			files.ServeHTTP(w, r)
-			return
+		default:
+			api.ServeHTTP(w, r)
 		}
-		api.ServeHTTP(w, r)
 	}))
 	return nil
 }

@@ -79,6 +79,25 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *v1.BatchGetUsersReques
 	return &v1.BatchGetUsersResponse{Users: users}, nil
 }
 
+// FindUser answers the user with a name.
+func (s *Service) FindUser(ctx context.Context, req *v1.FindUserRequest) (*v1.FindUserResponse, error) {
+	userID, err := s.ownerOf(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if userID == 0 {
+		return nil, noSuchUser()
+	}
+	users, err := s.users.GetList(ctx, []int64{userID})
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, noSuchUser()
+	}
+	return &v1.FindUserResponse{User: users[0]}, nil
+}
+
 // checkURL allows what a browser can load a picture from: never javascript:,
 // and no user name or password on the way.
 func checkURL(field, text string) error {

@@ -47,6 +47,26 @@ func TestUpdateProfileSetsOnlyWhatIsGiven(t *testing.T) {
 	}
 }
 
+func TestAUserIsFoundByAnySpellingOfTheName(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id, _ := b.register(t, "Ada 林", "p")
+	for _, name := range []string{"Ada 林", "ada 林", " ADA 林 ", "Ａda 林"} {
+		res, err := b.FindUser(t.Context(), &v1.FindUserRequest{Name: name})
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		want := &v1.User{Id: id, Name: "Ada 林", Version: 1}
+		if diff := cmp.Diff(want, res.GetUser(), protocmp.Transform()); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+	for _, name := range []string{"", "ada", "Ada 林 2", "\x00", "\xff", strings.Repeat("a", 5000)} {
+		_, err := b.FindUser(t.Context(), &v1.FindUserRequest{Name: name})
+		wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+	}
+}
+
 func TestEveryUpdateHasAVersionOfItsOwn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { Clapperboard, Heart, MessageCircle, Pencil } from "lucide-react";
 import { useState, type FormEvent } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "../i18n/i18n";
 import { itemsOf } from "../api/lists";
 import type { User } from "../api/model";
 import { likedBy, worksOf } from "../feed/queries";
@@ -16,16 +16,33 @@ import { EmptyState, ErrorState, Skeleton } from "../ui/Status";
 import { notifyFailure } from "../ui/toast";
 import { useMoreWhenSeen } from "../ui/useMoreWhenSeen";
 import { FollowButton } from "./FollowButton";
-import { profileOf, useUpdateSignature, type Relation } from "./queries";
+import { profileNamed, profileOf, useUpdateSignature, type Relation } from "./queries";
 import { RelationsDialog } from "./RelationsDialog";
 
-const route = getRouteApi("/u/$userId");
+const byId = getRouteApi("/u/$userId");
+const byName = getRouteApi("/@{$name}");
+
+export type ProfileTab = "works" | "liked";
+
+/** The profile of a user by id, where one comes to from within the page. */
+export function ProfilePage() {
+  const { userId } = byId.useParams();
+  const { tab = "works" } = byId.useSearch();
+  return <Profile userId={userId} tab={tab} />;
+}
+
+/** The profile of a user by name, which is the link that people pass on. */
+export function NamedProfilePage() {
+  const { name } = byName.useParams();
+  const { tab = "works" } = byName.useSearch();
+  const user = useQuery(profileNamed(name));
+  if (user.error) return <ErrorState error={user.error} onRetry={() => void user.refetch()} />;
+  return user.data ? <Profile userId={user.data.id} tab={tab} /> : <HeaderSkeleton />;
+}
 
 /** A user: who they are, their videos and what they like. */
-export function ProfilePage() {
+function Profile({ userId, tab }: { userId: string; tab: ProfileTab }) {
   const { t } = useTranslation();
-  const { userId } = route.useParams();
-  const { tab = "works" } = route.useSearch();
   const user = useQuery(profileOf(userId));
   if (user.error) return <ErrorState error={user.error} onRetry={() => void user.refetch()} />;
   return (
@@ -36,8 +53,7 @@ export function ProfilePage() {
           {(["works", "liked"] as const).map((name) => (
             <Link
               key={name}
-              to="/u/$userId"
-              params={{ userId }}
+              to="."
               search={name === "works" ? {} : { tab: name }}
               aria-current={tab === name ? "page" : undefined}
               className={`border-b-2 px-2 py-3 font-medium ${tab === name ? "border-accent text-ink" : "border-transparent text-muted"}`}

@@ -15,6 +15,18 @@ export function profileOf(userId: string) {
   });
 }
 
+/** A user by name, however it is spelled. */
+export function profileNamed(name: string) {
+  return queryOptions({
+    queryKey: ["user named", name],
+    queryFn: async ({ signal, client }) => {
+      const user = userOf((await userClient.getProfile({ name }, { signal })).user);
+      client.setQueryData(userKey(user.id), user);
+      return user;
+    },
+  });
+}
+
 export type Relation = "following" | "followers";
 
 /** Whom a user follows, or who follows the user, most recent first. */

@@ -356,7 +356,9 @@ func (x *GetUserResponse) GetUser() *User {
 type GetProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing user.
-	UserId        int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// In place of user_id: the user's name, compared without regard to case.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -396,6 +398,13 @@ func (x *GetProfileRequest) GetUserId() int64 {
 		return x.UserId
 	}
 	return 0
+}
+
+func (x *GetProfileRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
 }
 
 // The user.
@@ -861,9 +870,10 @@ const file_douyin_api_v1_user_proto_rawDesc = "" +
 	"\x0eGetUserRequest\x12\x1b\n" +
 	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\":\n" +
 	"\x0fGetUserResponse\x12'\n" +
-	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"0\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"D\n" +
 	"\x11GetProfileRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\"=\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"=\n" +
 	"\x12GetProfileResponse\x12'\n" +
 	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xdd\x01\n" +
 	"\x14UpdateProfileRequest\x12\x1b\n" +

@@ -1054,6 +1054,98 @@ func (x *BatchGetUsersResponse) GetUsers() []*User {
 	return nil
 }
 
+// Which user.
+type FindUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of an account.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindUserRequest) Reset() {
+	*x = FindUserRequest{}
+	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindUserRequest) ProtoMessage() {}
+
+func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindUserRequest.ProtoReflect.Descriptor instead.
+func (*FindUserRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FindUserRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// The one who has it.
+type FindUserResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As others see the account.
+	User          *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindUserResponse) Reset() {
+	*x = FindUserResponse{}
+	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindUserResponse) ProtoMessage() {}
+
+func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindUserResponse.ProtoReflect.Descriptor instead.
+func (*FindUserResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *FindUserResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
 // A client's token.
 type VerifySessionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1065,7 +1157,7 @@ type VerifySessionRequest struct {
 
 func (x *VerifySessionRequest) Reset() {
 	*x = VerifySessionRequest{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1169,7 @@ func (x *VerifySessionRequest) String() string {
 func (*VerifySessionRequest) ProtoMessage() {}
 
 func (x *VerifySessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1182,7 @@ func (x *VerifySessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySessionRequest.ProtoReflect.Descriptor instead.
 func (*VerifySessionRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{17}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VerifySessionRequest) GetToken() string {
@@ -1119,7 +1211,7 @@ type VerifySessionResponse struct {
 
 func (x *VerifySessionResponse) Reset() {
 	*x = VerifySessionResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1223,7 @@ func (x *VerifySessionResponse) String() string {
 func (*VerifySessionResponse) ProtoMessage() {}
 
 func (x *VerifySessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1236,7 @@ func (x *VerifySessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySessionResponse.ProtoReflect.Descriptor instead.
 func (*VerifySessionResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{18}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerifySessionResponse) GetUserId() int64 {
@@ -1244,7 +1336,11 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\x14BatchGetUsersRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x03R\x03ids\"C\n" +
 	"\x15BatchGetUsersResponse\x12*\n" +
-	"\x05users\x18\x01 \x03(\v2\x14.douyin.user.v1.UserR\x05users\",\n" +
+	"\x05users\x18\x01 \x03(\v2\x14.douyin.user.v1.UserR\x05users\"%\n" +
+	"\x0fFindUserRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"<\n" +
+	"\x10FindUserResponse\x12(\n" +
+	"\x04user\x18\x01 \x01(\v2\x14.douyin.user.v1.UserR\x04user\",\n" +
 	"\x14VerifySessionRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\"\xe1\x01\n" +
 	"\x15VerifySessionResponse\x12\x17\n" +
@@ -1258,7 +1354,7 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_USERNAME_TAKEN\x10\x01\x12\"\n" +
 	"\x1eERROR_REASON_WRONG_CREDENTIALS\x10\x02\x12\x1f\n" +
-	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x032\xe4\x06\n" +
+	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x032\xbc\a\n" +
 	"\vUserService\x12S\n" +
 	"\bRegister\x12\x1f.douyin.user.v1.RegisterRequest\x1a .douyin.user.v1.RegisterResponse\"\x04\x88\xb5\x18\x01\x12J\n" +
 	"\x05Login\x12\x1c.douyin.user.v1.LoginRequest\x1a\x1d.douyin.user.v1.LoginResponse\"\x04\x88\xb5\x18\x01\x12M\n" +
@@ -1267,7 +1363,8 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\x0eChangePassword\x12%.douyin.user.v1.ChangePasswordRequest\x1a&.douyin.user.v1.ChangePasswordResponse\"\x04\x88\xb5\x18\x02\x12b\n" +
 	"\fRepeatAnswer\x12#.douyin.user.v1.RepeatAnswerRequest\x1a$.douyin.user.v1.RepeatAnswerResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
 	"\rUpdateProfile\x12$.douyin.user.v1.UpdateProfileRequest\x1a%.douyin.user.v1.UpdateProfileResponse\"\x04\x88\xb5\x18\x02\x12e\n" +
-	"\rBatchGetUsers\x12$.douyin.user.v1.BatchGetUsersRequest\x1a%.douyin.user.v1.BatchGetUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
+	"\rBatchGetUsers\x12$.douyin.user.v1.BatchGetUsersRequest\x1a%.douyin.user.v1.BatchGetUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12V\n" +
+	"\bFindUser\x12\x1f.douyin.user.v1.FindUserRequest\x1a .douyin.user.v1.FindUserResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
 	"\rVerifySession\x12$.douyin.user.v1.VerifySessionRequest\x1a%.douyin.user.v1.VerifySessionResponse\"\x04\x88\xb5\x18\x01B\x9f\x01\n" +
 	"\x12com.douyin.user.v1B\tUserProtoP\x01Z$douyin.dev/gen/douyin/user/v1;userv1\xa2\x02\x03DUX\xaa\x02\x0eDouyin.User.V1\xca\x02\x0eDouyin\\User\\V1\xe2\x02\x1aDouyin\\User\\V1\\GPBMetadata\xea\x02\x10Douyin::User::V1b\x06proto3"
 
@@ -1284,7 +1381,7 @@ func file_douyin_user_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_douyin_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_douyin_user_v1_user_proto_goTypes = []any{
 	(ErrorReason)(0),                 // 0: douyin.user.v1.ErrorReason
 	(*User)(nil),                     // 1: douyin.user.v1.User
@@ -1304,8 +1401,10 @@ var file_douyin_user_v1_user_proto_goTypes = []any{
 	(*UpdateProfileResponse)(nil),    // 15: douyin.user.v1.UpdateProfileResponse
 	(*BatchGetUsersRequest)(nil),     // 16: douyin.user.v1.BatchGetUsersRequest
 	(*BatchGetUsersResponse)(nil),    // 17: douyin.user.v1.BatchGetUsersResponse
-	(*VerifySessionRequest)(nil),     // 18: douyin.user.v1.VerifySessionRequest
-	(*VerifySessionResponse)(nil),    // 19: douyin.user.v1.VerifySessionResponse
+	(*FindUserRequest)(nil),          // 18: douyin.user.v1.FindUserRequest
+	(*FindUserResponse)(nil),         // 19: douyin.user.v1.FindUserResponse
+	(*VerifySessionRequest)(nil),     // 20: douyin.user.v1.VerifySessionRequest
+	(*VerifySessionResponse)(nil),    // 21: douyin.user.v1.VerifySessionResponse
 }
 var file_douyin_user_v1_user_proto_depIdxs = []int32{
 	6,  // 0: douyin.user.v1.RepeatAnswerRequest.logout:type_name -> douyin.user.v1.LogoutRequest
@@ -1313,29 +1412,32 @@ var file_douyin_user_v1_user_proto_depIdxs = []int32{
 	10, // 2: douyin.user.v1.RepeatAnswerRequest.change_password:type_name -> douyin.user.v1.ChangePasswordRequest
 	1,  // 3: douyin.user.v1.UpdateProfileResponse.user:type_name -> douyin.user.v1.User
 	1,  // 4: douyin.user.v1.BatchGetUsersResponse.users:type_name -> douyin.user.v1.User
-	2,  // 5: douyin.user.v1.UserService.Register:input_type -> douyin.user.v1.RegisterRequest
-	4,  // 6: douyin.user.v1.UserService.Login:input_type -> douyin.user.v1.LoginRequest
-	6,  // 7: douyin.user.v1.UserService.Logout:input_type -> douyin.user.v1.LogoutRequest
-	8,  // 8: douyin.user.v1.UserService.LogoutEverywhere:input_type -> douyin.user.v1.LogoutEverywhereRequest
-	10, // 9: douyin.user.v1.UserService.ChangePassword:input_type -> douyin.user.v1.ChangePasswordRequest
-	12, // 10: douyin.user.v1.UserService.RepeatAnswer:input_type -> douyin.user.v1.RepeatAnswerRequest
-	14, // 11: douyin.user.v1.UserService.UpdateProfile:input_type -> douyin.user.v1.UpdateProfileRequest
-	16, // 12: douyin.user.v1.UserService.BatchGetUsers:input_type -> douyin.user.v1.BatchGetUsersRequest
-	18, // 13: douyin.user.v1.UserService.VerifySession:input_type -> douyin.user.v1.VerifySessionRequest
-	3,  // 14: douyin.user.v1.UserService.Register:output_type -> douyin.user.v1.RegisterResponse
-	5,  // 15: douyin.user.v1.UserService.Login:output_type -> douyin.user.v1.LoginResponse
-	7,  // 16: douyin.user.v1.UserService.Logout:output_type -> douyin.user.v1.LogoutResponse
-	9,  // 17: douyin.user.v1.UserService.LogoutEverywhere:output_type -> douyin.user.v1.LogoutEverywhereResponse
-	11, // 18: douyin.user.v1.UserService.ChangePassword:output_type -> douyin.user.v1.ChangePasswordResponse
-	13, // 19: douyin.user.v1.UserService.RepeatAnswer:output_type -> douyin.user.v1.RepeatAnswerResponse
-	15, // 20: douyin.user.v1.UserService.UpdateProfile:output_type -> douyin.user.v1.UpdateProfileResponse
-	17, // 21: douyin.user.v1.UserService.BatchGetUsers:output_type -> douyin.user.v1.BatchGetUsersResponse
-	19, // 22: douyin.user.v1.UserService.VerifySession:output_type -> douyin.user.v1.VerifySessionResponse
-	14, // [14:23] is the sub-list for method output_type
-	5,  // [5:14] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	1,  // 5: douyin.user.v1.FindUserResponse.user:type_name -> douyin.user.v1.User
+	2,  // 6: douyin.user.v1.UserService.Register:input_type -> douyin.user.v1.RegisterRequest
+	4,  // 7: douyin.user.v1.UserService.Login:input_type -> douyin.user.v1.LoginRequest
+	6,  // 8: douyin.user.v1.UserService.Logout:input_type -> douyin.user.v1.LogoutRequest
+	8,  // 9: douyin.user.v1.UserService.LogoutEverywhere:input_type -> douyin.user.v1.LogoutEverywhereRequest
+	10, // 10: douyin.user.v1.UserService.ChangePassword:input_type -> douyin.user.v1.ChangePasswordRequest
+	12, // 11: douyin.user.v1.UserService.RepeatAnswer:input_type -> douyin.user.v1.RepeatAnswerRequest
+	14, // 12: douyin.user.v1.UserService.UpdateProfile:input_type -> douyin.user.v1.UpdateProfileRequest
+	16, // 13: douyin.user.v1.UserService.BatchGetUsers:input_type -> douyin.user.v1.BatchGetUsersRequest
+	18, // 14: douyin.user.v1.UserService.FindUser:input_type -> douyin.user.v1.FindUserRequest
+	20, // 15: douyin.user.v1.UserService.VerifySession:input_type -> douyin.user.v1.VerifySessionRequest
+	3,  // 16: douyin.user.v1.UserService.Register:output_type -> douyin.user.v1.RegisterResponse
+	5,  // 17: douyin.user.v1.UserService.Login:output_type -> douyin.user.v1.LoginResponse
+	7,  // 18: douyin.user.v1.UserService.Logout:output_type -> douyin.user.v1.LogoutResponse
+	9,  // 19: douyin.user.v1.UserService.LogoutEverywhere:output_type -> douyin.user.v1.LogoutEverywhereResponse
+	11, // 20: douyin.user.v1.UserService.ChangePassword:output_type -> douyin.user.v1.ChangePasswordResponse
+	13, // 21: douyin.user.v1.UserService.RepeatAnswer:output_type -> douyin.user.v1.RepeatAnswerResponse
+	15, // 22: douyin.user.v1.UserService.UpdateProfile:output_type -> douyin.user.v1.UpdateProfileResponse
+	17, // 23: douyin.user.v1.UserService.BatchGetUsers:output_type -> douyin.user.v1.BatchGetUsersResponse
+	19, // 24: douyin.user.v1.UserService.FindUser:output_type -> douyin.user.v1.FindUserResponse
+	21, // 25: douyin.user.v1.UserService.VerifySession:output_type -> douyin.user.v1.VerifySessionResponse
+	16, // [16:26] is the sub-list for method output_type
+	6,  // [6:16] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_douyin_user_v1_user_proto_init() }
@@ -1355,7 +1457,7 @@ func file_douyin_user_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_user_v1_user_proto_rawDesc), len(file_douyin_user_v1_user_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

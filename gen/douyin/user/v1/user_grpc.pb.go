@@ -27,6 +27,7 @@ const (
 	UserService_RepeatAnswer_FullMethodName     = "/douyin.user.v1.UserService/RepeatAnswer"
 	UserService_UpdateProfile_FullMethodName    = "/douyin.user.v1.UserService/UpdateProfile"
 	UserService_BatchGetUsers_FullMethodName    = "/douyin.user.v1.UserService/BatchGetUsers"
+	UserService_FindUser_FullMethodName         = "/douyin.user.v1.UserService/FindUser"
 	UserService_VerifySession_FullMethodName    = "/douyin.user.v1.UserService/VerifySession"
 )
 
@@ -57,6 +58,9 @@ type UserServiceClient interface {
 	UpdateProfile(ctx context.Context, in *UpdateProfileRequest, opts ...grpc.CallOption) (*UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
 	BatchGetUsers(ctx context.Context, in *BatchGetUsersRequest, opts ...grpc.CallOption) (*BatchGetUsersResponse, error)
+	// FindUser answers the user with a name, compared as Login compares it.
+	// Errors: NOT_FOUND (USER_NOT_FOUND).
+	FindUser(ctx context.Context, in *FindUserRequest, opts ...grpc.CallOption) (*FindUserResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -151,6 +155,16 @@ func (c *userServiceClient) BatchGetUsers(ctx context.Context, in *BatchGetUsers
 	return out, nil
 }
 
+func (c *userServiceClient) FindUser(ctx context.Context, in *FindUserRequest, opts ...grpc.CallOption) (*FindUserResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindUserResponse)
+	err := c.cc.Invoke(ctx, UserService_FindUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *userServiceClient) VerifySession(ctx context.Context, in *VerifySessionRequest, opts ...grpc.CallOption) (*VerifySessionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VerifySessionResponse)
@@ -188,6 +202,9 @@ type UserServiceServer interface {
 	UpdateProfile(context.Context, *UpdateProfileRequest) (*UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
 	BatchGetUsers(context.Context, *BatchGetUsersRequest) (*BatchGetUsersResponse, error)
+	// FindUser answers the user with a name, compared as Login compares it.
+	// Errors: NOT_FOUND (USER_NOT_FOUND).
+	FindUser(context.Context, *FindUserRequest) (*FindUserResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -224,6 +241,9 @@ func (UnimplementedUserServiceServer) UpdateProfile(context.Context, *UpdateProf
 }
 func (UnimplementedUserServiceServer) BatchGetUsers(context.Context, *BatchGetUsersRequest) (*BatchGetUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BatchGetUsers not implemented")
+}
+func (UnimplementedUserServiceServer) FindUser(context.Context, *FindUserRequest) (*FindUserResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindUser not implemented")
 }
 func (UnimplementedUserServiceServer) VerifySession(context.Context, *VerifySessionRequest) (*VerifySessionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifySession not implemented")
@@ -392,6 +412,24 @@ func _UserService_BatchGetUsers_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserService_FindUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).FindUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_FindUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).FindUser(ctx, req.(*FindUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UserService_VerifySession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(VerifySessionRequest)
 	if err := dec(in); err != nil {
@@ -448,6 +486,10 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BatchGetUsers",
 			Handler:    _UserService_BatchGetUsers_Handler,
+		},
+		{
+			MethodName: "FindUser",
+			Handler:    _UserService_FindUser_Handler,
 		},
 		{
 			MethodName: "VerifySession",

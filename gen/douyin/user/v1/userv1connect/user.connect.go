@@ -54,6 +54,8 @@ const (
 	// UserServiceBatchGetUsersProcedure is the fully-qualified name of the UserService's BatchGetUsers
 	// RPC.
 	UserServiceBatchGetUsersProcedure = "/douyin.user.v1.UserService/BatchGetUsers"
+	// UserServiceFindUserProcedure is the fully-qualified name of the UserService's FindUser RPC.
+	UserServiceFindUserProcedure = "/douyin.user.v1.UserService/FindUser"
 	// UserServiceVerifySessionProcedure is the fully-qualified name of the UserService's VerifySession
 	// RPC.
 	UserServiceVerifySessionProcedure = "/douyin.user.v1.UserService/VerifySession"
@@ -81,6 +83,9 @@ type UserServiceClient interface {
 	UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
 	BatchGetUsers(context.Context, *v1.BatchGetUsersRequest) (*v1.BatchGetUsersResponse, error)
+	// FindUser answers the user with a name, compared as Login compares it.
+	// Errors: NOT_FOUND (USER_NOT_FOUND).
+	FindUser(context.Context, *v1.FindUserRequest) (*v1.FindUserResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -148,6 +153,13 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		findUser: connect.NewClient[v1.FindUserRequest, v1.FindUserResponse](
+			httpClient,
+			baseURL+UserServiceFindUserProcedure,
+			connect.WithSchema(userServiceMethods.ByName("FindUser")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		verifySession: connect.NewClient[v1.VerifySessionRequest, v1.VerifySessionResponse](
 			httpClient,
 			baseURL+UserServiceVerifySessionProcedure,
@@ -167,6 +179,7 @@ type userServiceClient struct {
 	repeatAnswer     *connect.Client[v1.RepeatAnswerRequest, v1.RepeatAnswerResponse]
 	updateProfile    *connect.Client[v1.UpdateProfileRequest, v1.UpdateProfileResponse]
 	batchGetUsers    *connect.Client[v1.BatchGetUsersRequest, v1.BatchGetUsersResponse]
+	findUser         *connect.Client[v1.FindUserRequest, v1.FindUserResponse]
 	verifySession    *connect.Client[v1.VerifySessionRequest, v1.VerifySessionResponse]
 }
 
@@ -242,6 +255,15 @@ func (c *userServiceClient) BatchGetUsers(ctx context.Context, req *v1.BatchGetU
 	return nil, err
 }
 
+// FindUser calls douyin.user.v1.UserService.FindUser.
+func (c *userServiceClient) FindUser(ctx context.Context, req *v1.FindUserRequest) (*v1.FindUserResponse, error) {
+	response, err := c.findUser.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // VerifySession calls douyin.user.v1.UserService.VerifySession.
 func (c *userServiceClient) VerifySession(ctx context.Context, req *v1.VerifySessionRequest) (*v1.VerifySessionResponse, error) {
 	response, err := c.verifySession.CallUnary(ctx, connect.NewRequest(req))
@@ -273,6 +295,9 @@ type UserServiceHandler interface {
 	UpdateProfile(context.Context, *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error)
 	// BatchGetUsers answers the users that exist, in any order; missing ids are left out.
 	BatchGetUsers(context.Context, *v1.BatchGetUsersRequest) (*v1.BatchGetUsersResponse, error)
+	// FindUser answers the user with a name, compared as Login compares it.
+	// Errors: NOT_FOUND (USER_NOT_FOUND).
+	FindUser(context.Context, *v1.FindUserRequest) (*v1.FindUserResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -336,6 +361,13 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	userServiceFindUserHandler := connect.NewUnaryHandlerSimple(
+		UserServiceFindUserProcedure,
+		svc.FindUser,
+		connect.WithSchema(userServiceMethods.ByName("FindUser")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	userServiceVerifySessionHandler := connect.NewUnaryHandlerSimple(
 		UserServiceVerifySessionProcedure,
 		svc.VerifySession,
@@ -360,6 +392,8 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 			userServiceUpdateProfileHandler.ServeHTTP(w, r)
 		case UserServiceBatchGetUsersProcedure:
 			userServiceBatchGetUsersHandler.ServeHTTP(w, r)
+		case UserServiceFindUserProcedure:
+			userServiceFindUserHandler.ServeHTTP(w, r)
 		case UserServiceVerifySessionProcedure:
 			userServiceVerifySessionHandler.ServeHTTP(w, r)
 		default:
@@ -401,6 +435,10 @@ func (UnimplementedUserServiceHandler) UpdateProfile(context.Context, *v1.Update
 
 func (UnimplementedUserServiceHandler) BatchGetUsers(context.Context, *v1.BatchGetUsersRequest) (*v1.BatchGetUsersResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.user.v1.UserService.BatchGetUsers is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) FindUser(context.Context, *v1.FindUserRequest) (*v1.FindUserResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.user.v1.UserService.FindUser is not implemented"))
 }
 
 func (UnimplementedUserServiceHandler) VerifySession(context.Context, *v1.VerifySessionRequest) (*v1.VerifySessionResponse, error) {

@@ -185,6 +185,13 @@ export declare type GetProfileRequest = Message<"douyin.api.v1.GetProfileRequest
    * @generated from field: int64 user_id = 1 [jstype = JS_STRING];
    */
   userId: string;
+
+  /**
+   * In place of user_id: the user's name, compared without regard to case.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
 };
 
 /**
