@@ -10,7 +10,7 @@ const outDir = "../gen/web";
 
 // Paths that the gateway answers. The development server passes them on.
 const gateway = process.env.DOUYIN_GATEWAY ?? "http://localhost:8080";
-const proxied = ["/douyin", "/douyin.api.v1.", "/media/", "/static/", "/openapi.json", "/docs", "/embed/", "/oembed"];
+const proxied = ["/douyin", "/douyin.api.v1.", "/media/", "/static/", "/openapi.json", "/docs", "/embed/", "/oembed", "/uploads/", "/sitemap.xml", "/robots.txt"];
 
 export default defineConfig({
   plugins: [react(), tailwindcss(), goEmbed()],
@@ -60,7 +60,7 @@ import "embed"
 
 // Files are those of the page. Names under assets/ hold a hash of their content.
 //
-//go:embed index.html icon.svg manifest.webmanifest assets
+//go:embed index.html icon.svg manifest.webmanifest sw.js assets
 var Files embed.FS
 `,
       );

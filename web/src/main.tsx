@@ -11,6 +11,11 @@ import { applySettings } from "./settings/settings";
 applySettings();
 await startTranslations();
 
+// The worker keeps the page's files for when there is no network; in development they change too often.
+if (import.meta.env.PROD && "serviceWorker" in navigator) {
+  addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => undefined));
+}
+
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element called root");
 createRoot(root).render(
