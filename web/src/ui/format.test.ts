@@ -10,7 +10,8 @@ describe("numbers", () => {
     expect([0, 5.9, 65, 600].map(clock)).toEqual(["0:00", "0:05", "1:05", "10:00"]);
   });
   it("writes sizes", () => {
-    expect(fileSize(12_345_678, "en")).toBe("12.3 MB");
+    expect(fileSize(256 << 20, "en")).toBe("256 MB");
+    expect(fileSize(12_345_678, "en")).toBe("11.8 MB");
     expect(fileSize(999, "en")).toBe("999 byte");
   });
 });

@@ -28,13 +28,13 @@ export function clock(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** Bytes as "12.3 MB". */
+/** Bytes as "12.3 MB", with 1024 of a unit to the next, as limits are set and systems show files. */
 export function fileSize(bytes: number, language: string): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
   let power = 0;
   let value = bytes;
-  while (value >= 1000 && power < units.length - 1) {
-    value /= 1000;
+  while (value >= 1024 && power < units.length - 1) {
+    value /= 1024;
     power++;
   }
   return new Intl.NumberFormat(language, { style: "unit", unit: units[power] ?? "byte", maximumFractionDigits: 1 }).format(value);

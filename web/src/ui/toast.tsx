@@ -1,7 +1,6 @@
 import { useEffect, useSyncExternalStore } from "react";
-import { useTranslation } from "react-i18next";
 import { failureOf } from "../api/failure";
-import i18n from "../i18n/i18n";
+import { currentTranslations, useTranslation } from "../i18n/i18n";
 
 /** How long a notice stays, in ms. */
 const shownFor = 4000;
@@ -22,10 +21,10 @@ export function notify(text: string): void {
 /** Shows what went wrong with something the person just did. */
 export function notifyFailure(error: unknown): void {
   const failure = failureOf(error);
-  notify(failure.message ?? i18n.t(`failure.${failure.kind}`));
+  notify(failure.message ?? currentTranslations().t(`failure.${failure.kind}`));
 }
 
-/** The place where notices appear; screen readers hear them. */
+/** The place where notices appear: above the dock on phones, else at the top, where no words of a video are. Screen readers hear them. */
 export function Toaster() {
   const { t } = useTranslation();
   const shown = useSyncExternalStore(
@@ -41,7 +40,7 @@ export function Toaster() {
     return () => clearTimeout(timer);
   }, [shown]);
   return (
-    <div role="status" aria-live="polite" aria-label={t("common.notices")} className="pointer-events-none fixed inset-x-0 bottom-20 z-50 grid justify-items-center px-4">
+    <div role="status" aria-live="polite" aria-label={t("common.notices")} className="pointer-events-none fixed inset-x-0 bottom-20 z-50 sm:top-16 sm:bottom-auto grid justify-items-center px-4">
       {shown && <p key={shown.at} className="animate-rise glass rounded-full px-5 py-2.5 text-m text-white shadow-lg">{shown.text}</p>}
     </div>
   );
