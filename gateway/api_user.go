@@ -79,11 +79,8 @@ func (g *Gateway) GetProfile(ctx context.Context, req *apiv1.GetProfileRequest) 
 
 // profileID returns whose profile is asked for, by id or by name.
 func (g *Gateway) profileID(ctx context.Context, req *apiv1.GetProfileRequest) (int64, error) {
-	if req.GetName() == "" {
+	if req.GetName() == "" || req.GetUserId() != 0 {
 		return req.GetUserId(), required("user_id", req.GetUserId())
-	}
-	if req.GetUserId() != 0 {
-		return 0, fault.Invalid("name", "must not be there beside user_id")
 	}
 	res, err := g.User.FindUser(ctx, &userv1.FindUserRequest{Name: req.GetName()})
 	return res.GetUser().GetId(), err

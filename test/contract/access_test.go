@@ -79,7 +79,7 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 		"comment_text": "matrix", "content": "matrix", "signature": "matrix",
 		"page_size": 1, "latest_time": int64(1_000_000_000_000), "pre_msg_time": int64(1_000_000_000_000), "after": int64(0),
 		// These stay empty.
-		"page_token": nil, "idempotency_key": nil, "avatar": nil, "background_image": nil, "header": nil, "chunk": nil,
+		"page_token": nil, "idempotency_key": nil, "name": nil, "avatar": nil, "background_image": nil, "header": nil, "chunk": nil,
 	}
 	switch m.Name() {
 	case "Register":
@@ -213,7 +213,7 @@ func restPaths(t *testing.T) map[string][]restPath {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "gateway", "douyin.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, "gateway", "rest", "douyin.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

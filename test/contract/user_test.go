@@ -207,6 +207,18 @@ func TestUnknownUserIsNoSuchUser(t *testing.T) {
 	zeroKeys(t, route{zero: map[string]string{"user": "null"}}, answer)
 }
 
+func TestAUserIsFoundByNameWithoutALogin(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	var answer struct{ User harness.User }
+	decode(t, anonymous().mustGet(t, "/douyin/user/public/", "name", strings.ToUpper(p.name)), &answer)
+	if answer.User.ID != p.id {
+		t.Errorf("got user %d, want %d", answer.User.ID, p.id)
+	}
+	refused(t, anonymous().get(t, "/douyin/user/public/", "name", p.name+"?"), 10013)
+	refused(t, anonymous().get(t, "/douyin/user/public/"), 40002)
+}
+
 func TestNewUserHasPicturesThatLoad(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t)

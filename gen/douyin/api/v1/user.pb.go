@@ -357,7 +357,7 @@ type GetProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An existing user.
 	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// In place of user_id: the user's name, compared without regard to case.
+	// Where user_id is absent: the user's name, compared without regard to case.
 	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -187,7 +187,7 @@ export declare type GetProfileRequest = Message<"douyin.api.v1.GetProfileRequest
   userId: string;
 
   /**
-   * In place of user_id: the user's name, compared without regard to case.
+   * Where user_id is absent: the user's name, compared without regard to case.
    *
    * @generated from field: string name = 2;
    */
