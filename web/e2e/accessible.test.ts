@@ -1,7 +1,11 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { base, closeBrowser, freshName, picture, rest, visit } from "./browser";
 
+const clip = fileURLToPath(new URL("../../services/standalone/demo/seconds.mp4", import.meta.url));
+const password = "correct horse battery";
 const sizes = { phone: { width: 390, height: 844 }, tablet: { width: 820, height: 1180 }, desktop: { width: 1440, height: 900 } };
 
 let videoId = "";
@@ -21,19 +25,23 @@ describe.each([
   it("has no serious finding on any page", async () => {
     const { page, complaints } = await visit("/", { colorScheme, locale, reducedMotion: "reduce" });
     const name = freshName("axe");
+    const { token = "" } = await rest("user/register/", { username: name, password });
+    const form = new FormData();
+    form.set("data", new Blob([readFileSync(clip)]), "clip.mp4");
+    const published = await rest("publish/action/", { token, title: "Seen by axe" }, form);
     await page.evaluate(
-      async ([username]) => {
-        const answer = await fetch("/douyin.api.v1.UserService/Register", {
+      async ([username, secret]) => {
+        const answer = await fetch("/douyin.api.v1.UserService/Login", {
           method: "POST",
           headers: { "Content-Type": "application/json", "Session-Cookie": "1" },
-          body: JSON.stringify({ username, password: "correct horse battery" }),
+          body: JSON.stringify({ username, password: secret }),
         });
         const { userId: id } = (await answer.json()) as { userId: string };
         localStorage.setItem("session", JSON.stringify({ userId: id, name: username }));
       },
-      [name],
+      [name, password] as const,
     );
-    const pages = ["/", "/?feed=following", `/v/${videoId}`, `/u/${userId}`, "/publish", "/messages", `/messages/${userId}`, "/settings", "/no/such/page"];
+    const pages = ["/", "/?feed=following", `/v/${videoId}`, `/u/${userId}`, "/publish", `/publish/${published.video?.id}`, "/messages", `/messages/${userId}`, "/settings", "/no/such/page"];
     for (const [size, viewport] of Object.entries(sizes)) {
       await page.setViewportSize(viewport);
       for (const path of pages) {

@@ -29,7 +29,7 @@ it("finds a profile by its name, its tabs, and its feed", async () => {
 
 it("opens without a network, and says that there is none", async () => {
   const { page } = await visit("/", { serviceWorkers: "allow" });
-  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active !== undefined);
   await page.reload(); // the worker sees the page's files only now
   await page.getByRole("feed").waitFor();
   const kept = () =>

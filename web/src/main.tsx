@@ -11,9 +11,15 @@ import { applySettings } from "./settings/settings";
 applySettings();
 await startTranslations();
 
-// The worker keeps the page's files for when there is no network; in development they change too often.
+/** Registers the worker that keeps the page's files for when there is no network. A browser that refuses goes without. */
+function registerWorker() {
+  void navigator.serviceWorker.register("/sw.js").catch(() => undefined);
+}
+
+// In development the files change too often.
 if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => undefined));
+  if (document.readyState === "complete") registerWorker();
+  else addEventListener("load", registerWorker);
 }
 
 const root = document.getElementById("root");
