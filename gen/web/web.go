@@ -7,5 +7,5 @@ import "embed"
 
 // Files are those of the page. Names under assets/ hold a hash of their content.
 //
-//go:embed index.html icon.svg manifest.webmanifest assets
+//go:embed index.html icon.svg manifest.webmanifest sw.js assets
 var Files embed.FS

@@ -1,0 +1,1 @@
+import{G as e,U as t}from"./vendor-BUrpkYDi.js";function n(n,r){return t(n,e,r)}export{n as t};
