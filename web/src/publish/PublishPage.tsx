@@ -232,7 +232,7 @@ function SendingWords({ state, percent }: { state: SendingState; percent: number
   const { t, i18n } = useTranslation();
   if (state.phase === "broken" || state.phase === "refused") {
     return (
-      <p role="alert" className="text-s text-danger">
+      <p role="alert" className="col-span-2 text-s text-danger">
         {state.message || t("publish.lost")}
       </p>
     );
@@ -244,7 +244,7 @@ function SendingWords({ state, percent }: { state: SendingState; percent: number
     sent: t("publish.sent"),
   };
   return (
-    <p className="text-s text-muted" aria-live="polite">
+    <p className="col-span-2 text-s text-muted" aria-live="polite">
       {words[state.phase]}
     </p>
   );

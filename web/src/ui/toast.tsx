@@ -40,7 +40,7 @@ export function Toaster() {
     return () => clearTimeout(timer);
   }, [shown]);
   return (
-    <div role="status" aria-live="polite" aria-label={t("common.notices")} className="pointer-events-none fixed inset-x-0 bottom-20 z-50 sm:top-16 sm:bottom-auto grid justify-items-center px-4">
+    <div role="status" aria-live="polite" aria-label={t("common.notices")} className="pointer-events-none fixed inset-x-0 bottom-20 z-50 sm:top-3 sm:bottom-auto grid justify-items-center px-4">
       {shown && <p key={shown.at} className="animate-rise glass rounded-full px-5 py-2.5 text-m text-white shadow-lg">{shown.text}</p>}
     </div>
   );
