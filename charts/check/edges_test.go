@@ -1,10 +1,7 @@
 package check
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"go/types"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,40 +10,53 @@ import (
 	"testing"
 )
 
-// made is what each service is made of.
-var made = map[string]origin{
-	"gateway":     {dir: "gateway"},
-	"user":        {dir: "services/user"},
-	"video":       {dir: "services/video", component: "Component"},
-	"transcode":   {dir: "services/video", component: "Transcoder"},
-	"feed":        {dir: "services/feed", component: "Component"},
-	"fanout":      {dir: "services/feed", component: "Fanout"},
-	"interaction": {dir: "services/interaction"},
-	"relation":    {dir: "services/relation"},
-	"message":     {dir: "services/message"},
-	"counter":     {dir: "services/counter", component: "Component", without: "c.Apply"},
-	// It has handlers, but no Service by which they are called.
-	"counter-worker": {dir: "services/counter", component: "Component"},
-}
+// started matches the line of a command that starts a component.
+var started = regexp.MustCompile(`app\.Main\("[a-z-]+", &([a-z]+)\.([A-Za-z]+)\{\}\)`)
 
-// origin is a package, or the part of it that one of its services runs.
-type origin struct {
-	dir string
-	// component whose Mount it is; empty for all of the package.
-	component string
-	// without is a setting that is off.
-	without string
+// imported matches the package of a component.
+var imported = regexp.MustCompile(`"douyin\.dev/((?:[a-z]+/)*([a-z]+))"`)
+
+// origin is a component of a package.
+type origin struct{ dir, component string }
+
+// made returns what the commands below services/cmd start, by their names. The
+// standalone is not deployed.
+func made(t testing.TB) map[string]origin {
+	t.Helper()
+	all := map[string]origin{}
+	for _, path := range matching(t, "services/cmd/*/main.go") {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		component := started.FindStringSubmatch(string(content))
+		name := filepath.Base(filepath.Dir(path))
+		if component == nil || name == "standalone" {
+			continue
+		}
+		for _, found := range imported.FindAllStringSubmatch(string(content), -1) {
+			if found[2] == component[1] {
+				all[name] = origin{found[1], component[2]}
+			}
+		}
+		if all[name].dir == "" {
+			t.Errorf("%s does not import the package of its component", path)
+		}
+	}
+	return all
 }
 
 // signs show in the source what a service calls or uses.
 var (
 	calls = []*regexp.Regexp{
-		regexp.MustCompile(`\b(?:HTTP)?Client\("([a-z]+)"\)`),
+		regexp.MustCompile(`\bapp\.NewClient\(rt, "([a-z-]+)"`),
 		regexp.MustCompile(`ServiceClient\(at\("([a-z]+)"\)\)`),
 	}
 	// Every handler asks the user service for the keys of viewer tokens.
 	handlers = regexp.MustCompile(`\brt\.HandlerOptions\(`)
-	uses     = map[string]*regexp.Regexp{
+	// Who registers handlers has a Service by which they are called.
+	registers = regexp.MustCompile(`\brt\.Handle\b`)
+	uses      = map[string]*regexp.Regexp{
 		"postgres": regexp.MustCompile(`\brt\.Postgres(Of)?\(`),
 		"redis":    regexp.MustCompile(`\brt\.Redis\(`),
 		"kafka":    regexp.MustCompile(`\brt\.(Bus|Outbox|EnsureTopics)\(`),
@@ -87,65 +97,40 @@ func source(t testing.TB, dir string) string {
 	return all.String()
 }
 
-// mounted are the calls that a component's Mount makes, and the functions beside
-// it that it calls; but for those that are made only with a setting on.
+// mounted returns what a component's Mount says.
 func mounted(t testing.TB, s origin) string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, s.dir, "mount.go"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	functions := map[string]*ast.FuncDecl{}
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok {
-			name := f.Name.Name
-			if f.Recv != nil {
-				name = strings.TrimPrefix(types.ExprString(f.Recv.List[0].Type), "*") + "." + name
-			}
-			functions[name] = f
-		}
-	}
-	var found strings.Builder
-	var read func(name string)
-	read = func(name string) {
-		f, ok := functions[name]
-		if !ok {
-			return
-		}
-		delete(functions, name) // once
-		ast.Inspect(f.Body, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.IfStmt:
-				return s.without == "" || !strings.Contains(types.ExprString(n.Cond), s.without)
-			case *ast.CallExpr:
-				found.WriteString(types.ExprString(n) + "\n")
-			case *ast.Ident:
-				read(n.Name)
-			}
-			return true
-		})
-	}
-	read(s.component + ".Mount")
-	if found.Len() == 0 {
+	mount := regexp.MustCompile(`(?s)\nfunc \([a-z]* ?\*` + s.component + `\) Mount\(.*?\n}\n`).FindString(source(t, s.dir))
+	if mount == "" {
 		t.Errorf("%s has no %s.Mount", s.dir, s.component)
 	}
-	return found.String()
+	return mount
+}
+
+// code returns where a component says what it calls and uses: its package, or its
+// Mount where the package has another component, too.
+func code(t testing.TB, all map[string]origin, name string) string {
+	t.Helper()
+	for other, o := range all {
+		if other != name && o.dir == all[name].dir {
+			return mounted(t, all[name])
+		}
+	}
+	return source(t, all[name].dir)
 }
 
 func TestEdgesAreTheClientsOfTheCode(t *testing.T) {
 	t.Parallel()
-	deployed := values(t)
-	for name, s := range made {
+	deployed, all := values(t), made(t)
+	if len(all) < 11 {
+		t.Errorf("found only %d commands of services", len(all))
+	}
+	for name, s := range all {
 		has, ok := deployed[name]
 		if !ok {
-			t.Errorf("values.yaml has no service %s", name)
+			t.Errorf("services/cmd has %s, values.yaml has no service of that name", name)
 		}
-		code := ""
-		if s.component == "" {
-			code = source(t, s.dir)
-		} else {
-			code = mounted(t, s)
-		}
+		code := code(t, all, name)
 		called, used := set{}, set{}
 		for _, sign := range calls {
 			for _, found := range sign.FindAllStringSubmatch(code, -1) {
@@ -163,18 +148,47 @@ func TestEdgesAreTheClientsOfTheCode(t *testing.T) {
 		if want, got := called.sorted(), slices.Sorted(slices.Values(has.Calls)); !slices.Equal(want, got) {
 			t.Errorf("%s calls %v, services.%s.calls say %v", s.dir, want, name, got)
 		}
+		if want := registers.MatchString(code); want != has.called() {
+			t.Errorf("%s registers handlers: %t, services.%s.service.enabled says %t", s.dir, want, name, has.called())
+		}
 		if want, got := used.sorted(), slices.Sorted(slices.Values(has.Uses)); !slices.Equal(want, got) {
 			t.Errorf("%s uses %v, services.%s.uses say %v", s.dir, want, name, got)
 		}
 	}
 }
 
-func TestEveryDeployedServiceHasSources(t *testing.T) {
+func TestEveryDeployedServiceHasACommand(t *testing.T) {
 	t.Parallel()
+	commands := made(t)
 	for name := range values(t) {
-		if _, ok := made[name]; !ok {
-			t.Errorf("no sources are known for services.%s", name)
+		if _, ok := commands[name]; !ok {
+			t.Errorf("there is no services/cmd/%s for services.%s", name, name)
 		}
+	}
+}
+
+// The schema of the values repeats their names, so that a misspelt one is refused.
+func TestTheSchemaNamesEveryService(t *testing.T) {
+	t.Parallel()
+	var schema struct {
+		Properties struct {
+			Services struct{ Properties map[string]any }
+		}
+		Defs struct {
+			Service struct {
+				Properties struct {
+					Calls struct{ Items struct{ Enum []string } }
+				}
+			}
+		} `json:"$defs"`
+	}
+	readYAML(t, "charts/douyin/values.schema.json", &schema)
+	want := slices.Sorted(maps.Keys(values(t)))
+	if got := slices.Sorted(maps.Keys(schema.Properties.Services.Properties)); !slices.Equal(want, got) {
+		t.Errorf("values.yaml has the services %v, its schema %v", want, got)
+	}
+	if got := slices.Sorted(slices.Values(schema.Defs.Service.Properties.Calls.Items.Enum)); !slices.Equal(want, got) {
+		t.Errorf("values.yaml has the services %v, its schema lets them call %v", want, got)
 	}
 }
 

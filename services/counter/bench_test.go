@@ -18,11 +18,11 @@ import (
 func BenchmarkApplyLikes(b *testing.B) {
 	const batch = 64
 	db := pgtest.New(b, migrations)
-	counts, err := NewCounts(db, nil)
+	counts, err := NewCounts(db, nil, readerCopies)
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := NewWorker(db, counts, slog.New(slog.DiscardHandler))
+	w := NewApplier(db, counts, slog.New(slog.DiscardHandler))
 	events, next := make([]bus.Message, batch), 0
 	b.ReportAllocs()
 	for b.Loop() {

@@ -13,37 +13,42 @@ import (
 )
 
 // Counts reads counts through the cache: what the Service answers from and the
-// Worker keeps fresh. It is safe for concurrent use.
+// Applier keeps fresh. It is safe for concurrent use.
 type Counts struct {
 	store  store
 	videos *cache.Cache[int64, *counterv1.VideoCounts]
 	users  *cache.Cache[int64, *counterv1.UserCounts]
 }
 
-// NewCounts returns the counts of db. Without Redis they are read from
-// Postgres. With it, Run must run beside them.
-func NewCounts(db *pg.DB, redis rueidis.Client) (*Counts, error) {
+// readerCopies is how many videos and how many users a process that answers
+// reads keeps in memory, and writerCopies one that only writes them.
+const (
+	readerCopies = 50_000
+	writerCopies = 100
+)
+
+// NewCounts returns the counts of db. At most copies videos and copies users are
+// kept in memory. Without Redis they are read from Postgres. With it, Run must
+// run beside them.
+func NewCounts(db *pg.DB, redis rueidis.Client, copies int) (*Counts, error) {
 	c := &Counts{store: store{db}}
 	var err error
 	c.videos, err = cache.New(cache.Options[int64, *counterv1.VideoCounts]{
 		Name: db.Schema() + "-video", Redis: redis, Codec: cache.Proto[*counterv1.VideoCounts](),
-		Version: (*counterv1.VideoCounts).GetVersion, Load: c.store.videoCounts, L1Size: l1Size,
+		Version: (*counterv1.VideoCounts).GetVersion, Load: c.store.videoCounts, L1Size: copies,
 	})
 	if err != nil {
 		return nil, err
 	}
 	c.users, err = cache.New(cache.Options[int64, *counterv1.UserCounts]{
 		Name: db.Schema() + "-user", Redis: redis, Codec: cache.Proto[*counterv1.UserCounts](),
-		Version: (*counterv1.UserCounts).GetVersion, Load: c.store.userCounts, L1Size: l1Size,
+		Version: (*counterv1.UserCounts).GetVersion, Load: c.store.userCounts, L1Size: copies,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
-
-// l1Size is how many videos and how many users this process keeps.
-const l1Size = 50_000
 
 // Run follows what other processes change, until ctx ends.
 func (c *Counts) Run(ctx context.Context) error {

@@ -49,7 +49,7 @@ func likesOf(t *testing.T, s *Service, video int64) int64 {
 // too, and sees each change.
 func TestReadersElsewhereSeeWhatIsApplied(t *testing.T) {
 	b := setup(t)
-	worker := newWorker(t, b.db, redisClient(t))
+	worker := newApplier(t, b.db, redisClient(t))
 	run(t, worker.counts)
 	reader := New(newCounts(t, b.db, redisClient(t)))
 	run(t, reader.counts)
@@ -69,7 +69,7 @@ func TestReadersElsewhereSeeWhatIsApplied(t *testing.T) {
 // nothing in it is fresh, and the cache is repaired all the same.
 func TestRedeliveryRepairsTheCache(t *testing.T) {
 	b := setup(t)
-	worker := newWorker(t, b.db, redisClient(t))
+	worker := newApplier(t, b.db, redisClient(t))
 	like := messagesOf(t, "a", &interactionv1.LikeChanged{UserId: 1, VideoId: 5, AuthorId: 9, Liked: true})
 	more := messagesOf(t, "b", &interactionv1.LikeChanged{UserId: 2, VideoId: 5, AuthorId: 9, Liked: true})
 	if err := worker.Apply(t.Context(), like); err != nil {

@@ -18,19 +18,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Component is the counter service as a part of a process.
-type Component struct {
-	Apply bool `help:"Whether this process applies events; reads are served either way." default:"true" negatable:""`
-
-	ReconcileEvery time.Duration `help:"Pause between comparisons of all counts with the rows they count, where events are applied; 0 for none." default:"10m"`
-	ReconcileRest  time.Duration `help:"Pause of such a comparison after 200 videos or users." default:"1s"`
-}
+// Component is the counter service as a part of a process: it answers reads.
+type Component struct{}
 
 // Schema implements app.Owner.
 func (*Component) Schema() fs.FS { return migrations }
 
-// Mount serves the counts and, unless switched off, applies events to them.
-func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
+// Mount implements app.Component.
+func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	db, err := rt.Postgres(ctx, migrations)
 	if err != nil {
 		return err
@@ -39,39 +34,65 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	counts, err := NewCounts(db, redis)
+	counts, err := NewCounts(db, redis, readerCopies)
 	if err != nil {
 		return err
 	}
 	rt.Go("cache", counts.Run)
-	if c.Apply {
-		worker := NewWorker(db, counts, rt.Log)
-		rt.Go("events", func(ctx context.Context) error {
-			return rt.Bus().Consume(ctx, worker.Subscription())
-		})
-		rt.Go("forget", worker.Forget)
-	}
-	if c.Apply && c.ReconcileEvery > 0 {
-		reconciler, err := NewReconciler(ReconcilerDeps{
-			DB: db, Counts: counts, Owners: owners(rt), Progress: rt.Bus(), Log: rt.Log, Meters: otel.GetMeterProvider(),
-		})
-		if err != nil {
-			return err
-		}
-		rt.Go("reconciler", func(ctx context.Context) error { return reconciler.Run(ctx, c.ReconcileEvery, c.ReconcileRest) })
-	}
 	rt.Handle(counterv1connect.NewCounterServiceHandler(New(counts), rt.HandlerOptions()))
 	return nil
 }
 
-// owners are clients of those who have the rows.
-func owners(rt *app.Runtime) Owners {
-	likes, likesURL := rt.Client("interaction")
-	follows, followsURL := rt.Client("relation")
-	works, worksURL := rt.Client("video")
-	return Owners{
-		Likes:   interactionv1connect.NewInteractionServiceClient(likes, likesURL, rt.ClientOptions()),
-		Follows: relationv1connect.NewRelationServiceClient(follows, followsURL, rt.ClientOptions()),
-		Works:   videov1connect.NewVideoServiceClient(works, worksURL, rt.ClientOptions()),
+// Worker is the part of a process that applies events to the counts, and compares
+// the counts with the rows they count. Several share the partitions of its topics.
+type Worker struct {
+	ReconcileEvery time.Duration `help:"Pause between comparisons of all counts with the rows they count; 0 for none." default:"10m"`
+	ReconcileRest  time.Duration `help:"Pause of such a comparison after 200 videos or users." default:"1s"`
+}
+
+// Schema implements app.Owner.
+func (*Worker) Schema() fs.FS { return migrations }
+
+// owningComponent is the component whose tables a Worker writes.
+const owningComponent = "counter"
+
+// SchemaName implements app.Sharer.
+func (*Worker) SchemaName() string { return owningComponent }
+
+// Mount implements app.Component.
+func (c *Worker) Mount(ctx context.Context, rt *app.Runtime) error {
+	db, err := rt.PostgresOf(ctx, owningComponent, migrations)
+	if err != nil {
+		return err
 	}
+	redis, err := rt.Redis(ctx)
+	if err != nil {
+		return err
+	}
+	counts, err := NewCounts(db, redis, writerCopies)
+	if err != nil {
+		return err
+	}
+	rt.Go("cache", counts.Run)
+	applier := NewApplier(db, counts, rt.Log)
+	rt.Go("events", func(ctx context.Context) error {
+		return rt.Bus().Consume(ctx, applier.Subscription())
+	})
+	rt.Go("forget", applier.Forget)
+	if c.ReconcileEvery == 0 {
+		return nil
+	}
+	reconciler, err := NewReconciler(ReconcilerDeps{
+		DB: db, Counts: counts, Progress: rt.Bus(), Log: rt.Log, Meters: otel.GetMeterProvider(),
+		Owners: Owners{
+			Likes:   app.NewClient(rt, "interaction", interactionv1connect.NewInteractionServiceClient),
+			Follows: app.NewClient(rt, "relation", relationv1connect.NewRelationServiceClient),
+			Works:   app.NewClient(rt, "video", videov1connect.NewVideoServiceClient),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	rt.Go("reconciler", func(ctx context.Context) error { return reconciler.Run(ctx, c.ReconcileEvery, c.ReconcileRest) })
+	return nil
 }

@@ -74,7 +74,7 @@ func exec(t *testing.T, db *pg.DB, sql string) {
 }
 
 // settle announces and applies all there is.
-func (w *world) settle(t *testing.T, worker *Worker) {
+func (w *world) settle(t *testing.T, worker *Applier) {
 	t.Helper()
 	w.relay(len(w.outbox))
 	for p, messages := range w.partitions {
@@ -116,7 +116,7 @@ func TestPlantedDriftIsFoundReportedAndRepaired(t *testing.T) {
 	}
 	w.like(1, 7, true)
 	w.mu.Unlock()
-	worker := newWorker(t, b.db, redisClient(t))
+	worker := newApplier(t, b.db, redisClient(t))
 	w.settle(t, worker)
 	exec(t, b.db, `UPDATE video_count SET favorites = favorites + 3, comments = 2 WHERE video_id = 5`)
 	exec(t, b.db, `UPDATE user_count SET followers = 1, works = 4, following = 2 WHERE user_id = 2`)
@@ -174,7 +174,7 @@ func TestNothingIsWrittenWithoutDrift(t *testing.T) {
 		cancel() // nobody applies them: the reconciler would wait for ever
 		_ = a.Pass(ctx, 0)
 	})
-	w.settle(t, b.Worker)
+	w.settle(t, b.Applier)
 	unchanged("at rest", func() { a.pass(t) })
 	w.change()
 	unchanged("one not announced", func() { a.pass(t) })
@@ -215,7 +215,7 @@ func busy(t *testing.T, b *bundle, w *world, a *audit, changes int, meanwhile fu
 	for _, topic := range []string{"like", "follow", "comment", "video"} {
 		for _, p := range []string{topic + "/0", topic + "/1"} {
 			loop(func(random *rand.Rand) {
-				if err := w.deliver(ctx, b.Worker, p, 1+random.IntN(8)); err != nil && ctx.Err() == nil {
+				if err := w.deliver(ctx, b.Applier, p, 1+random.IntN(8)); err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
 			})
@@ -231,7 +231,7 @@ func busy(t *testing.T, b *bundle, w *world, a *audit, changes int, meanwhile fu
 	changing.Wait()
 	stop()
 	others.Wait()
-	w.settle(t, b.Worker)
+	w.settle(t, b.Applier)
 }
 
 // Without drift the reconciler repairs nothing, however much is under way.

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { infratest.Main(m) }
 
 type bundle struct {
 	*Service
-	*Worker
+	*Applier
 	db *pg.DB
 }
 
@@ -28,21 +28,21 @@ func setup(t *testing.T) *bundle {
 	t.Helper()
 	t.Parallel()
 	db := pgtest.New(t, migrations)
-	return &bundle{Service: New(newCounts(t, db, nil)), Worker: newWorker(t, db, nil), db: db}
+	return &bundle{Service: New(newCounts(t, db, nil)), Applier: newApplier(t, db, nil), db: db}
 }
 
 func newCounts(t *testing.T, db *pg.DB, redis rueidis.Client) *Counts {
 	t.Helper()
-	counts, err := NewCounts(db, redis)
+	counts, err := NewCounts(db, redis, readerCopies)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return counts
 }
 
-func newWorker(t *testing.T, db *pg.DB, redis rueidis.Client) *Worker {
+func newApplier(t *testing.T, db *pg.DB, redis rueidis.Client) *Applier {
 	t.Helper()
-	return NewWorker(db, newCounts(t, db, redis), slog.New(slog.DiscardHandler))
+	return NewApplier(db, newCounts(t, db, redis), slog.New(slog.DiscardHandler))
 }
 
 // messageOf is an event as the bus delivers it.

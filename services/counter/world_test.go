@@ -123,7 +123,7 @@ func (w *world) relay(n int) {
 }
 
 // deliver applies up to n events of a partition and then commits.
-func (w *world) deliver(ctx context.Context, worker *Worker, partition string, n int) error {
+func (w *world) deliver(ctx context.Context, worker *Applier, partition string, n int) error {
 	w.mu.Lock()
 	from := w.settled[partition]
 	to := min(from+n, len(w.partitions[partition]))

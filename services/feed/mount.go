@@ -20,12 +20,15 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	svc, err := New(Deps{Redis: redis, Videos: videos(rt), Following: relations(rt), Log: rt.Log})
+	svc, err := New(Deps{
+		Redis: redis, Log: rt.Log,
+		Videos:    app.NewClient(rt, "video", videov1connect.NewVideoServiceClient),
+		Following: app.NewClient(rt, "relation", relationv1connect.NewRelationServiceClient),
+	})
 	if err != nil {
 		return err
 	}
-	path, handler := feedv1connect.NewFeedServiceHandler(svc, rt.HandlerOptions())
-	rt.Handle(path, handler)
+	rt.Handle(feedv1connect.NewFeedServiceHandler(svc, rt.HandlerOptions()))
 	return nil
 }
 
@@ -42,8 +45,9 @@ func (f *Fanout) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	pusher, err := NewPusher(PusherDeps{
-		Redis: redis, Followers: relations(rt), Videos: videos(rt),
-		Threshold: f.PushThreshold, Log: rt.Log,
+		Redis: redis, Threshold: f.PushThreshold, Log: rt.Log,
+		Followers: app.NewClient(rt, "relation", relationv1connect.NewRelationServiceClient),
+		Videos:    app.NewClient(rt, "video", videov1connect.NewVideoServiceClient),
 	})
 	if err != nil {
 		return err
@@ -52,14 +56,4 @@ func (f *Fanout) Mount(ctx context.Context, rt *app.Runtime) error {
 		return rt.Bus().Consume(ctx, bus.Subscription{Group: fanoutGroup, Topics: Topics(), Handle: pusher.Handle})
 	})
 	return nil
-}
-
-func videos(rt *app.Runtime) videov1connect.VideoServiceClient {
-	client, base := rt.Client("video")
-	return videov1connect.NewVideoServiceClient(client, base, rt.ClientOptions())
-}
-
-func relations(rt *app.Runtime) relationv1connect.RelationServiceClient {
-	client, base := rt.Client("relation")
-	return relationv1connect.NewRelationServiceClient(client, base, rt.ClientOptions())
 }

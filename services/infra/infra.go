@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"douyin.dev/services/catalog"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/embedded"
 	"douyin.dev/services/platform/embedded/kafka"
@@ -30,9 +31,6 @@ type Settings struct {
 	DataDir      string `help:"Directory of everything that is kept." default:"./data" type:"path"`
 	RedisProcess string `help:"Embedded Redis: auto uses redis-server or valkey-server where there is one, inprocess never does." enum:"auto,inprocess" default:"auto"`
 }
-
-// Services are those with a schema of their own.
-var Services = []string{"user", "video", "feed", "interaction", "relation", "message", "counter"}
 
 // Infra is running infrastructure.
 type Infra struct {
@@ -103,7 +101,7 @@ func (s Settings) twins(config *app.Config, log *slog.Logger, report func(format
 	dir := func(name string) string { return filepath.Join(s.DataDir, name) }
 	if config.PostgresDSN == "" {
 		all = append(all, twin{"postgres", func(ctx context.Context) (server, error) {
-			srv, err := postgres.Start(ctx, postgres.Options{Dir: dir("postgres"), Log: log, Services: Services})
+			srv, err := postgres.Start(ctx, postgres.Options{Dir: dir("postgres"), Log: log, Services: catalog.Schemas()})
 			if err != nil {
 				return server{}, err
 			}

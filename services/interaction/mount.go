@@ -39,10 +39,9 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	client, baseURL := rt.Client("video")
 	svc, err := New(Deps{
 		DB:     db,
-		Videos: videov1connect.NewVideoServiceClient(client, baseURL, rt.ClientOptions()),
+		Videos: app.NewClient(rt, "video", videov1connect.NewVideoServiceClient),
 		IDs:    ids,
 		Now:    rt.Clock(),
 		Wake:   rt.Outbox(db).Wake,

@@ -21,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"douyin.dev/services/catalog"
 	"douyin.dev/services/infra"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/telemetry"
@@ -32,9 +33,6 @@ type Command struct {
 	app.Config     `embed:""`
 	infra.Settings `embed:""`
 }
-
-// behind are the processes behind the gateway, in the order they start.
-var behind = []string{"user", "video", "relation", "interaction", "counter", "message", "feed", "fanout", "transcode"}
 
 const (
 	startLimit = time.Minute
@@ -66,14 +64,31 @@ func Main() {
 	}
 }
 
+// line is what is reported of a process.
+const line = "%-14s %s   private %s"
+
+// processes returns the names of the gateway and of those behind it, in the order
+// in which they start.
+func processes() (behind []string, gateway string) {
+	for _, s := range catalog.All() {
+		if s.Kind == catalog.Edge {
+			gateway = s.Name
+		} else {
+			behind = append(behind, s.Name)
+		}
+	}
+	return behind, gateway
+}
+
 // split separates the arguments of components from those of the mesh.
 func split(args []string) (own []string, passed map[string][]string) {
 	passed = map[string][]string{}
 	for _, a := range args {
 		component := ""
-		for _, name := range append([]string{"gateway"}, behind...) {
-			if strings.HasPrefix(a, "--"+name+"-") {
-				component = name
+		for _, s := range catalog.All() {
+			// --counter-worker-… begins with --counter-, too: the longer name it is.
+			if strings.HasPrefix(a, "--"+s.Name+"-") && len(s.Name) > len(component) {
+				component = s.Name
 			}
 		}
 		if component == "" {
@@ -94,6 +109,7 @@ func run(ctx context.Context, c *Command, passed map[string][]string) (err error
 	}
 	defer func() { err = errors.Join(err, running.Stop(context.WithoutCancel(ctx))) }()
 
+	behind, gateway := processes()
 	m := &mesh{command: c, passed: passed, ended: make(chan error, len(behind)+1)}
 	defer func() { m.stop(stopLimitAfter(err)) }()
 	peers := make([]string, len(behind))
@@ -115,15 +131,15 @@ func run(ctx context.Context, c *Command, passed map[string][]string) (err error
 		if err := m.ready(ctx, name, listens[name][1]); err != nil {
 			return err
 		}
-		report("%-11s http://%s   private http://%s", name, listens[name][0], listens[name][1])
+		report(line, name, "http://"+listens[name][0], "http://"+listens[name][1])
 	}
-	if err := m.start(ctx, "gateway", c.Listen, c.PrivateListen, strings.Join(peers, ";")); err != nil {
+	if err := m.start(ctx, gateway, c.Listen, c.PrivateListen, strings.Join(peers, ";")); err != nil {
 		return err
 	}
-	if err := m.ready(ctx, "gateway", c.PrivateListen); err != nil {
+	if err := m.ready(ctx, gateway, c.PrivateListen); err != nil {
 		return err
 	}
-	report("gateway     %s   private %s", c.Listen, c.PrivateListen)
+	report(line, gateway, c.Listen, c.PrivateListen)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -39,10 +39,9 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&messagev1.MessageSent{})}); err != nil {
 		return err
 	}
-	client, baseURL := rt.Client("user")
 	svc, err := New(Deps{
 		DB:    db,
-		Users: userv1connect.NewUserServiceClient(client, baseURL, rt.ClientOptions()),
+		Users: app.NewClient(rt, "user", userv1connect.NewUserServiceClient),
 		Redis: redis,
 		IDs:   ids,
 		Now:   rt.Clock(),

@@ -33,10 +33,9 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.FollowChanged{})}); err != nil {
 		return err
 	}
-	client, base := rt.Client("user")
 	service, err := New(Deps{
 		Config: c.Config, DB: db, Now: rt.Clock(), Wake: rt.Outbox(db).Wake,
-		Users: userv1connect.NewUserServiceClient(client, base, rt.ClientOptions()),
+		Users: app.NewClient(rt, "user", userv1connect.NewUserServiceClient),
 	})
 	if err != nil {
 		return err

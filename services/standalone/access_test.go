@@ -23,6 +23,7 @@ import (
 
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/services/catalog"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/embedded/kafka"
@@ -40,15 +41,12 @@ type bare struct{ *standalone.Component }
 
 // Mount implements app.Component.
 func (b bare) Mount(ctx context.Context, rt *app.Runtime) error {
-	for _, part := range []struct {
-		name      string
-		component app.Component
-	}{
-		{"user", &b.User}, {"video", &b.Video}, {"relation", &b.Relation}, {"interaction", &b.Interaction},
-		{"counter", &b.Counter}, {"message", &b.Message}, {"feed", &b.Feed},
-	} {
-		if err := part.component.Mount(ctx, rt.Child(part.name, rt.Mux(), nil)); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+	for _, service := range catalog.All() {
+		if service.Kind != catalog.Domain {
+			continue
+		}
+		if err := b.Of(service.Name).Mount(ctx, rt.Child(service.Name, rt.Mux(), nil)); err != nil {
+			return fmt.Errorf("%s: %w", service.Name, err)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"douyin.dev/gateway"
+	"douyin.dev/services/catalog"
 	"douyin.dev/services/counter"
 	"douyin.dev/services/feed"
 	"douyin.dev/services/infra"
@@ -34,6 +35,7 @@ type Component struct {
 	Relation    relation.Component    `embed:"" prefix:"relation-"`
 	Interaction interaction.Component `embed:"" prefix:"interaction-"`
 	Counter     counter.Component     `embed:"" prefix:"counter-"`
+	Counting    counter.Worker        `embed:"" prefix:"counter-worker-"`
 	Message     message.Component     `embed:"" prefix:"message-"`
 	Feed        feed.Component        `embed:"" prefix:"feed-"`
 	Fanout      feed.Fanout           `embed:"" prefix:"fanout-"`
@@ -45,6 +47,15 @@ type Component struct {
 
 // Whole implements app.Whole.
 func (*Component) Whole() {}
+
+// Of returns the component of a service of the catalog.
+func (c *Component) Of(service string) app.Component {
+	return map[string]app.Component{
+		"user": &c.User, "video": &c.Video, "relation": &c.Relation, "interaction": &c.Interaction, "counter": &c.Counter,
+		"message": &c.Message, "feed": &c.Feed, "counter-worker": &c.Counting, "fanout": &c.Fanout, "transcode": &c.Transcode,
+		"gateway": &c.Gateway,
+	}[service]
+}
 
 // Mount implements app.Component.
 func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
@@ -95,18 +106,14 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 // Postgres. None may call another while it mounts.
 func (c *Component) mountAll(ctx context.Context, rt *app.Runtime, inside *http.ServeMux, peers *app.Peers) error {
 	var mounts errgroup.Group
-	for _, part := range []struct {
-		name      string
-		component app.Component
-		mux       *http.ServeMux
-	}{
-		{"user", &c.User, inside}, {"video", &c.Video, inside}, {"relation", &c.Relation, inside},
-		{"interaction", &c.Interaction, inside}, {"counter", &c.Counter, inside}, {"message", &c.Message, inside},
-		{"feed", &c.Feed, inside}, {"fanout", &c.Fanout, inside}, {"transcode", &c.Transcode, inside}, {"gateway", &c.Gateway, rt.Mux()},
-	} {
+	for _, service := range catalog.All() {
+		mux := inside
+		if service.Kind == catalog.Edge {
+			mux = rt.Mux()
+		}
 		mounts.Go(func() error {
-			if err := part.component.Mount(ctx, rt.Child(part.name, part.mux, peers)); err != nil {
-				return fmt.Errorf("%s: %w", part.name, err)
+			if err := c.Of(service.Name).Mount(ctx, rt.Child(service.Name, mux, peers)); err != nil {
+				return fmt.Errorf("%s: %w", service.Name, err)
 			}
 			return nil
 		})

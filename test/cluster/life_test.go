@@ -483,10 +483,12 @@ func (l *life) loads(t *testing.T) map[string]map[string]float64 {
 	t.Helper()
 	pods, err := l.pods(t.Context())
 	check(t, err)
+	_, called, err := chartServices()
+	check(t, err)
 	all := map[string]map[string]float64{}
 	for _, p := range pods {
 		component := p.Metadata.component()
-		if component != "gateway" && !slices.Contains(services, component) {
+		if component != edge && !slices.Contains(called, component) {
 			continue
 		}
 		text, err := l.metrics(t.Context(), p.Metadata.Name)

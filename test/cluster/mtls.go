@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 )
 
@@ -22,9 +21,6 @@ const secretName = "mesh-{service}"
 
 // secured gives every service a certificate.
 var secured = []string{"mtls.enabled=true", "mtls.existingSecret=" + secretName}
-
-// members are whom the mesh gives a certificate: everyone who serves or calls.
-var members = append(slices.Clone(services), "gateway", "counter-worker", "fanout", "transcode")
 
 // authority signs the certificates of one mesh.
 type authority struct {
@@ -99,7 +95,11 @@ func (k *kube) giveCertificates(ctx context.Context, a *authority) error {
 		Items      []any  `json:"items"`
 	}
 	list.APIVersion, list.Kind = "v1", "List"
-	for _, service := range members {
+	all, _, err := chartServices()
+	if err != nil {
+		return err
+	}
+	for _, service := range all {
 		certificate, key, err := a.sign(names(k.namespace, service))
 		if err != nil {
 			return err

@@ -23,6 +23,8 @@ func (l *life) mtls(t *testing.T) {
 	took := time.Since(began)
 	tested := l.tested(t)
 	suite := l.suite(t)
+	_, services, err := chartServices()
+	check(t, err)
 	for _, service := range services {
 		l.onlyMembers(t, service, ours, theirs)
 	}

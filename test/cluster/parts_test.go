@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,23 @@ rpc_server_duration_milliseconds_count{rpc_method="A",path="/a b}{"} 8
 rpc_server_duration_milliseconds_count{rpc_method="B"} 1.5e+01
 rpc_server_duration_milliseconds_count_total 100
 `
+
+// Who shows a certificate, and who is asked for one.
+func TestTheChartNamesTheServices(t *testing.T) {
+	t.Parallel()
+	all, called, err := chartServices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gateway", "counter", "counter-worker", "transcode"} {
+		if !slices.Contains(all, name) {
+			t.Errorf("%s is not among %v", name, all)
+		}
+	}
+	if slices.Contains(called, "gateway") || slices.Contains(called, "counter-worker") || !slices.Contains(called, "counter") {
+		t.Errorf("calls inside the mesh are answered by %v", called)
+	}
+}
 
 func TestServedCallsAreSummedOverLabels(t *testing.T) {
 	t.Parallel()

@@ -4,9 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -19,8 +25,32 @@ const (
 	helmLimit = "6m"
 )
 
-// services are the components that answer calls of others, beside the gateway.
-var services = []string{"user", "video", "feed", "interaction", "relation", "message", "counter"}
+// edge is the service that clients call.
+const edge = "gateway"
+
+// chartServices returns the names of the services that the chart deploys, and of
+// those among them that answer calls of others inside the mesh.
+func chartServices() (all, called []string, err error) {
+	content, err := os.ReadFile(filepath.Join(charts, "douyin", "values.yaml"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("services of the chart: %w", err)
+	}
+	var values struct {
+		Services map[string]struct {
+			Service struct{ Enabled *bool }
+		}
+	}
+	if err := yaml.Unmarshal(content, &values); err != nil {
+		return nil, nil, fmt.Errorf("services of the chart: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values.Services)) {
+		all = append(all, name)
+		if enabled := values.Services[name].Service.Enabled; name != edge && (enabled == nil || *enabled) {
+			called = append(called, name)
+		}
+	}
+	return all, called, nil
+}
 
 // deployment is how the release is set up.
 type deployment struct {

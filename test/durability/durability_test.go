@@ -41,7 +41,7 @@ func TestAcknowledgedOutlivesKills(t *testing.T) {
 		Seed: uint64(setting(t, "DOUYIN_TEST_SEED", int(time.Now().Unix()))),
 	}
 	// The reconciler is always at work: it must find nothing, whatever is under way.
-	reconcile := []string{"--counter-reconcile-every=2s", "--counter-reconcile-rest=20ms"}
+	reconcile := []string{"--counter-worker-reconcile-every=2s", "--counter-worker-reconcile-rest=20ms"}
 	server := harness.ForTest(t, harness.Options{Args: slices.Concat(harness.DefaultArgs(), harness.LoadArgs(), reconcile)})
 	if server.External() {
 		t.Skip("kills the platform, and DOUYIN_URL names one that is not ours")

@@ -231,8 +231,17 @@ func TestImagesAreChosenByNameOrKind(t *testing.T) {
 		return names
 	}
 	ours, err := choose(root, nil, false)
-	if err != nil || !slices.Contains(names(ours), "gateway") || slices.Contains(names(ours), "postgres") {
-		t.Errorf("%v %v", names(ours), err)
+	want := []string{
+		"counter", "counter-worker", "fanout", "feed", "gateway", "interaction", "message", "relation", "transcode", "user", "video",
+		"deadletter", "operator", "smoke", "demo",
+	}
+	if diff := cmp.Diff(want, names(ours)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, s := range ours {
+		if !strings.HasPrefix(s.Text, "Command "+s.Name+" ") {
+			t.Errorf("the image of %s is described as %q", s.Name, s.Text)
+		}
 	}
 	dev, err := choose(root, nil, true)
 	if diff := cmp.Diff([]string{"devinfra", "postgres", "redis"}, names(dev)); diff != "" || err != nil {

@@ -3,9 +3,15 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"go/doc"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // spec says what an image holds.
@@ -49,24 +55,56 @@ const entryPoint = "/app"
 // reloadPoint is where a script is that starts it instead.
 const reloadPoint = "/reload.sh"
 
-// platform lists the images of our binaries: commands below services/cmd, where
-// nothing else is said.
-var platform = []spec{
-	{Name: "gateway", Text: "The edge: REST, Connect, gRPC and gRPC-Web on one port."},
-	{Name: "user", Text: "Accounts, sessions and profiles."},
-	{Name: "video", Text: "Videos: upload, probe, covers.", Debian: &ffmpeg, Licenses: "Apache-2.0 AND GPL-2.0-or-later"},
-	{Name: "feed", Text: "Public and following feeds."},
-	{Name: "interaction", Text: "Likes and comments."},
-	{Name: "relation", Text: "Follows and friends."},
-	{Name: "message", Text: "Messages between friends."},
-	{Name: "counter", Text: "Counts: the service and its worker."},
-	{Name: "fanout", Text: "Timelines of followers."},
-	{Name: "transcode", Text: "Renditions of videos.", Debian: &ffmpeg, Licenses: "Apache-2.0 AND GPL-2.0-or-later"},
-	{Name: "deadletter", Text: "Lists and replays dead letters."},
-	{Name: "operator", Text: "The operator of the event plane."},
-	{Name: "smoke", Text: "Walks once through a running system: helm test.", Package: "test/smoke"},
-	{Name: "demo", Text: "Puts a few users and videos on a fresh cluster: dev.demo."},
-	{Name: "devinfra", Text: "A single-process broker and object store for development.", Dev: true},
+// helpers lists the images of our binaries that are no services: commands below
+// services/cmd, where nothing else is said.
+var helpers = []spec{
+	{Name: "deadletter"},
+	{Name: "operator"},
+	{Name: "smoke", Package: "test/smoke"},
+	{Name: "demo"},
+	{Name: "devinfra", Dev: true},
+}
+
+// withFFmpeg are the services that call ffmpeg.
+var withFFmpeg = []string{"video", "transcode"}
+
+// services returns the images of the services that the chart deploys.
+func services(root string) ([]spec, error) {
+	content, err := os.ReadFile(filepath.Join(root, "charts/douyin/values.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read the list of services: %w", err)
+	}
+	var values struct {
+		Services map[string]struct {
+			Image struct{ Name string }
+		}
+	}
+	if err := yaml.Unmarshal(content, &values); err != nil {
+		return nil, fmt.Errorf("read the list of services: %w", err)
+	}
+	var all []spec
+	for name, service := range values.Services {
+		s := spec{Name: cmp.Or(service.Image.Name, name)}
+		if slices.Contains(withFFmpeg, s.Name) {
+			s.Debian, s.Licenses = &ffmpeg, "Apache-2.0 AND GPL-2.0-or-later"
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b spec) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(all, func(a, b spec) bool { return a.Name == b.Name }), nil
+}
+
+// describe returns the first sentence of a command's documentation.
+func describe(dir string) (string, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, "main.go"), nil, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil {
+		return "", fmt.Errorf("describe the image: %w", err)
+	}
+	text := new(doc.Package).Synopsis(file.Doc.Text())
+	if text == "" {
+		return "", fmt.Errorf("%s has no documentation, which is its image's description", dir)
+	}
+	return text, nil
 }
 
 // thirdParty lists the images that development clusters need besides.
@@ -103,10 +141,20 @@ var ffmpeg = debian{
 // choose returns the images asked for: by name, or all of a kind. A binary
 // that this tree does not have is left out unless it was named.
 func choose(root string, names []string, dev bool) ([]spec, error) {
-	var all []spec
-	for _, s := range platform {
+	all, err := services(root)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, helpers...)
+	for i := range all {
+		s := &all[i]
 		s.Package = cmp.Or(s.Package, "services/cmd/"+s.Name)
-		all = append(all, s)
+		if !s.exists(root) {
+			continue
+		}
+		if s.Text, err = describe(filepath.Join(root, s.Package)); err != nil {
+			return nil, err
+		}
 	}
 	all = append(all, thirdParty...)
 	if len(names) == 0 {

@@ -1,3 +1,4 @@
+// Command counter answers counts.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// Command fanout keeps the timelines of followers.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// Command feed answers public and following feeds.
 package main
 
 import (

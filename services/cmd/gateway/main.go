@@ -1,3 +1,4 @@
+// Command gateway is the edge: REST, Connect, gRPC and gRPC-Web on one port.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// Command interaction keeps likes and comments.
 package main
 
 import (

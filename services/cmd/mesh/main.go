@@ -1,3 +1,4 @@
+// Command mesh runs every service as a process of its own on this machine.
 package main
 
 import "douyin.dev/services/localmesh"

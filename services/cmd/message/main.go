@@ -1,3 +1,4 @@
+// Command message keeps messages between friends, and pushes them.
 package main
 
 import (

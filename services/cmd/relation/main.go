@@ -1,3 +1,4 @@
+// Command relation keeps follows and friends.
 package main
 
 import (

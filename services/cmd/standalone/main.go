@@ -1,3 +1,4 @@
+// Command standalone runs the whole platform in one process.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// Command transcode makes renditions of videos.
 package main
 
 import (

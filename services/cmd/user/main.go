@@ -1,3 +1,4 @@
+// Command user keeps accounts, sessions and profiles.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// Command video takes videos: upload, probe, covers.
 package main
 
 import (

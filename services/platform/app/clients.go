@@ -43,6 +43,12 @@ func (rt *Runtime) Client(service string) (connect.HTTPClient, string) {
 	return rpc.Direct{RoundTripper: transport}, base
 }
 
+// NewClient returns a generated client of a service; make is its constructor.
+func NewClient[C any](rt *Runtime, service string, make func(connect.HTTPClient, string, ...connect.ClientOption) C) C {
+	client, base := rt.Client(service)
+	return make(client, base, rt.ClientOptions())
+}
+
 // ClientOptions returns the options of every generated client. All clients of a
 // process share what they know of the services they call.
 func (rt *Runtime) ClientOptions() connect.ClientOption {

@@ -127,7 +127,7 @@ func (h *history) announce(topic string, key int64, event proto.Message) {
 
 // deliver hands a partition to a worker as a group member that crashes now and
 // then does: in order, in batches of any size, going back before a commit.
-func deliver(ctx context.Context, w *Worker, random *rand.Rand, partition []bus.Message) error {
+func deliver(ctx context.Context, w *Applier, random *rand.Rand, partition []bus.Message) error {
 	for committed := 0; committed < len(partition); {
 		end := min(committed+1+random.IntN(40), len(partition))
 		if err := w.Apply(ctx, partition[committed:end]); err != nil {
@@ -146,7 +146,7 @@ func deliver(ctx context.Context, w *Worker, random *rand.Rand, partition []bus.
 func TestTwoWorkersCountExactly(t *testing.T) {
 	b := setup(t)
 	h := newHistory(t, 7, 1500)
-	workers := []*Worker{b.Worker, newWorker(t, b.db, nil)}
+	workers := []*Applier{b.Applier, newApplier(t, b.db, nil)}
 	ctx, done := context.WithCancel(t.Context())
 	var watching, working sync.WaitGroup
 	watching.Go(func() {

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// consumer names the worker, to Kafka and in the record of applied events.
+	// consumer names the appliers, to Kafka and in the record of applied events.
 	consumer = "counter"
 	// batchSize is how many events of a partition share a transaction at most.
 	batchSize = 1000
@@ -27,9 +27,9 @@ const (
 	forgetEvery = time.Hour
 )
 
-// Worker applies events to the counts. It is safe for concurrent use, and any
-// number of workers may share the tables.
-type Worker struct {
+// Applier applies events to the counts. It is safe for concurrent use, and any
+// number of appliers may share the tables.
+type Applier struct {
 	db     *pg.DB
 	counts *Counts
 	log    *slog.Logger
@@ -38,16 +38,16 @@ type Worker struct {
 	batches *pg.Batcher[[]bus.Message, struct{}]
 }
 
-// NewWorker returns a Worker on the tables of this package's migrations.
-func NewWorker(db *pg.DB, counts *Counts, log *slog.Logger) *Worker {
-	w := &Worker{db: db, counts: counts, log: log}
-	w.batches = pg.NewBatcher(partitionsAtOnce, nil, w.applyAll)
-	return w
+// NewApplier returns an Applier on the tables of this package's migrations.
+func NewApplier(db *pg.DB, counts *Counts, log *slog.Logger) *Applier {
+	a := &Applier{db: db, counts: counts, log: log}
+	a.batches = pg.NewBatcher(partitionsAtOnce, nil, a.applyAll)
+	return a
 }
 
-// Subscription returns what the worker listens to.
-func (w *Worker) Subscription() bus.Subscription {
-	return bus.Subscription{Group: consumer, Topics: topics(), BatchSize: batchSize, Handle: w.Apply}
+// Subscription returns what an applier listens to.
+func (a *Applier) Subscription() bus.Subscription {
+	return bus.Subscription{Group: consumer, Topics: topics(), BatchSize: batchSize, Handle: a.Apply}
 }
 
 // topics are those of what is counted.
@@ -60,30 +60,30 @@ func topics() []string {
 }
 
 // Apply applies the events of a batch that were not applied before, then tells
-// the cache. A worker may die in between: so the cache is told of every row the
+// the cache. A process may die in between: so the cache is told of every row the
 // batch is about, also when it comes again and nothing of it is fresh. When ctx
 // ends first, the batch may be applied all the same.
-func (w *Worker) Apply(ctx context.Context, batch []bus.Message) error {
-	_, err := w.batches.Do(ctx, batch)
+func (a *Applier) Apply(ctx context.Context, batch []bus.Message) error {
+	_, err := a.batches.Do(ctx, batch)
 	return err
 }
 
 // applyAll is Apply for batches of several partitions.
-func (w *Worker) applyAll(ctx context.Context, batches [][]bus.Message) ([]struct{}, error) {
+func (a *Applier) applyAll(ctx context.Context, batches [][]bus.Message) ([]struct{}, error) {
 	all := slices.Concat(batches...)
 	about, err := fold(all)
 	if err != nil {
 		return nil, err
 	}
 	var now written
-	err = w.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+	err = a.db.InTx(ctx, func(tx pgx.Tx) (err error) {
 		now, err = applyIn(ctx, tx, all, about)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("apply events: %w", err)
 	}
-	if err := w.counts.tell(ctx, about, now); err != nil {
+	if err := a.counts.tell(ctx, about, now); err != nil {
 		return nil, fmt.Errorf("refresh counts: %w", err)
 	}
 	return make([]struct{}, len(batches)), nil
@@ -107,7 +107,7 @@ func applyIn(ctx context.Context, tx pgx.Tx, batch []bus.Message, about *deltas)
 }
 
 // Forget clears the record of applied events now and then, until ctx ends.
-func (w *Worker) Forget(ctx context.Context) error {
+func (a *Applier) Forget(ctx context.Context) error {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
@@ -116,8 +116,8 @@ func (w *Worker) Forget(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		if err := inbox.Forget(ctx, w.db); err != nil && ctx.Err() == nil {
-			w.log.WarnContext(ctx, "applied events were not cleared", "error", err)
+		if err := inbox.Forget(ctx, a.db); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "applied events were not cleared", "error", err)
 		}
 	}
 }
