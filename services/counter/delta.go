@@ -36,11 +36,7 @@ func decode(kinds map[string]protoreflect.MessageType, m bus.Message) (proto.Mes
 	if !counted {
 		return nil, bus.Poison(errors.New("no event of this topic is counted"))
 	}
-	e := kind.New().Interface()
-	if err := proto.Unmarshal(m.Value, e); err != nil {
-		return nil, bus.Poison(errors.New("the value is not an event of its topic"))
-	}
-	return e, nil
+	return outbox.Decode(m, kind.New().Interface())
 }
 
 // deltas are what a batch of events adds to each row. The version fields of its

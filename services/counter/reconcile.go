@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"douyin.dev/services/platform/pause"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -72,7 +73,7 @@ func NewReconciler(d ReconcilerDeps) (*Reconciler, error) {
 // Run looks at everything every so often, resting between slices, until ctx
 // ends. One process at a time does it: the others find the lock taken.
 func (r *Reconciler) Run(ctx context.Context, every, rest time.Duration) error {
-	for next := rest; pause(ctx, next); next = every {
+	for next := rest; pause.For(ctx, next); next = every {
 		if err := r.alone(ctx, func(ctx context.Context) error { return r.Pass(ctx, rest) }); err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "counts are not reconciled now", "error", err)
 		}
@@ -80,31 +81,9 @@ func (r *Reconciler) Run(ctx context.Context, every, rest time.Duration) error {
 	return nil
 }
 
-const reconcileLockSQL = `SELECT pg_try_advisory_lock(hashtext('counter/reconcile'), hashtext(current_schema()))`
-
-const reconcileUnlockSQL = `SELECT pg_advisory_unlock(hashtext('counter/reconcile'), hashtext(current_schema()))`
-
-// alone runs work under a lock, or not at all when another process holds it.
+// alone runs work, or not at all when another process is at it.
 func (r *Reconciler) alone(ctx context.Context, work func(context.Context) error) error {
-	conn, err := r.db.RW().Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("acquire connection: %w", err)
-	}
-	// Closing the connection frees the lock, whatever happened to it.
-	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
-	var mine bool
-	if err := conn.QueryRow(ctx, reconcileLockSQL).Scan(&mine); err != nil {
-		return fmt.Errorf("lock reconciler: %w", err)
-	}
-	if !mine {
-		return nil
-	}
-	err = work(ctx)
-	// Postgres notices a closed connection only after a while.
-	if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), reconcileUnlockSQL); unlockErr != nil {
-		r.log.WarnContext(ctx, "the reconciler's lock goes with its connection", "error", unlockErr)
-	}
-	return err
+	return pg.Exclusively(ctx, r.db, "counter/reconcile", work)
 }
 
 // Pass looks once at the counts of all videos and users. What goes wrong is
@@ -151,10 +130,10 @@ func walk[R count[R]](ctx context.Context, r *Reconciler, b book[R], rest time.D
 		case err != nil:
 			r.log.WarnContext(ctx, "some counts could not be checked and are tried again", "after_id", at, "error", err)
 			limit = max(limit/2, 1)
-			pause(ctx, failurePause)
+			pause.For(ctx, failurePause)
 		default:
 			at, limit = upTo, min(limit*2, r.slice)
-			pause(ctx, rest)
+			pause.For(ctx, rest)
 		}
 	}
 	return ctx.Err()
@@ -232,16 +211,4 @@ func repair[R count[R]](ctx context.Context, r *Reconciler, b book[R], suspects 
 		}
 	}
 	return nil
-}
-
-// pause returns false when ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 
 	"github.com/redis/rueidis"
-	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/outbox"
@@ -77,15 +76,15 @@ func (p *Pusher) Handle(ctx context.Context, batch []bus.Message) error {
 	for _, m := range batch {
 		switch m.Topic {
 		case outbox.Topic(&videov1.VideoChanged{}):
-			e := &videov1.VideoChanged{}
-			if err := proto.Unmarshal(m.Value, e); err != nil {
-				return bus.Poison(errors.New("VideoChanged cannot be decoded"))
+			e, err := outbox.Decode(m, &videov1.VideoChanged{})
+			if err != nil {
+				return err
 			}
 			changes = append(changes, e)
 		case outbox.Topic(&relationv1.FollowChanged{}):
-			e := &relationv1.FollowChanged{}
-			if err := proto.Unmarshal(m.Value, e); err != nil {
-				return bus.Poison(errors.New("FollowChanged cannot be decoded"))
+			e, err := outbox.Decode(m, &relationv1.FollowChanged{})
+			if err != nil {
+				return err
 			}
 			if err := p.timelines.changed(ctx, e.GetFollowerId(), e.GetFolloweeId(), e.GetFollowing()); err != nil {
 				return err

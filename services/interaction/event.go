@@ -2,10 +2,7 @@ package interaction
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"google.golang.org/protobuf/proto"
 
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/bus"
@@ -32,9 +29,9 @@ func (s *Service) Subscription() bus.Subscription {
 // whose deletion comes again has nothing left to clear.
 func (s *Service) handleVideos(ctx context.Context, batch []bus.Message) error {
 	for _, m := range batch {
-		var e videov1.VideoChanged
-		if err := proto.Unmarshal(m.Value, &e); err != nil {
-			return bus.Poison(errors.New("not a VideoChanged"))
+		e, err := outbox.Decode(m, &videov1.VideoChanged{})
+		if err != nil {
+			return err
 		}
 		if e.GetState() != videov1.VideoState_VIDEO_STATE_DELETED {
 			continue

@@ -12,6 +12,7 @@ import (
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pg"
 )
 
 func changed(t *testing.T, videoID int64, state videov1.VideoState) []bus.Message {
@@ -142,7 +143,7 @@ func TestLikeOutsideTheGateSeesTheTombstone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context()) //nolint:errcheck // it was committed
-	if _, err := tx.Exec(t.Context(), closeSQL, pgx.NamedArgs{"class": b.store.gateClass, "stripe": stripeOf(5)}); err != nil {
+	if _, err := tx.Exec(t.Context(), closeSQL, pgx.NamedArgs{"class": b.store.gateClass, "stripe": pg.Stripe(5, stripeBits)}); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error)

@@ -29,11 +29,6 @@ func newStore(db *pg.DB) *store {
 // lock table; a single one would make all writes wait for each deletion.
 const stripeBits = 5
 
-// stripeOf spreads videos over the gates (Fibonacci hashing, Knuth, TAOCP 6.4).
-func stripeOf(videoID int64) int32 {
-	return int32(uint64(videoID) * 0x9E3779B97F4A7C15 >> (64 - stripeBits))
-}
-
 const enterSQL = `SELECT pg_advisory_xact_lock_shared(@class, stripe) FROM unnest(@stripes::int[]) AS stripe`
 
 // enter queues the passage through the gates of some videos; see the package's
@@ -41,7 +36,7 @@ const enterSQL = `SELECT pg_advisory_xact_lock_shared(@class, stripe) FROM unnes
 func enter(batch *pgx.Batch, class int32, videoIDs []int64) {
 	stripes := make([]int32, len(videoIDs))
 	for i, v := range videoIDs {
-		stripes[i] = stripeOf(v)
+		stripes[i] = pg.Stripe(v, stripeBits)
 	}
 	slices.Sort(stripes)
 	batch.Queue(enterSQL, pgx.NamedArgs{"class": class, "stripes": slices.Compact(stripes)})
@@ -81,7 +76,7 @@ const buryVideoSQL = `INSERT INTO deleted_video (video_id) VALUES (@video_id) ON
 // all that does is committed.
 func (s *store) buryVideo(ctx context.Context, videoID int64) error {
 	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, closeSQL, pgx.NamedArgs{"class": s.gateClass, "stripe": stripeOf(videoID)}); err != nil {
+		if _, err := tx.Exec(ctx, closeSQL, pgx.NamedArgs{"class": s.gateClass, "stripe": pg.Stripe(videoID, stripeBits)}); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, buryVideoSQL, pgx.NamedArgs{"video_id": videoID})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"douyin.dev/services/platform/pause"
 	"github.com/redis/rueidis"
 )
 
@@ -60,10 +61,7 @@ func (h *hub) listenLoop(ctx context.Context) {
 			return
 		}
 		h.log.WarnContext(ctx, "wake-ups cannot be heard, subscribers poll meanwhile", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(listenAgain):
-		}
+		pause.For(ctx, listenAgain)
 	}
 }
 

@@ -2,10 +2,7 @@ package user
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"google.golang.org/protobuf/proto"
 
 	v1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/bus"
@@ -35,9 +32,9 @@ func (s *Service) Subscription() bus.Subscription {
 func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error {
 	ids := make([]int64, 0, len(batch))
 	for _, m := range batch {
-		var e v1.UserChanged
-		if err := proto.Unmarshal(m.Value, &e); err != nil {
-			return bus.Poison(errors.New("not a UserChanged"))
+		e, err := outbox.Decode(m, &v1.UserChanged{})
+		if err != nil {
+			return err
 		}
 		ids = append(ids, e.GetUserId())
 	}

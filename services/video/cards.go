@@ -9,7 +9,6 @@ import (
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/cache"
@@ -133,7 +132,7 @@ func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error 
 	for _, m := range batch {
 		id, err := changedVideo(m)
 		if err != nil {
-			return bus.Poison(err)
+			return err
 		}
 		ids = append(ids, id)
 	}
@@ -145,15 +144,10 @@ func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error 
 
 // changedVideo returns the video that an event is about.
 func changedVideo(m bus.Message) (int64, error) {
-	var e interface {
-		proto.Message
-		GetVideoId() int64
-	} = &v1.VideoChanged{}
 	if m.Topic == outbox.Topic(&v1.TranscodeChanged{}) {
-		e = &v1.TranscodeChanged{}
+		e, err := outbox.Decode(m, &v1.TranscodeChanged{})
+		return e.GetVideoId(), err
 	}
-	if err := proto.Unmarshal(m.Value, e); err != nil {
-		return 0, fmt.Errorf("not a %s", e.ProtoReflect().Descriptor().Name())
-	}
-	return e.GetVideoId(), nil
+	e, err := outbox.Decode(m, &v1.VideoChanged{})
+	return e.GetVideoId(), err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"douyin.dev/services/platform/cache"
+	"douyin.dev/services/platform/pg"
 
 	v1 "douyin.dev/gen/douyin/video/v1"
 )
@@ -62,8 +63,8 @@ func (s *Service) loadHead(ctx context.Context, _ []int64) (map[int64]*head, err
 	return map[int64]*head{theHead: h}, nil
 }
 
-// stripeOf spreads changes over the rows of change_count.
-func stripeOf(id int64) int16 { return int16(uint64(id) * 0x9E3779B97F4A7C15 >> 60) } // Fibonacci hashing, Knuth, TAOCP 6.4
+// stripeBits says over how many rows of change_count the changes are spread: 16.
+const stripeBits = 4
 
 const countChangeSQL = `INSERT INTO change_count AS c (stripe, changes) VALUES (@stripe, 1)
 ON CONFLICT (stripe) DO UPDATE SET changes = c.changes + 1`
@@ -71,7 +72,7 @@ ON CONFLICT (stripe) DO UPDATE SET changes = c.changes + 1`
 // countChange gives the public list a new version. The row stays locked until
 // the commit, so it comes last in its transaction.
 func countChange(ctx context.Context, tx pgx.Tx, video int64) error {
-	_, err := tx.Exec(ctx, countChangeSQL, pgx.NamedArgs{"stripe": stripeOf(video)})
+	_, err := tx.Exec(ctx, countChangeSQL, pgx.NamedArgs{"stripe": pg.Stripe(video, stripeBits)})
 	return err
 }
 

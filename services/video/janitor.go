@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/pg"
 )
 
 const (
@@ -37,33 +38,13 @@ func (s *Service) Janitor(ctx context.Context, every time.Duration) error {
 	}
 }
 
-const sweepLockSQL = `SELECT pg_try_advisory_lock(hashtext('video/janitor'), hashtext(current_schema()))`
-
-const sweepUnlockSQL = `SELECT pg_advisory_unlock(hashtext('video/janitor'), hashtext(current_schema()))`
-
 // Sweep removes the files of deleted videos, and objects older than an hour that
 // belong to no video, or that a worker stored and no row names. One process at a time does it; for the
 // others there is nothing to do.
 func (s *Service) Sweep(ctx context.Context) error {
-	conn, err := s.db.RW().Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("acquire connection: %w", err)
-	}
-	// Closing the connection frees the lock, whatever happened to it.
-	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
-	var mine bool
-	if err := conn.QueryRow(ctx, sweepLockSQL).Scan(&mine); err != nil {
-		return fmt.Errorf("lock sweep: %w", err)
-	}
-	if !mine {
-		return nil
-	}
-	err = errors.Join(s.removeDeleted(ctx), s.removeOrphans(ctx))
-	// Postgres notices a closed connection only after a while.
-	if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), sweepUnlockSQL); unlockErr != nil {
-		s.log.WarnContext(ctx, "the sweep's lock goes with its connection", "error", unlockErr)
-	}
-	return err
+	return pg.Exclusively(ctx, s.db, "video/janitor", func(ctx context.Context) error {
+		return errors.Join(s.removeDeleted(ctx), s.removeOrphans(ctx))
+	})
 }
 
 // Uses video_files.

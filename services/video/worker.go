@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/pause"
 	"douyin.dev/services/platform/pg"
 	"douyin.dev/services/video/ladder"
 
@@ -124,20 +125,13 @@ func (w *Worker) Run(ctx context.Context) error {
 					w.log.WarnContext(ctx, "no job could be taken, trying again", "error", err)
 				}
 				if !worked {
-					pause(ctx, idlePause/2+rand.N(idlePause))
+					pause.For(ctx, idlePause/2+rand.N(idlePause))
 				}
 			}
 			return nil
 		})
 	}
 	return loops.Wait()
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // next takes a job and brings it to an end; false when there is none.

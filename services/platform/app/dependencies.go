@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"douyin.dev/services/platform/pause"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -93,7 +94,7 @@ func (p *process) watch(ctx context.Context) error {
 	}
 	defer func() { _ = registration.Unregister() }()
 	down := map[string]time.Time{}
-	for ; wait(ctx, watchInterval) == nil; up.Store(p.states(down)) {
+	for ; pause.For(ctx, watchInterval); up.Store(p.states(down)) {
 		absent := p.absent(ctx, watchTimeout)
 		if ctx.Err() != nil {
 			break

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/redis/rueidis/rueidisotel"
 
+	"douyin.dev/services/platform/pause"
 	"douyin.dev/services/platform/tlsfiles"
 )
 
@@ -181,7 +182,7 @@ func connectRedis(ctx context.Context, late *lateRedis, option rueidis.ClientOpt
 		}
 		failed = true
 		attempted(err)
-		_ = wait(ctx, redisPause) // the loop looks at ctx
+		pause.For(ctx, redisPause) // the loop looks at ctx
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"douyin.dev/services/platform/pause"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -101,12 +102,12 @@ func awaitPostgres(ctx context.Context, log *slog.Logger, do func(context.Contex
 	defer cancel()
 	for {
 		err := do(ctx)
-		if unreachable := pg.Fault(err) != err; !unreachable { //nolint:errorlint // Fault returns the very error it does not know
+		if err == nil || !pg.Unavailable(err) {
 			return err
 		}
 		log.WarnContext(ctx, "waiting for postgres", "error", err)
-		if werr := wait(ctx, schemaPoll); werr != nil {
-			return errors.Join(err, werr)
+		if !pause.For(ctx, schemaPoll) {
+			return errors.Join(err, ctx.Err())
 		}
 	}
 }
@@ -144,20 +145,8 @@ func waitSchema(ctx context.Context, name string, c *Config, owner Owner, log *s
 			log.WarnContext(ctx, "waiting for the schema", "schema", name, "error", err)
 			said = reason
 		}
-		if err := wait(ctx, schemaPoll); err != nil {
-			return fmt.Errorf("schema %s is not there: %w", name, err)
+		if !pause.For(ctx, schemaPoll) {
+			return fmt.Errorf("schema %s is not there: %w", name, ctx.Err())
 		}
-	}
-}
-
-// wait returns after d, or with an error when ctx ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"douyin.dev/services/platform/cache/guard"
+	"douyin.dev/services/platform/pause"
 )
 
 const (
@@ -30,12 +31,7 @@ func (c *Cache[K, V]) Run(ctx context.Context) error {
 			c.follow(ctx)
 			c.heard.Store(0)
 		}
-		pause := time.NewTimer(resubscribe + rand.N(resubscribe))
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
+		pause.For(ctx, resubscribe+rand.N(resubscribe))
 	}
 	return nil
 }

@@ -2,15 +2,22 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/protobuf/proto"
+
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/pg"
 )
 
+// shardBits is how many bits of a key's hash are its shard.
+const shardBits = 3
+
 // Shards is how many ways a service's events can be relayed side by side.
-const Shards = 8
+const Shards = 1 << shardBits
 
 // Event is something that happened, to be announced.
 type Event struct {
@@ -59,7 +66,7 @@ func Encode(ctx context.Context, events []Event) (Rows, error) {
 		if err != nil {
 			return Rows{}, fmt.Errorf("encode event: %w", err)
 		}
-		r.Shards[i], r.Keys[i], r.Payloads[i] = shardOf(e.Key), e.Key, payload
+		r.Shards[i], r.Keys[i], r.Payloads[i] = int16(pg.Stripe(e.Key, shardBits)), e.Key, payload
 		r.Topics[i] = Topic(e.Message)
 		r.Traces[i] = trace["traceparent"]
 	}
@@ -78,6 +85,11 @@ func (r Rows) Args() pgx.NamedArgs {
 // Topic returns the topic of an event: its full message name.
 func Topic(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
 
-// shardOf spreads keys evenly: ids end in a machine number, so their low bits
-// alone would not (Fibonacci hashing, Knuth, TAOCP 6.4).
-func shardOf(key int64) int16 { return int16(uint64(key) * 0x9E3779B97F4A7C15 >> 61) }
+// Decode reads an event into e, and returns it. A message whose value is no such
+// event is poison.
+func Decode[E proto.Message](m bus.Message, e E) (E, error) {
+	if err := proto.Unmarshal(m.Value, e); err != nil {
+		return e, bus.Poison(errors.New("the value is not a " + Topic(e)))
+	}
+	return e, nil
+}

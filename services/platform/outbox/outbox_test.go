@@ -232,3 +232,18 @@ func until(t *testing.T, holds func() bool) {
 		}
 	}
 }
+
+func TestAnEventIsDecodedOrPoison(t *testing.T) {
+	t.Parallel()
+	value, err := proto.Marshal(wrapperspb.String("liked"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := outbox.Decode(bus.Message{Value: value}, &wrapperspb.StringValue{})
+	if err != nil || e.GetValue() != "liked" {
+		t.Errorf("got %v, %v", e, err)
+	}
+	if _, err := outbox.Decode(bus.Message{Value: []byte{0xff}}, &wrapperspb.StringValue{}); !bus.IsPoison(err) {
+		t.Errorf("got %v, want poison", err)
+	}
+}

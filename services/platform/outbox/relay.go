@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/pause"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -90,7 +91,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			return nil
 		}
 		r.log.WarnContext(ctx, "outbox relay interrupted", "service", r.service, "error", err)
-		wait(ctx, errorPause, nil)
+		pause.For(ctx, errorPause)
 	}
 	return nil
 }
@@ -146,9 +147,9 @@ func (s *session) cycle(ctx context.Context) (err error) {
 		return nil
 	}
 	if n > 0 {
-		wait(ctx, time.Until(began.Add(pace)), nil)
+		pause.For(ctx, time.Until(began.Add(pace)))
 	}
-	wait(ctx, idlePoll, s.wake)
+	pause.ForOr(ctx, idlePoll, s.wake)
 	return nil
 }
 
@@ -278,14 +279,4 @@ func (r *Relay) message(p row) bus.Message {
 		headers["traceparent"] = p.Traceparent
 	}
 	return bus.Message{Topic: p.Topic, Key: strconv.AppendInt(nil, p.Key, 10), Value: p.Payload, Headers: headers}
-}
-
-func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	case <-wake:
-	}
 }

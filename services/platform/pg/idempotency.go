@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pause"
 )
 
 const (
@@ -167,16 +168,12 @@ const (
 // ForgetKeys deletes idempotency keys older than KeyTTL now and then, until ctx
 // ends. Of all processes that share a schema one sweeps at a time.
 func (db *DB) ForgetKeys(ctx context.Context, log *slog.Logger) error {
-	for {
+	for more := true; more; more = pause.For(ctx, forgetEvery/2+rand.N(forgetEvery)) {
 		if err := db.SweepKeys(ctx); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "old idempotency keys stay until the next sweep", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(forgetEvery/2 + rand.N(forgetEvery)):
-		}
 	}
+	return nil
 }
 
 // The lock space is the whole database's, so the schema is part of the lock.

@@ -373,3 +373,41 @@ func TestKeyOfACallUnderWayHasAnUnknownOutcome(t *testing.T) {
 		t.Errorf("another user's: %t, %v", found, err)
 	}
 }
+
+func TestOneProcessAtATimeWorksExclusively(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, nil)
+	ran := 0
+	work := func(context.Context) error { ran++; return nil }
+	failure := errors.New("out of luck")
+	err := pg.Exclusively(t.Context(), db, "sweep", func(ctx context.Context) error {
+		if err := pg.Exclusively(ctx, db, "sweep", work); err != nil || ran != 0 {
+			t.Errorf("a second one ran %d times: %v", ran, err)
+		}
+		if err := pg.Exclusively(ctx, db, "other", work); err != nil || ran != 1 {
+			t.Errorf("work of another name ran %d times: %v", ran, err)
+		}
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Errorf("got %v", err)
+	}
+	if err := pg.Exclusively(t.Context(), db, "sweep", work); err != nil || ran != 2 {
+		t.Errorf("after the first one ended: ran %d times: %v", ran, err)
+	}
+}
+
+// Ids of one machine differ by 1<<12 or so, and still meet every stripe.
+func TestStripesAreEven(t *testing.T) {
+	t.Parallel()
+	const bits, ids = 4, 16_000
+	var n [1 << bits]int
+	for i := range int64(ids) {
+		n[pg.Stripe(i<<12|7, bits)]++
+	}
+	for stripe, n := range n {
+		if n < ids>>bits/2 || n > ids>>bits*2 {
+			t.Errorf("stripe %d has %d ids of %d", stripe, n, ids)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pause"
 )
 
 const (
@@ -31,10 +32,8 @@ func (db *DB) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 			return err
 		}
 		backoff := time.Duration(attempt) * 10 * time.Millisecond
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, rand.N(backoff)) {
 			return fmt.Errorf("retry transaction: %w", ctx.Err())
-		case <-time.After(rand.N(backoff)):
 		}
 	}
 }
@@ -66,7 +65,7 @@ func lockNotAvailable(err error) bool {
 // fault.Unavailable and leaves every other error as it is, above all
 // fault.OutcomeUnknown.
 func Fault(err error) error {
-	if err == nil || !unavailable(err) {
+	if err == nil || !Unavailable(err) {
 		return err
 	}
 	if _, ok := fault.As(err); ok {
@@ -75,7 +74,8 @@ func Fault(err error) error {
 	return fault.Unavailable(err)
 }
 
-func unavailable(err error) bool {
+// Unavailable reports whether err says that Postgres cannot be used now.
+func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
 		return true

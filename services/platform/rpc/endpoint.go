@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"douyin.dev/services/platform/pause"
 )
 
 const (
@@ -128,28 +130,16 @@ func (g *group) follow(ctx context.Context) {
 	for {
 		g.lookup(ctx)
 		if len(g.known()) == 0 && g.waiting.Load() > 0 {
-			if !sleep(ctx, min(betweenNone, quiet), nil) {
+			if !pause.For(ctx, min(betweenNone, quiet)) {
 				return
 			}
 			continue
 		}
 		// Jitter: replicas that started together do not ask together.
-		if !sleep(ctx, quiet, nil) || !sleep(ctx, g.options.Every-quiet-rand.N(g.options.Every/4+1), g.stale) {
+		if !pause.For(ctx, quiet) || !pause.ForOr(ctx, g.options.Every-quiet-rand.N(g.options.Every/4+1), g.stale) {
 			return
 		}
 	}
-}
-
-// sleep waits for a time, less when woken; false when ctx has ended.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-wake:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
 }
 
 // ask wakes follow.

@@ -14,6 +14,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"douyin.dev/services/platform/pause"
 )
 
 const (
@@ -168,11 +170,11 @@ func repeatable(spec connect.Spec, err error) bool {
 // worthAPause waits before the retry after a number of tries. It reports false
 // at once when the caller's deadline would come first, and when ctx ends.
 func worthAPause(ctx context.Context, tries int) bool {
-	pause := rand.N(min(firstPause<<(tries-1), longestPause))
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
+	wait := rand.N(min(firstPause<<(tries-1), longestPause))
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false
 	}
-	return sleep(ctx, pause, nil)
+	return pause.For(ctx, wait)
 }
 
 // dependency returns what is known of a procedure's service.
