@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -14,8 +15,6 @@ import (
 	"unicode"
 
 	"connectrpc.com/connect"
-
-	_ "embed"
 
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"

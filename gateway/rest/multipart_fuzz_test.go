@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"douyin.dev/services/platform/fault"
-
 	"connectrpc.com/connect"
+
+	"douyin.dev/services/platform/fault"
 )
 
 // multipartSeeds are forms with the boundary "b".

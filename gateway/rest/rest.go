@@ -9,10 +9,9 @@ import (
 	"net/url"
 	"time"
 
-	apiv1 "douyin.dev/gen/douyin/api/v1"
-
 	"douyin.dev/gateway/pace"
 	"douyin.dev/gateway/rest/openapi"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/client"
 )

@@ -11,10 +11,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	apiv1 "douyin.dev/gen/douyin/api/v1"
-
 	"douyin.dev/gateway/rest/numjson"
 	"douyin.dev/gateway/rest/route"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
 //go:embed douyin.yaml

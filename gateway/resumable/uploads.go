@@ -16,7 +16,6 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/tus/tusd/v2/pkg/handler"
 	"github.com/tus/tusd/v2/pkg/s3store"
-
 	tuslog "golang.org/x/exp/slog"
 
 	"douyin.dev/services/platform/blob"

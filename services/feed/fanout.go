@@ -8,11 +8,10 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"douyin.dev/services/platform/bus"
-	"douyin.dev/services/platform/outbox"
-
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/outbox"
 )
 
 // fanoutGroup is the consumer group of the fanout.

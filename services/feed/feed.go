@@ -10,13 +10,12 @@ import (
 	"github.com/redis/rueidis"
 	"golang.org/x/sync/singleflight"
 
-	"douyin.dev/services/platform/auth"
-	"douyin.dev/services/platform/page"
-
-	v1 "douyin.dev/gen/douyin/feed/v1"
-	feedv1connect "douyin.dev/gen/douyin/feed/v1/feedv1connect"
+	feedv1 "douyin.dev/gen/douyin/feed/v1"
+	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/page"
 )
 
 const (
@@ -49,14 +48,14 @@ type Deps struct {
 
 // Service implements FeedService. It is safe for concurrent use.
 type Service struct {
-	feedv1connect.UnimplementedFeedServiceHandler
-
 	videos    Videos
 	following Following
 	timelines *timelines
 	rebuilds  singleflight.Group
 	log       *slog.Logger
 }
+
+var _ feedv1connect.FeedServiceHandler = (*Service)(nil)
 
 // New returns the service.
 func New(d Deps) (*Service, error) {
@@ -70,7 +69,7 @@ func New(d Deps) (*Service, error) {
 }
 
 // ListPublicFeed implements FeedService.
-func (s *Service) ListPublicFeed(ctx context.Context, req *v1.ListPublicFeedRequest) (*v1.ListPublicFeedResponse, error) {
+func (s *Service) ListPublicFeed(ctx context.Context, req *feedv1.ListPublicFeedRequest) (*feedv1.ListPublicFeedResponse, error) {
 	size, err := page.Size("page_size", req.GetPageSize(), defaultPage, maxPublicPage)
 	if err != nil {
 		return nil, err
@@ -79,15 +78,15 @@ func (s *Service) ListPublicFeed(ctx context.Context, req *v1.ListPublicFeedRequ
 	if err != nil {
 		return nil, fmt.Errorf("list recent videos: %w", err)
 	}
-	res := &v1.ListPublicFeedResponse{Entries: make([]*v1.FeedEntry, len(recent.GetVideos()))}
+	res := &feedv1.ListPublicFeedResponse{Entries: make([]*feedv1.FeedEntry, len(recent.GetVideos()))}
 	for i, v := range recent.GetVideos() {
-		res.Entries[i] = &v1.FeedEntry{VideoId: v.GetId(), PublishedAtMs: v.GetPublishedAtMs()}
+		res.Entries[i] = &feedv1.FeedEntry{VideoId: v.GetId(), PublishedAtMs: v.GetPublishedAtMs()}
 	}
 	return res, nil
 }
 
 // ListFollowingFeed implements FeedService.
-func (s *Service) ListFollowingFeed(ctx context.Context, req *v1.ListFollowingFeedRequest) (*v1.ListFollowingFeedResponse, error) {
+func (s *Service) ListFollowingFeed(ctx context.Context, req *feedv1.ListFollowingFeedRequest) (*feedv1.ListFollowingFeedResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -104,14 +103,14 @@ func (s *Service) ListFollowingFeed(ctx context.Context, req *v1.ListFollowingFe
 	if err != nil {
 		return nil, err
 	}
-	res := &v1.ListFollowingFeedResponse{}
+	res := &feedv1.ListFollowingFeedResponse{}
 	if len(entries) > size {
 		entries = entries[:size]
 		last := entries[size-1]
 		res.NextPageToken = page.Cursor{Time: last.at, ID: last.id}.Token()
 	}
 	for _, e := range entries {
-		res.Entries = append(res.Entries, &v1.FeedEntry{VideoId: e.id, PublishedAtMs: e.at})
+		res.Entries = append(res.Entries, &feedv1.FeedEntry{VideoId: e.id, PublishedAtMs: e.at})
 	}
 	return res, nil
 }

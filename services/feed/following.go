@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"douyin.dev/services/platform/page"
-
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/page"
 )
 
 // listPage is how many users or authors one call may name.

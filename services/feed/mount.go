@@ -3,12 +3,11 @@ package feed
 import (
 	"context"
 
+	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
+	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
-
-	feedv1connect "douyin.dev/gen/douyin/feed/v1/feedv1connect"
-	relationv1connect "douyin.dev/gen/douyin/relation/v1/relationv1connect"
-	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
 // Component is the service as a part of a process.

@@ -11,12 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
 
+	feedv1 "douyin.dev/gen/douyin/feed/v1"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/page"
-
-	v1 "douyin.dev/gen/douyin/feed/v1"
 )
 
 // readWhile pages like read and calls meanwhile before every page but the first.
@@ -24,7 +23,7 @@ func (b *bench) readWhile(t fataler, user int64, size int, meanwhile func()) []e
 	t.Helper()
 	var all []entry
 	for token := ""; ; meanwhile() {
-		res, err := b.svc.ListFollowingFeed(as(user), &v1.ListFollowingFeedRequest{PageSize: int32(size), PageToken: token})
+		res, err := b.svc.ListFollowingFeed(as(user), &feedv1.ListFollowingFeedRequest{PageSize: int32(size), PageToken: token})
 		if err != nil {
 			t.Fatalf("list following feed: %v", err)
 		}
@@ -253,10 +252,10 @@ func TestRequestsAreChecked(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, newRedis(t), 10, 2)
 	ctx := as(b.user(1))
-	_, anonymous := b.svc.ListFollowingFeed(t.Context(), &v1.ListFollowingFeedRequest{})
-	_, large := b.svc.ListFollowingFeed(ctx, &v1.ListFollowingFeedRequest{PageSize: maxFollowingPage + 1})
-	_, token := b.svc.ListFollowingFeed(ctx, &v1.ListFollowingFeedRequest{PageToken: "!"})
-	_, public := b.svc.ListPublicFeed(ctx, &v1.ListPublicFeedRequest{PageSize: maxPublicPage + 1})
+	_, anonymous := b.svc.ListFollowingFeed(t.Context(), &feedv1.ListFollowingFeedRequest{})
+	_, large := b.svc.ListFollowingFeed(ctx, &feedv1.ListFollowingFeedRequest{PageSize: maxFollowingPage + 1})
+	_, token := b.svc.ListFollowingFeed(ctx, &feedv1.ListFollowingFeedRequest{PageToken: "!"})
+	_, public := b.svc.ListPublicFeed(ctx, &feedv1.ListPublicFeedRequest{PageSize: maxPublicPage + 1})
 	for name, c := range map[string]struct {
 		err  error
 		want connect.Code
@@ -280,7 +279,7 @@ func TestPublicFeedGoesOnAtItsLastTime(t *testing.T) {
 	}
 	var got []int64
 	for before := int64(0); ; {
-		res, err := b.svc.ListPublicFeed(t.Context(), &v1.ListPublicFeedRequest{BeforeMs: before, PageSize: 3})
+		res, err := b.svc.ListPublicFeed(t.Context(), &feedv1.ListPublicFeedRequest{BeforeMs: before, PageSize: 3})
 		if err != nil {
 			t.Fatal(err)
 		}

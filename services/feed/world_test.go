@@ -12,15 +12,14 @@ import (
 	"github.com/redis/rueidis"
 	"google.golang.org/protobuf/proto"
 
+	feedv1 "douyin.dev/gen/douyin/feed/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/page"
-
-	v1 "douyin.dev/gen/douyin/feed/v1"
-	relationv1 "douyin.dev/gen/douyin/relation/v1"
-	videov1 "douyin.dev/gen/douyin/video/v1"
 )
 
 func TestMain(m *testing.M) { infratest.Main(m) }
@@ -293,7 +292,7 @@ func (b *bench) read(t fataler, user int64, size int) []entry {
 	t.Helper()
 	var all []entry
 	for token := ""; ; {
-		res, err := b.svc.ListFollowingFeed(as(user), &v1.ListFollowingFeedRequest{PageSize: int32(size), PageToken: token})
+		res, err := b.svc.ListFollowingFeed(as(user), &feedv1.ListFollowingFeedRequest{PageSize: int32(size), PageToken: token})
 		if err != nil {
 			t.Fatalf("list following feed: %v", err)
 		}

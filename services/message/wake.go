@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"douyin.dev/services/platform/pause"
 	"github.com/redis/rueidis"
+
+	"douyin.dev/services/platform/pause"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
@@ -18,22 +18,22 @@ import (
 const maxCheck = 1000
 
 func selfFollow() error {
-	return fault.New(connect.CodeInvalidArgument, "cannot follow yourself").For(v1.ErrorReason_ERROR_REASON_SELF_FOLLOW)
+	return fault.New(connect.CodeInvalidArgument, "cannot follow yourself").For(relationv1.ErrorReason_ERROR_REASON_SELF_FOLLOW)
 }
 
 func noSuchUser() error {
-	return fault.NotFound("no such user").For(v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+	return fault.NotFound("no such user").For(relationv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 }
 
 // Follow makes the viewer follow a user.
-func (s *Service) Follow(ctx context.Context, req *v1.FollowRequest) (*v1.FollowResponse, error) {
+func (s *Service) Follow(ctx context.Context, req *relationv1.FollowRequest) (*relationv1.FollowResponse, error) {
 	p, err := pairOf(ctx, req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
 	if req.GetIdempotencyKey() != "" {
-		answer := &v1.FollowResponse{}
-		return answer, s.changeOnce(ctx, p, true, req.GetIdempotencyKey(), &v1.FollowRequest{UserId: p.Followee}, answer)
+		answer := &relationv1.FollowResponse{}
+		return answer, s.changeOnce(ctx, p, true, req.GetIdempotencyKey(), &relationv1.FollowRequest{UserId: p.Followee}, answer)
 	}
 	if err := s.mustExist(ctx, p.Followee); err != nil {
 		return nil, err
@@ -41,35 +41,35 @@ func (s *Service) Follow(ctx context.Context, req *v1.FollowRequest) (*v1.Follow
 	if _, err := s.change(ctx, p, true); err != nil {
 		return nil, err
 	}
-	return &v1.FollowResponse{}, nil
+	return &relationv1.FollowResponse{}, nil
 }
 
 // Unfollow ends a follow. Who was followed exists, so the user service is
 // asked only when there was nothing to end.
-func (s *Service) Unfollow(ctx context.Context, req *v1.UnfollowRequest) (*v1.UnfollowResponse, error) {
+func (s *Service) Unfollow(ctx context.Context, req *relationv1.UnfollowRequest) (*relationv1.UnfollowResponse, error) {
 	p, err := pairOf(ctx, req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
 	if req.GetIdempotencyKey() != "" {
-		answer := &v1.UnfollowResponse{}
-		return answer, s.changeOnce(ctx, p, false, req.GetIdempotencyKey(), &v1.UnfollowRequest{UserId: p.Followee}, answer)
+		answer := &relationv1.UnfollowResponse{}
+		return answer, s.changeOnce(ctx, p, false, req.GetIdempotencyKey(), &relationv1.UnfollowRequest{UserId: p.Followee}, answer)
 	}
 	changed, err := s.change(ctx, p, false)
 	if err != nil {
 		return nil, err
 	}
 	if changed {
-		return &v1.UnfollowResponse{}, nil
+		return &relationv1.UnfollowResponse{}, nil
 	}
 	if err := s.mustExist(ctx, p.Followee); err != nil {
 		return nil, err
 	}
-	return &v1.UnfollowResponse{}, nil
+	return &relationv1.UnfollowResponse{}, nil
 }
 
 // BatchCheckFollows answers which of the users a user follows.
-func (s *Service) BatchCheckFollows(ctx context.Context, req *v1.BatchCheckFollowsRequest) (*v1.BatchCheckFollowsResponse, error) {
+func (s *Service) BatchCheckFollows(ctx context.Context, req *relationv1.BatchCheckFollowsRequest) (*relationv1.BatchCheckFollowsResponse, error) {
 	if len(req.GetUserIds()) > maxCheck {
 		return nil, fault.Invalid("user_ids", fmt.Sprintf("must be at most %d", maxCheck))
 	}
@@ -77,7 +77,7 @@ func (s *Service) BatchCheckFollows(ctx context.Context, req *v1.BatchCheckFollo
 	if err != nil {
 		return nil, fmt.Errorf("check follows: %w", err)
 	}
-	return &v1.BatchCheckFollowsResponse{FollowedUserIds: followed}, nil
+	return &relationv1.BatchCheckFollowsResponse{FollowedUserIds: followed}, nil
 }
 
 // pairOf is the viewer and whom the request names.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/fault"
 )
 
@@ -23,7 +23,7 @@ func TestFollowTwiceCountsOnce(t *testing.T) {
 	b.unfollow(t, 1, 2)
 	b.unfollow(t, 1, 2)
 	b.follow(t, 1, 2)
-	want := []*v1.FollowChanged{
+	want := []*relationv1.FollowChanged{
 		{FollowerId: 1, FolloweeId: 2, Following: true},
 		{FollowerId: 1, FolloweeId: 2, Following: false},
 		{FollowerId: 1, FolloweeId: 2, Following: true},
@@ -40,16 +40,16 @@ func TestWhoCannotBeFollowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, follows := range []bool{true, false} {
-		wantReason(t, set(t.Context(), b.Service, pair{1, 1}, follows), v1.ErrorReason_ERROR_REASON_SELF_FOLLOW)
+		wantReason(t, set(t.Context(), b.Service, pair{1, 1}, follows), relationv1.ErrorReason_ERROR_REASON_SELF_FOLLOW)
 		for _, nobody := range []int64{0, -1, 1001, 1 << 60} {
 			err := set(t.Context(), b.Service, pair{1, nobody}, follows)
 			wantCode(t, err, connect.CodeNotFound)
-			wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+			wantReason(t, err, relationv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 		}
 	}
-	_, err := b.Follow(t.Context(), &v1.FollowRequest{UserId: 2})
+	_, err := b.Follow(t.Context(), &relationv1.FollowRequest{UserId: 2})
 	wantCode(t, err, connect.CodeUnauthenticated)
-	_, err = b.Unfollow(t.Context(), &v1.UnfollowRequest{UserId: 2})
+	_, err = b.Unfollow(t.Context(), &relationv1.UnfollowRequest{UserId: 2})
 	wantCode(t, err, connect.CodeUnauthenticated)
 	if n := len(b.events(t)) + len(b.rows(t, "following")) + len(b.rows(t, "follower")); n != 0 {
 		t.Errorf("refused calls left %d rows", n)
@@ -104,7 +104,7 @@ func TestBatchCheckFollows(t *testing.T) {
 	b.follow(t, 1, 2)
 	b.follow(t, 1, 3)
 	b.follow(t, 4, 1)
-	res, err := b.BatchCheckFollows(t.Context(), &v1.BatchCheckFollowsRequest{FollowerId: 1, UserIds: []int64{5, 3, 4, 2, 3, 0}})
+	res, err := b.BatchCheckFollows(t.Context(), &relationv1.BatchCheckFollowsRequest{FollowerId: 1, UserIds: []int64{5, 3, 4, 2, 3, 0}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestBatchCheckFollows(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for n, field := range map[int]string{0: "", 999: "", 1000: "", 1001: "user_ids"} {
-		_, err := b.BatchCheckFollows(t.Context(), &v1.BatchCheckFollowsRequest{FollowerId: 1, UserIds: make([]int64, n)})
+		_, err := b.BatchCheckFollows(t.Context(), &relationv1.BatchCheckFollowsRequest{FollowerId: 1, UserIds: make([]int64, n)})
 		if field != "" {
 			wantField(t, err, field)
 		} else if err != nil {
@@ -133,8 +133,8 @@ func pairs(rows map[follow]bool) map[pair]bool {
 func TestFollowWithAKeyIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	follow := &v1.FollowRequest{UserId: 2, IdempotencyKey: "follow"}
-	unfollow := &v1.UnfollowRequest{UserId: 2, IdempotencyKey: "unfollow"}
+	follow := &relationv1.FollowRequest{UserId: 2, IdempotencyKey: "follow"}
+	unfollow := &relationv1.UnfollowRequest{UserId: 2, IdempotencyKey: "unfollow"}
 	done := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -165,10 +165,10 @@ func TestFollowWithAKeyIsDoneOnce(t *testing.T) {
 	if n := len(b.events(t)); n != 5 {
 		t.Errorf("%d events for 5 changes", n)
 	}
-	for _, other := range []*v1.FollowRequest{{UserId: 3, IdempotencyKey: "follow"}, {UserId: 2, IdempotencyKey: "unfollow"}, {UserId: 2, IdempotencyKey: "\x00"}} {
+	for _, other := range []*relationv1.FollowRequest{{UserId: 3, IdempotencyKey: "follow"}, {UserId: 2, IdempotencyKey: "unfollow"}, {UserId: 2, IdempotencyKey: "\x00"}} {
 		_, err := b.Follow(as(t.Context(), 1), other)
 		wantField(t, err, "idempotency_key")
 	}
-	_, err = b.Follow(as(t.Context(), 1), &v1.FollowRequest{UserId: 1001, IdempotencyKey: "nobody"})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+	_, err = b.Follow(as(t.Context(), 1), &relationv1.FollowRequest{UserId: 1001, IdempotencyKey: "nobody"})
+	wantReason(t, err, relationv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 }

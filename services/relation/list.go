@@ -3,7 +3,7 @@ package relation
 import (
 	"context"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/page"
 )
 
@@ -15,31 +15,31 @@ const (
 )
 
 // ListFollowing answers whom a user follows, most recent first.
-func (s *Service) ListFollowing(ctx context.Context, req *v1.ListFollowingRequest) (*v1.ListFollowingResponse, error) {
+func (s *Service) ListFollowing(ctx context.Context, req *relationv1.ListFollowingRequest) (*relationv1.ListFollowingResponse, error) {
 	ids, next, err := s.list(ctx, followingSQL, req, maxPage)
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ListFollowingResponse{UserIds: ids, NextPageToken: next}, nil
+	return &relationv1.ListFollowingResponse{UserIds: ids, NextPageToken: next}, nil
 }
 
 // ListFollowers answers who follows a user, most recent first.
-func (s *Service) ListFollowers(ctx context.Context, req *v1.ListFollowersRequest) (*v1.ListFollowersResponse, error) {
+func (s *Service) ListFollowers(ctx context.Context, req *relationv1.ListFollowersRequest) (*relationv1.ListFollowersResponse, error) {
 	ids, next, err := s.list(ctx, followersSQL, req, maxPage)
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ListFollowersResponse{UserIds: ids, NextPageToken: next}, nil
+	return &relationv1.ListFollowersResponse{UserIds: ids, NextPageToken: next}, nil
 }
 
 // ListFriends answers those who follow a user and are followed back, most
 // recently followed first.
-func (s *Service) ListFriends(ctx context.Context, req *v1.ListFriendsRequest) (*v1.ListFriendsResponse, error) {
+func (s *Service) ListFriends(ctx context.Context, req *relationv1.ListFriendsRequest) (*relationv1.ListFriendsResponse, error) {
 	ids, next, err := s.list(ctx, friendsSQL, req, maxFriendsPage)
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ListFriendsResponse{UserIds: ids, NextPageToken: next}, nil
+	return &relationv1.ListFriendsResponse{UserIds: ids, NextPageToken: next}, nil
 }
 
 // listRequest is what the three requests have in common.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/page"
 	"douyin.dev/services/platform/pg/pgtest"
 )
@@ -20,15 +20,15 @@ type fetch func(ctx context.Context, userID int64, size int32, token string) ([]
 func (b *bundle) lists() map[string]fetch {
 	return map[string]fetch{
 		"following": func(ctx context.Context, userID int64, size int32, token string) ([]int64, string, error) {
-			res, err := b.ListFollowing(ctx, &v1.ListFollowingRequest{UserId: userID, PageSize: size, PageToken: token})
+			res, err := b.ListFollowing(ctx, &relationv1.ListFollowingRequest{UserId: userID, PageSize: size, PageToken: token})
 			return res.GetUserIds(), res.GetNextPageToken(), err
 		},
 		"followers": func(ctx context.Context, userID int64, size int32, token string) ([]int64, string, error) {
-			res, err := b.ListFollowers(ctx, &v1.ListFollowersRequest{UserId: userID, PageSize: size, PageToken: token})
+			res, err := b.ListFollowers(ctx, &relationv1.ListFollowersRequest{UserId: userID, PageSize: size, PageToken: token})
 			return res.GetUserIds(), res.GetNextPageToken(), err
 		},
 		"friends": func(ctx context.Context, userID int64, size int32, token string) ([]int64, string, error) {
-			res, err := b.ListFriends(ctx, &v1.ListFriendsRequest{UserId: userID, PageSize: size, PageToken: token})
+			res, err := b.ListFriends(ctx, &relationv1.ListFriendsRequest{UserId: userID, PageSize: size, PageToken: token})
 			return res.GetUserIds(), res.GetNextPageToken(), err
 		},
 	}

@@ -5,7 +5,7 @@ import (
 	"embed"
 	"io/fs"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/app"
@@ -30,7 +30,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.FollowChanged{})}); err != nil {
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&relationv1.FollowChanged{})}); err != nil {
 		return err
 	}
 	service, err := New(Deps{

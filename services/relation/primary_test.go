@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/pg"
 )
@@ -37,7 +37,7 @@ func TestReadsNeedNoReplica(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	res, err := b.BatchCheckFollows(t.Context(), &v1.BatchCheckFollowsRequest{FollowerId: 1, UserIds: []int64{2, 3, 2}})
+	res, err := b.BatchCheckFollows(t.Context(), &relationv1.BatchCheckFollowsRequest{FollowerId: 1, UserIds: []int64{2, 3, 2}})
 	if err != nil || len(res.GetFollowedUserIds()) != 1 {
 		t.Errorf("follows: %v, %v", res, err)
 	}
@@ -54,12 +54,12 @@ func TestTallyCountsBothSidesAndNamesTheUnannounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.unfollow(t, 4, 5)
-	got, err := b.TallyUsers(t.Context(), &v1.TallyUsersRequest{AfterId: 1, Limit: 5})
+	got, err := b.TallyUsers(t.Context(), &relationv1.TallyUsersRequest{AfterId: 1, Limit: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &v1.TallyUsersResponse{
-		Tallies: []*v1.UserTally{
+	want := &relationv1.TallyUsersResponse{
+		Tallies: []*relationv1.UserTally{
 			{UserId: 2, FollowerCount: 2}, {UserId: 3, FollowCount: 1, FollowerCount: 1},
 		},
 		UnannouncedIds: []int64{4, 5},
@@ -68,7 +68,7 @@ func TestTallyCountsBothSidesAndNamesTheUnannounced(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for limit, field := range map[int32]string{-1: "limit", 0: "limit", 1: "", 1000: "", 1001: "limit"} {
-		_, err := b.TallyUsers(t.Context(), &v1.TallyUsersRequest{Limit: limit})
+		_, err := b.TallyUsers(t.Context(), &relationv1.TallyUsersRequest{Limit: limit})
 		if field != "" {
 			wantField(t, err, field)
 		} else if err != nil {
@@ -88,7 +88,7 @@ func TestChecksThatArriveTogetherEachGetTheirOwnAnswer(t *testing.T) {
 	var asking sync.WaitGroup
 	for n := int64(1); n < users; n++ {
 		asking.Go(func() {
-			res, err := b.BatchCheckFollows(t.Context(), &v1.BatchCheckFollowsRequest{FollowerId: n, UserIds: []int64{n, n + 1, n + 2}})
+			res, err := b.BatchCheckFollows(t.Context(), &relationv1.BatchCheckFollowsRequest{FollowerId: n, UserIds: []int64{n, n + 1, n + 2}})
 			if err != nil || fmt.Sprint(res.GetFollowedUserIds()) != fmt.Sprint([]int64{n + 1}) {
 				t.Errorf("%d: %v, %v", n, res, err)
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
@@ -79,10 +79,10 @@ func as(ctx context.Context, userID int64) context.Context {
 
 func set(ctx context.Context, s *Service, p pair, follows bool) error {
 	if follows {
-		_, err := s.Follow(as(ctx, p.Follower), &v1.FollowRequest{UserId: p.Followee})
+		_, err := s.Follow(as(ctx, p.Follower), &relationv1.FollowRequest{UserId: p.Followee})
 		return err
 	}
-	_, err := s.Unfollow(as(ctx, p.Follower), &v1.UnfollowRequest{UserId: p.Followee})
+	_, err := s.Unfollow(as(ctx, p.Follower), &relationv1.UnfollowRequest{UserId: p.Followee})
 	return err
 }
 
@@ -101,20 +101,20 @@ func (b *bundle) unfollow(t *testing.T, follower, followee int64) {
 }
 
 // events returns what was announced, in order.
-func (b *bundle) events(t *testing.T) []*v1.FollowChanged {
+func (b *bundle) events(t *testing.T) []*relationv1.FollowChanged {
 	t.Helper()
 	rows, err := b.db.RW().Query(t.Context(), `SELECT payload, key, topic FROM outbox ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*v1.FollowChanged, error) {
+	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*relationv1.FollowChanged, error) {
 		var payload []byte
 		var key int64
 		var topic string
 		if err := row.Scan(&payload, &key, &topic); err != nil {
 			return nil, err
 		}
-		e := &v1.FollowChanged{}
+		e := &relationv1.FollowChanged{}
 		if err := proto.Unmarshal(payload, e); err != nil {
 			return nil, err
 		}
@@ -162,7 +162,7 @@ func wantCode(t *testing.T, err error, want connect.Code) {
 	}
 }
 
-func wantReason(t *testing.T, err error, want v1.ErrorReason) {
+func wantReason(t *testing.T, err error, want relationv1.ErrorReason) {
 	t.Helper()
 	if !fault.HasReason(err, want) {
 		t.Fatalf("got %v, want reason %v", err, want)

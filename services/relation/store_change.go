@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	v1 "douyin.dev/gen/douyin/relation/v1"
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/services/platform/outbox"
 )
 
@@ -24,7 +24,7 @@ type change struct {
 }
 
 func (c change) event() outbox.Event {
-	return outbox.Event{Key: c.Follower, Message: &v1.FollowChanged{
+	return outbox.Event{Key: c.Follower, Message: &relationv1.FollowChanged{
 		FollowerId: c.Follower, FolloweeId: c.Followee, Following: c.follows,
 	}}
 }

@@ -8,7 +8,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
@@ -16,20 +16,20 @@ import (
 )
 
 func usernameTaken() error {
-	return fault.New(connect.CodeAlreadyExists, "this username is taken").For(v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
+	return fault.New(connect.CodeAlreadyExists, "this username is taken").For(userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 }
 
 // wrongCredentials does not say which of the two is wrong.
 func wrongCredentials() error {
-	return fault.New(connect.CodeUnauthenticated, "wrong username or password").For(v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+	return fault.New(connect.CodeUnauthenticated, "wrong username or password").For(userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
 }
 
 func noSuchUser() error {
-	return fault.NotFound("no such user").For(v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+	return fault.NotFound("no such user").For(userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 }
 
 // Register creates an account and its first session.
-func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.RegisterResponse, error) {
+func (s *Service) Register(ctx context.Context, req *userv1.RegisterRequest) (*userv1.RegisterResponse, error) {
 	name, err := s.config.checkName(req.GetUsername())
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 	opened := s.newSession(userID)
 	account := newAccount{ID: userID, Name: name, NameKey: username.Key(name), PasswordHash: hash}
 	err = s.store.insertAccount(ctx, account, opened, req.GetIdempotencyKey())
-	if fault.HasReason(err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN) && req.GetIdempotencyKey() != "" {
+	if fault.HasReason(err, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN) && req.GetIdempotencyKey() != "" {
 		owner, err := s.ownerOf(ctx, name) // perhaps of this very call, which came twice at once
 		if err != nil {
 			return nil, err
@@ -74,13 +74,13 @@ func (s *Service) Register(ctx context.Context, req *v1.RegisterRequest) (*v1.Re
 	if err != nil {
 		return nil, err
 	}
-	return &v1.RegisterResponse{UserId: userID, Token: token}, nil
+	return &userv1.RegisterResponse{UserId: userID, Token: token}, nil
 }
 
 // registerAgain refuses a name that has an owner, unless the call is the one that
 // made the account: it has its idempotency key, which belongs to the owner, and the
 // password. Then it answers the same session; nobody else learns of it.
-func (s *Service) registerAgain(ctx context.Context, owner int64, req *v1.RegisterRequest) (*v1.RegisterResponse, error) {
+func (s *Service) registerAgain(ctx context.Context, owner int64, req *userv1.RegisterRequest) (*userv1.RegisterResponse, error) {
 	opened := &wrapperspb.StringValue{}
 	found, err := pg.Recall(ctx, s.store.db, owner, req.GetIdempotencyKey(), registration(), opened)
 	if err != nil && fault.CodeOf(err) != connect.CodeInvalidArgument {
@@ -100,7 +100,7 @@ func (s *Service) registerAgain(ctx context.Context, owner int64, req *v1.Regist
 	if err != nil {
 		return nil, err
 	}
-	return &v1.RegisterResponse{UserId: owner, Token: token}, nil
+	return &userv1.RegisterResponse{UserId: owner, Token: token}, nil
 }
 
 // hasPassword reports whether a password is a user's.
@@ -115,7 +115,7 @@ func (s *Service) hasPassword(ctx context.Context, userID int64, password string
 
 // Login opens a session. A repeated call proves the password again, and gets a
 // new token of the same session.
-func (s *Service) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginResponse, error) {
+func (s *Service) Login(ctx context.Context, req *userv1.LoginRequest) (*userv1.LoginResponse, error) {
 	if strings.TrimSpace(req.GetUsername()) == "" {
 		return nil, fault.Invalid("username", "must not be empty")
 	}
@@ -141,7 +141,7 @@ func (s *Service) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginRes
 	if err != nil {
 		return nil, err
 	}
-	return &v1.LoginResponse{UserId: found.UserID, Token: token}, nil
+	return &userv1.LoginResponse{UserId: found.UserID, Token: token}, nil
 }
 
 // credentials asks both tables also for a name nobody has: the time it takes
@@ -192,7 +192,7 @@ func (s *Service) verify(ctx context.Context, c credentials, password string) er
 }
 
 // ChangePassword replaces the password, ends every session and opens a new one.
-func (s *Service) ChangePassword(ctx context.Context, req *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error) {
+func (s *Service) ChangePassword(ctx context.Context, req *userv1.ChangePasswordRequest) (*userv1.ChangePasswordResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (s *Service) ChangePassword(ctx context.Context, req *v1.ChangePasswordRequ
 		return before, err
 	}
 	now, err := s.changePassword(ctx, viewer, req)
-	if req.GetIdempotencyKey() != "" && fault.HasReason(err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) {
+	if req.GetIdempotencyKey() != "" && fault.HasReason(err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) {
 		// The same call may have come twice at once.
 		if before, err := s.changedBefore(ctx, viewer.UserID, req); before != nil || err != nil {
 			return before, err
@@ -217,7 +217,7 @@ func (s *Service) ChangePassword(ctx context.Context, req *v1.ChangePasswordRequ
 // changedBefore answers a ChangePassword whose idempotency key has been used: as
 // the first time when the new password is the user's by now. It returns nil when
 // the key is new.
-func (s *Service) changedBefore(ctx context.Context, userID int64, req *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error) {
+func (s *Service) changedBefore(ctx context.Context, userID int64, req *userv1.ChangePasswordRequest) (*userv1.ChangePasswordResponse, error) {
 	opened := &wrapperspb.StringValue{}
 	found, err := pg.Recall(ctx, s.store.db, userID, req.GetIdempotencyKey(), passwordChange(), opened)
 	if err != nil || !found {
@@ -234,10 +234,10 @@ func (s *Service) changedBefore(ctx context.Context, userID int64, req *v1.Chang
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ChangePasswordResponse{Token: token}, nil
+	return &userv1.ChangePasswordResponse{Token: token}, nil
 }
 
-func (s *Service) changePassword(ctx context.Context, viewer auth.Viewer, req *v1.ChangePasswordRequest) (*v1.ChangePasswordResponse, error) {
+func (s *Service) changePassword(ctx context.Context, viewer auth.Viewer, req *userv1.ChangePasswordRequest) (*userv1.ChangePasswordResponse, error) {
 	found, err := s.store.credentialsOf(ctx, viewer.UserID)
 	if err != nil {
 		return nil, err
@@ -259,5 +259,5 @@ func (s *Service) changePassword(ctx context.Context, viewer auth.Viewer, req *v
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ChangePasswordResponse{Token: token}, nil
+	return &userv1.ChangePasswordResponse{Token: token}, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/username"
 )
@@ -39,8 +39,8 @@ func TestRegisterThenLogin(t *testing.T) {
 	if users[id].GetName() != "Ada Lovelace" {
 		t.Errorf("got %v, want the trimmed name in its own case", users)
 	}
-	_, err = b.Login(t.Context(), &v1.LoginRequest{Username: "Ada Lovelace", Password: "secret"})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) // passwords are not trimmed
+	_, err = b.Login(t.Context(), &userv1.LoginRequest{Username: "Ada Lovelace", Password: "secret"})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) // passwords are not trimmed
 }
 
 func TestNameBelongsToOneAccountWhateverTheRace(t *testing.T) {
@@ -58,7 +58,7 @@ func TestNameBelongsToOneAccountWhateverTheRace(t *testing.T) {
 					name[j] -= 'a' - 'A'
 				}
 			}
-			_, errs[i] = []*Service{b.Service, other}[i%2].Register(t.Context(), &v1.RegisterRequest{Username: string(name), Password: "p"})
+			_, errs[i] = []*Service{b.Service, other}[i%2].Register(t.Context(), &userv1.RegisterRequest{Username: string(name), Password: "p"})
 		})
 	}
 	wg.Wait()
@@ -69,7 +69,7 @@ func TestNameBelongsToOneAccountWhateverTheRace(t *testing.T) {
 			continue
 		}
 		wantCode(t, err, connect.CodeAlreadyExists)
-		wantReason(t, err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
+		wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 	}
 	got := []int{won, b.count(t, "username"), b.count(t, "account"), b.count(t, "session")}
 	if diff := cmp.Diff([]int{1, 1, 1, 1}, got); diff != "" {
@@ -83,7 +83,7 @@ func TestStoreGivesTakenNameNothing(t *testing.T) {
 	b.register(t, "taken", "p")
 	// As after the look and before the insert of a race that was lost.
 	err := b.store.insertAccount(t.Context(), newAccount{ID: 7, Name: "Taken", NameKey: username.Key("Taken"), PasswordHash: "x"}, b.newSession(7), "")
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 	if n := b.count(t, "account") + b.count(t, "session"); n != 2 {
 		t.Errorf("%d rows of accounts and sessions, want the 2 of the first", n)
 	}
@@ -111,7 +111,7 @@ func TestRegisterLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := b.Register(t.Context(), &v1.RegisterRequest{Username: c.username, Password: c.password})
+			_, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: c.username, Password: c.password})
 			if c.field != "" {
 				wantField(t, err, c.field)
 			} else if err != nil {
@@ -126,8 +126,8 @@ func TestLongPasswordIsNotTruncated(t *testing.T) {
 	b := setup(t)
 	long := strings.Repeat("x", 255)
 	b.register(t, "long", long+"y")
-	_, err := b.Login(t.Context(), &v1.LoginRequest{Username: "long", Password: long + "z"})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+	_, err := b.Login(t.Context(), &userv1.LoginRequest{Username: "long", Password: long + "z"})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
 	b.login(t, "long", long+"y")
 }
 
@@ -136,7 +136,7 @@ func TestUnknownUserAndWrongPasswordAnswerAlike(t *testing.T) {
 	b := setup(t)
 	b.register(t, "known", "right")
 	var answers []*connect.Error
-	for _, req := range []*v1.LoginRequest{
+	for _, req := range []*userv1.LoginRequest{
 		{Username: "known", Password: "wrong"},
 		{Username: "unknown", Password: "right"},
 		{Username: "impossible\x00name", Password: "right"},
@@ -145,7 +145,7 @@ func TestUnknownUserAndWrongPasswordAnswerAlike(t *testing.T) {
 	} {
 		_, err := b.Login(t.Context(), req)
 		wantCode(t, err, connect.CodeUnauthenticated)
-		wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+		wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
 		answers = append(answers, fault.ToWire(err))
 	}
 	for _, a := range answers {
@@ -153,9 +153,9 @@ func TestUnknownUserAndWrongPasswordAnswerAlike(t *testing.T) {
 			t.Errorf("answers differ:\n%s", diff)
 		}
 	}
-	_, err := b.Login(t.Context(), &v1.LoginRequest{Password: "p"})
+	_, err := b.Login(t.Context(), &userv1.LoginRequest{Password: "p"})
 	wantField(t, err, "username")
-	_, err = b.Login(t.Context(), &v1.LoginRequest{Username: "known"})
+	_, err = b.Login(t.Context(), &userv1.LoginRequest{Username: "known"})
 	wantField(t, err, "password")
 }
 
@@ -189,23 +189,23 @@ func TestChangePasswordEndsEverySession(t *testing.T) {
 	verified(t, b.Service, second)
 	ctx := b.as(t, first)
 
-	_, err := b.ChangePassword(ctx, &v1.ChangePasswordRequest{OldPassword: "guess", NewPassword: "new"})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+	_, err := b.ChangePassword(ctx, &userv1.ChangePasswordRequest{OldPassword: "guess", NewPassword: "new"})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
 	verified(t, b.Service, second)
-	_, err = b.ChangePassword(ctx, &v1.ChangePasswordRequest{OldPassword: "old"})
+	_, err = b.ChangePassword(ctx, &userv1.ChangePasswordRequest{OldPassword: "old"})
 	wantField(t, err, "new_password")
-	_, err = b.ChangePassword(t.Context(), &v1.ChangePasswordRequest{OldPassword: "old", NewPassword: "new"})
+	_, err = b.ChangePassword(t.Context(), &userv1.ChangePasswordRequest{OldPassword: "old", NewPassword: "new"})
 	wantCode(t, err, connect.CodeUnauthenticated)
 
-	res, err := b.ChangePassword(ctx, &v1.ChangePasswordRequest{OldPassword: "old", NewPassword: "new"})
+	res, err := b.ChangePassword(ctx, &userv1.ChangePasswordRequest{OldPassword: "old", NewPassword: "new"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	verified(t, b.Service, res.GetToken())
 	wantRefused(t, b.Service, first)
 	wantRefused(t, b.Service, second)
-	_, err = b.Login(t.Context(), &v1.LoginRequest{Username: "ada", Password: "old"})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+	_, err = b.Login(t.Context(), &userv1.LoginRequest{Username: "ada", Password: "old"})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
 	b.login(t, "ada", "new")
 }
 
@@ -253,7 +253,7 @@ func TestLoginDuringChangePasswordLeavesNoSession(t *testing.T) {
 	}
 	wg.Go(func() {
 		_, err := b.store.insertSession(t.Context(), late, seen.PasswordVersion+1, "")
-		if !fault.HasReason(err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) {
+		if !fault.HasReason(err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS) {
 			t.Errorf("login with the password before: %v", err)
 		}
 	})
@@ -279,9 +279,9 @@ func TestErrorsHoldNoPassword(t *testing.T) {
 	gone := b.pool(t)
 	gone.Close()
 	s := b.instance(t, gone)
-	_, err := s.Register(t.Context(), &v1.RegisterRequest{Username: "u", Password: canary})
+	_, err := s.Register(t.Context(), &userv1.RegisterRequest{Username: "u", Password: canary})
 	wantCode(t, err, connect.CodeUnavailable)
-	_, loginErr := s.Login(t.Context(), &v1.LoginRequest{Username: "u", Password: canary})
+	_, loginErr := s.Login(t.Context(), &userv1.LoginRequest{Username: "u", Password: canary})
 	wantCode(t, loginErr, connect.CodeUnavailable)
 	if text := errors.Join(err, loginErr).Error(); strings.Contains(text, canary) {
 		t.Errorf("error holds the password: %s", text)

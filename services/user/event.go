@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/outbox"
 )
@@ -13,7 +13,7 @@ import (
 const consumerGroup = "user"
 
 func changed(userID int64) outbox.Event {
-	return outbox.Event{Key: userID, Message: &v1.UserChanged{UserId: userID}}
+	return outbox.Event{Key: userID, Message: &userv1.UserChanged{UserId: userID}}
 }
 
 // Subscription returns what this service listens to: its own changes. Whoever
@@ -22,7 +22,7 @@ func changed(userID int64) outbox.Event {
 func (s *Service) Subscription() bus.Subscription {
 	return bus.Subscription{
 		Group:  consumerGroup,
-		Topics: []string{outbox.Topic(&v1.UserChanged{})},
+		Topics: []string{outbox.Topic(&userv1.UserChanged{})},
 		Handle: s.handleChanges,
 	}
 }
@@ -32,7 +32,7 @@ func (s *Service) Subscription() bus.Subscription {
 func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error {
 	ids := make([]int64, 0, len(batch))
 	for _, m := range batch {
-		e, err := outbox.Decode(m, &v1.UserChanged{})
+		e, err := outbox.Decode(m, &userv1.UserChanged{})
 		if err != nil {
 			return err
 		}

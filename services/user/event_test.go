@@ -11,7 +11,7 @@ import (
 	"github.com/redis/rueidis"
 	"google.golang.org/protobuf/proto"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/outbox"
@@ -56,7 +56,7 @@ func TestProfileChangedByAProcessThatDiedIsSeen(t *testing.T) {
 		t.Fatalf("version %d of a new user", got)
 	}
 	// All that UpdateProfile does up to its commit.
-	if _, err := b.store.updateProfile(t.Context(), id, &v1.UpdateProfileRequest{Signature: proto.String("new")}); err != nil {
+	if _, err := b.store.updateProfile(t.Context(), id, &userv1.UpdateProfileRequest{Signature: proto.String("new")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := versionAt(t, heir, id); got != 1 {
@@ -68,7 +68,7 @@ func TestProfileChangedByAProcessThatDiedIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kafka.Close() })
-	if err := kafka.EnsureTopics(t.Context(), bus.TopicSpec{Name: outbox.Topic(&v1.UserChanged{}), Replication: 1}); err != nil {
+	if err := kafka.EnsureTopics(t.Context(), bus.TopicSpec{Name: outbox.Topic(&userv1.UserChanged{}), Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 	own := heir.Subscription()
@@ -89,15 +89,15 @@ func TestUpdateAndItsEventAreOne(t *testing.T) {
 	b := setup(t)
 	_, token := b.register(t, "ada", "p")
 	for range 3 {
-		if _, err := b.UpdateProfile(b.as(t, token), &v1.UpdateProfileRequest{Signature: proto.String("s")}); err != nil {
+		if _, err := b.UpdateProfile(b.as(t, token), &userv1.UpdateProfileRequest{Signature: proto.String("s")}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := b.count(t, "outbox"); n != 3 {
 		t.Errorf("%d events of 3 updates", n)
 	}
-	_, err := b.store.updateProfile(t.Context(), 42, &v1.UpdateProfileRequest{})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+	_, err := b.store.updateProfile(t.Context(), 42, &userv1.UpdateProfileRequest{})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 	if n := b.count(t, "outbox"); n != 3 {
 		t.Errorf("an update of nobody was announced")
 	}

@@ -9,7 +9,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/jackc/pgx/v5"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 )
 
 // wantNothingSecret fails when the table of keys holds one of the texts.
@@ -35,8 +35,8 @@ func (b *bundle) wantNothingSecret(t *testing.T, texts ...string) {
 func TestRegisterWithAKeyIsAnsweredAgainToItsCallerOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	req := &v1.RegisterRequest{Username: "Ada", Password: "secret", IdempotencyKey: "k"}
-	answers := make([]*v1.RegisterResponse, 4)
+	req := &userv1.RegisterRequest{Username: "Ada", Password: "secret", IdempotencyKey: "k"}
+	answers := make([]*userv1.RegisterResponse, 4)
 	var calls sync.WaitGroup
 	for i := range answers {
 		calls.Go(func() {
@@ -57,16 +57,16 @@ func TestRegisterWithAKeyIsAnsweredAgainToItsCallerOnly(t *testing.T) {
 		t.Errorf("%d accounts and %d sessions", n, m)
 	}
 	b.wantNothingSecret(t, "secret", answers[0].GetToken())
-	for _, other := range []*v1.RegisterRequest{
+	for _, other := range []*userv1.RegisterRequest{
 		{Username: "ada", Password: "wrong", IdempotencyKey: "k"},
 		{Username: "ada", Password: "secret", IdempotencyKey: "other"},
 		{Username: "ada", Password: "secret"},
 	} {
 		_, err := b.Register(t.Context(), other)
-		wantReason(t, err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
+		wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 	}
 	// A key of one name says nothing of another.
-	if _, err := b.Register(t.Context(), &v1.RegisterRequest{Username: "bob", Password: "secret", IdempotencyKey: "k"}); err != nil {
+	if _, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: "bob", Password: "secret", IdempotencyKey: "k"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -75,7 +75,7 @@ func TestLoginWithAKeyOpensOneSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	_, token := b.register(t, "ada", "secret")
-	req := &v1.LoginRequest{Username: "ada", Password: "secret", IdempotencyKey: "k"}
+	req := &userv1.LoginRequest{Username: "ada", Password: "secret", IdempotencyKey: "k"}
 	sessions := map[string]bool{}
 	for range 3 {
 		res, err := b.Login(t.Context(), req)
@@ -88,12 +88,12 @@ func TestLoginWithAKeyOpensOneSession(t *testing.T) {
 	if n := b.count(t, "session"); n != 2 || len(sessions) != 1 {
 		t.Errorf("%d sessions, %d answered", n, len(sessions))
 	}
-	_, err := b.Login(t.Context(), &v1.LoginRequest{Username: "ada", Password: "wrong", IdempotencyKey: "k"})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
-	if _, err := b.ChangePassword(b.as(t, token), &v1.ChangePasswordRequest{OldPassword: "secret", NewPassword: "new"}); err != nil {
+	_, err := b.Login(t.Context(), &userv1.LoginRequest{Username: "ada", Password: "wrong", IdempotencyKey: "k"})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+	if _, err := b.ChangePassword(b.as(t, token), &userv1.ChangePasswordRequest{OldPassword: "secret", NewPassword: "new"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.Login(t.Context(), &v1.LoginRequest{Username: "ada", Password: "new", IdempotencyKey: "k"})
+	_, err = b.Login(t.Context(), &userv1.LoginRequest{Username: "ada", Password: "new", IdempotencyKey: "k"})
 	wantField(t, err, "idempotency_key")
 }
 
@@ -102,7 +102,7 @@ func TestChangePasswordWithAKeyIsDoneOnce(t *testing.T) {
 	b := setup(t)
 	_, token := b.register(t, "ada", "secret")
 	viewer := b.as(t, token)
-	req := &v1.ChangePasswordRequest{OldPassword: "secret", NewPassword: "new", IdempotencyKey: "k"}
+	req := &userv1.ChangePasswordRequest{OldPassword: "secret", NewPassword: "new", IdempotencyKey: "k"}
 	first, err := b.ChangePassword(viewer, req)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestChangePasswordWithAKeyIsDoneOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repeated, err := b.RepeatAnswer(t.Context(), &v1.RepeatAnswerRequest{Token: token, Call: &v1.RepeatAnswerRequest_ChangePassword{ChangePassword: req}})
+	repeated, err := b.RepeatAnswer(t.Context(), &userv1.RepeatAnswerRequest{Token: token, Call: &userv1.RepeatAnswerRequest_ChangePassword{ChangePassword: req}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,40 +127,40 @@ func TestChangePasswordWithAKeyIsDoneOnce(t *testing.T) {
 	wantField(t, err, "idempotency_key")
 	req.IdempotencyKey = "other"
 	_, err = b.ChangePassword(viewer, req)
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS)
 }
 
 func TestLogoutsWithAKeyAreAnsweredAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	_, token := b.register(t, "ada", "secret")
-	if _, err := b.Logout(b.as(t, token), &v1.LogoutRequest{IdempotencyKey: "k"}); err != nil {
+	if _, err := b.Logout(b.as(t, token), &userv1.LogoutRequest{IdempotencyKey: "k"}); err != nil {
 		t.Fatal(err)
 	}
 	other := b.login(t, "ada", "secret")
-	if _, err := b.LogoutEverywhere(b.as(t, other), &v1.LogoutEverywhereRequest{IdempotencyKey: "all"}); err != nil {
+	if _, err := b.LogoutEverywhere(b.as(t, other), &userv1.LogoutEverywhereRequest{IdempotencyKey: "all"}); err != nil {
 		t.Fatal(err)
 	}
-	logout := func(key string) *v1.RepeatAnswerRequest_Logout {
-		return &v1.RepeatAnswerRequest_Logout{Logout: &v1.LogoutRequest{IdempotencyKey: key}}
+	logout := func(key string) *userv1.RepeatAnswerRequest_Logout {
+		return &userv1.RepeatAnswerRequest_Logout{Logout: &userv1.LogoutRequest{IdempotencyKey: key}}
 	}
-	everywhere := &v1.RepeatAnswerRequest_LogoutEverywhere{LogoutEverywhere: &v1.LogoutEverywhereRequest{IdempotencyKey: "all"}}
-	for _, good := range []*v1.RepeatAnswerRequest{{Token: token, Call: logout("k")}, {Token: other, Call: everywhere}} {
+	everywhere := &userv1.RepeatAnswerRequest_LogoutEverywhere{LogoutEverywhere: &userv1.LogoutEverywhereRequest{IdempotencyKey: "all"}}
+	for _, good := range []*userv1.RepeatAnswerRequest{{Token: token, Call: logout("k")}, {Token: other, Call: everywhere}} {
 		if _, err := b.RepeatAnswer(t.Context(), good); err != nil {
 			t.Error(err)
 		}
 	}
 	_, mallory := b.register(t, "mallory", "secret")
-	for _, none := range []*v1.RepeatAnswerRequest{
+	for _, none := range []*userv1.RepeatAnswerRequest{
 		{Token: token, Call: logout("x")}, {Token: token, Call: logout("")},
 		{Token: mallory, Call: logout("k")}, {Token: mallory, Call: everywhere}, {Token: token},
 	} {
 		_, err := b.RepeatAnswer(t.Context(), none)
 		wantCode(t, err, connect.CodeNotFound)
 	}
-	_, err := b.RepeatAnswer(t.Context(), &v1.RepeatAnswerRequest{Token: token + "x", Call: logout("k")})
+	_, err := b.RepeatAnswer(t.Context(), &userv1.RepeatAnswerRequest{Token: token + "x", Call: logout("k")})
 	wantCode(t, err, connect.CodeUnauthenticated)
-	_, err = b.RepeatAnswer(t.Context(), &v1.RepeatAnswerRequest{Token: other, Call: logout("k")})
+	_, err = b.RepeatAnswer(t.Context(), &userv1.RepeatAnswerRequest{Token: other, Call: logout("k")})
 	wantField(t, err, "idempotency_key") // of another session
 }
 
@@ -171,7 +171,7 @@ func TestProfileWithAKeyIsUpdatedOnce(t *testing.T) {
 	keyed, plain := "keyed", "plain"
 	update := func(signature *string, key string) int64 {
 		t.Helper()
-		res, err := b.UpdateProfile(b.as(t, token), &v1.UpdateProfileRequest{Signature: signature, IdempotencyKey: key})
+		res, err := b.UpdateProfile(b.as(t, token), &userv1.UpdateProfileRequest{Signature: signature, IdempotencyKey: key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestProfileWithAKeyIsUpdatedOnce(t *testing.T) {
 		t.Errorf("versions %d, %d and then %d", first, later, again)
 	}
 	b.wantNothingSecret(t, keyed)
-	_, err := b.UpdateProfile(b.as(t, token), &v1.UpdateProfileRequest{Signature: &plain, IdempotencyKey: "k"})
+	_, err := b.UpdateProfile(b.as(t, token), &userv1.UpdateProfileRequest{Signature: &plain, IdempotencyKey: "k"})
 	wantField(t, err, "idempotency_key")
 }
 
@@ -193,17 +193,17 @@ func TestBadKeysAreRefusedByName(t *testing.T) {
 	_, token := b.register(t, "ada", "secret")
 	viewer := b.as(t, token)
 	for _, key := range []string{"\x00", "\xff", strings.Repeat("k", 129)} {
-		_, err := b.Register(t.Context(), &v1.RegisterRequest{Username: "bob", Password: "secret", IdempotencyKey: key})
+		_, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: "bob", Password: "secret", IdempotencyKey: key})
 		wantField(t, err, "idempotency_key")
-		_, err = b.Login(t.Context(), &v1.LoginRequest{Username: "ada", Password: "secret", IdempotencyKey: key})
+		_, err = b.Login(t.Context(), &userv1.LoginRequest{Username: "ada", Password: "secret", IdempotencyKey: key})
 		wantField(t, err, "idempotency_key")
-		_, err = b.Logout(viewer, &v1.LogoutRequest{IdempotencyKey: key})
+		_, err = b.Logout(viewer, &userv1.LogoutRequest{IdempotencyKey: key})
 		wantField(t, err, "idempotency_key")
-		_, err = b.LogoutEverywhere(viewer, &v1.LogoutEverywhereRequest{IdempotencyKey: key})
+		_, err = b.LogoutEverywhere(viewer, &userv1.LogoutEverywhereRequest{IdempotencyKey: key})
 		wantField(t, err, "idempotency_key")
-		_, err = b.ChangePassword(viewer, &v1.ChangePasswordRequest{OldPassword: "secret", NewPassword: "new", IdempotencyKey: key})
+		_, err = b.ChangePassword(viewer, &userv1.ChangePasswordRequest{OldPassword: "secret", NewPassword: "new", IdempotencyKey: key})
 		wantField(t, err, "idempotency_key")
-		_, err = b.UpdateProfile(viewer, &v1.UpdateProfileRequest{IdempotencyKey: key})
+		_, err = b.UpdateProfile(viewer, &userv1.UpdateProfileRequest{IdempotencyKey: key})
 		wantField(t, err, "idempotency_key")
 	}
 }

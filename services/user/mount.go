@@ -9,7 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/auth"
@@ -51,7 +51,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&v1.UserChanged{})}); err != nil {
+	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&userv1.UserChanged{})}); err != nil {
 		return err
 	}
 	passwords := auth.NewPasswords(c.PasswordHashes, c.PasswordShare)

@@ -11,7 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/alexedwards/argon2id"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/username"
@@ -83,8 +83,8 @@ func TestSpellingsOfANameAreOneAccount(t *testing.T) {
 		if got := verified(t, b.Service, b.login(t, spelled, "secret")).GetUserId(); got != id {
 			t.Errorf("%+q logged %d in, want %d", spelled, got, id)
 		}
-		_, err := b.Register(t.Context(), &v1.RegisterRequest{Username: spelled, Password: "other"})
-		wantReason(t, err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
+		_, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: spelled, Password: "other"})
+		wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 	}
 }
 
@@ -123,8 +123,8 @@ func TestAccountsThatWouldBeRefusedTodayStillLogIn(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"Straße", "STRAßE", "αλεξιος", "İSTANBUL"} {
-		_, err := b.Register(t.Context(), &v1.RegisterRequest{Username: name, Password: "other"})
-		wantReason(t, err, v1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
+		_, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: name, Password: "other"})
+		wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN)
 	}
 	// Who registers what such a name looks like does not take its account over.
 	id, _ := b.register(t, "fish", "another")
@@ -172,7 +172,7 @@ func TestRegistrationsLeaveRoomForLogins(t *testing.T) {
 		for range 50 {
 			name := fmt.Sprintf("user %d", callers.Add(1))
 			wg.Go(func() {
-				if _, err := b.Register(t.Context(), &v1.RegisterRequest{Username: name, Password: "p"}); err != nil {
+				if _, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: name, Password: "p"}); err != nil {
 					refused <- err
 				} else {
 					done.Add(1)

@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/id"
@@ -25,7 +25,7 @@ const (
 )
 
 // UpdateProfile sets the given parts of the viewer's profile.
-func (s *Service) UpdateProfile(ctx context.Context, req *v1.UpdateProfileRequest) (*v1.UpdateProfileResponse, error) {
+func (s *Service) UpdateProfile(ctx context.Context, req *userv1.UpdateProfileRequest) (*userv1.UpdateProfileResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Service) UpdateProfile(ctx context.Context, req *v1.UpdateProfileReques
 	}
 	s.wake()
 	s.users.Put(ctx, user.GetId(), user)
-	return &v1.UpdateProfileResponse{User: user}, nil
+	return &userv1.UpdateProfileResponse{User: user}, nil
 }
 
 // reread tells the copies what Postgres has after a write whose outcome is not
@@ -61,7 +61,7 @@ func (s *Service) reread(ctx context.Context, userID int64) {
 }
 
 // BatchGetUsers answers the users that exist.
-func (s *Service) BatchGetUsers(ctx context.Context, req *v1.BatchGetUsersRequest) (*v1.BatchGetUsersResponse, error) {
+func (s *Service) BatchGetUsers(ctx context.Context, req *userv1.BatchGetUsersRequest) (*userv1.BatchGetUsersResponse, error) {
 	if len(req.GetIds()) > maxBatch {
 		return nil, fault.Invalid("ids", fmt.Sprintf("must be at most %d", maxBatch))
 	}
@@ -76,11 +76,11 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *v1.BatchGetUsersReques
 	if err != nil {
 		return nil, err
 	}
-	return &v1.BatchGetUsersResponse{Users: users}, nil
+	return &userv1.BatchGetUsersResponse{Users: users}, nil
 }
 
 // FindUser answers the user with a name.
-func (s *Service) FindUser(ctx context.Context, req *v1.FindUserRequest) (*v1.FindUserResponse, error) {
+func (s *Service) FindUser(ctx context.Context, req *userv1.FindUserRequest) (*userv1.FindUserResponse, error) {
 	userID, err := s.ownerOf(ctx, req.GetName())
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (s *Service) FindUser(ctx context.Context, req *v1.FindUserRequest) (*v1.Fi
 	if len(users) == 0 {
 		return nil, noSuchUser()
 	}
-	return &v1.FindUserResponse{User: users[0]}, nil
+	return &userv1.FindUserResponse{User: users[0]}, nil
 }
 
 // checkURL allows what a browser can load a picture from: never javascript:,

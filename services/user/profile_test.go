@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/infratest"
 )
@@ -23,26 +23,26 @@ func TestUpdateProfileSetsOnlyWhatIsGiven(t *testing.T) {
 	b := setup(t)
 	id, token := b.register(t, "ada", "p")
 	ctx := b.as(t, token)
-	if _, err := b.UpdateProfile(ctx, &v1.UpdateProfileRequest{
+	if _, err := b.UpdateProfile(ctx, &userv1.UpdateProfileRequest{
 		AvatarUrl: proto.String("https://example.com/a.png"), Signature: proto.String("first\nsecond"),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	res, err := b.UpdateProfile(ctx, &v1.UpdateProfileRequest{
+	res, err := b.UpdateProfile(ctx, &userv1.UpdateProfileRequest{
 		BackgroundUrl: proto.String("http://example.com/b"), Signature: proto.String(""),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &v1.User{Id: id, Name: "ada", AvatarUrl: "https://example.com/a.png", BackgroundUrl: "http://example.com/b", Version: 3}
+	want := &userv1.User{Id: id, Name: "ada", AvatarUrl: "https://example.com/a.png", BackgroundUrl: "http://example.com/b", Version: 3}
 	if diff := cmp.Diff(want, res.GetUser(), protocmp.Transform()); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-	got, err := b.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: []int64{id}})
+	got, err := b.BatchGetUsers(t.Context(), &userv1.BatchGetUsersRequest{Ids: []int64{id}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]*v1.User{want}, got.GetUsers(), protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff([]*userv1.User{want}, got.GetUsers(), protocmp.Transform()); diff != "" {
 		t.Errorf("read after write (-want +got):\n%s", diff)
 	}
 }
@@ -52,18 +52,18 @@ func TestAUserIsFoundByAnySpellingOfTheName(t *testing.T) {
 	b := setup(t)
 	id, _ := b.register(t, "Ada 林", "p")
 	for _, name := range []string{"Ada 林", "ada 林", " ADA 林 ", "Ａda 林"} {
-		res, err := b.FindUser(t.Context(), &v1.FindUserRequest{Name: name})
+		res, err := b.FindUser(t.Context(), &userv1.FindUserRequest{Name: name})
 		if err != nil {
 			t.Fatalf("%q: %v", name, err)
 		}
-		want := &v1.User{Id: id, Name: "Ada 林", Version: 1}
+		want := &userv1.User{Id: id, Name: "Ada 林", Version: 1}
 		if diff := cmp.Diff(want, res.GetUser(), protocmp.Transform()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", name, diff)
 		}
 	}
 	for _, name := range []string{"", "ada", "Ada 林 2", "\x00", "\xff", strings.Repeat("a", 5000)} {
-		_, err := b.FindUser(t.Context(), &v1.FindUserRequest{Name: name})
-		wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+		_, err := b.FindUser(t.Context(), &userv1.FindUserRequest{Name: name})
+		wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestEveryUpdateHasAVersionOfItsOwn(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			res, err := b.UpdateProfile(ctx, &v1.UpdateProfileRequest{Signature: proto.String("s")})
+			res, err := b.UpdateProfile(ctx, &userv1.UpdateProfileRequest{Signature: proto.String("s")})
 			if err != nil {
 				t.Error(err)
 				return
@@ -99,10 +99,10 @@ func TestProfileLimits(t *testing.T) {
 	_, token := b.register(t, "ada", "p")
 	ctx := b.as(t, token)
 	url := func(n int) string { return "https://example.com/" + strings.Repeat("a", n-len("https://example.com/")) }
-	avatar := func(s string) *v1.UpdateProfileRequest { return &v1.UpdateProfileRequest{AvatarUrl: &s} }
-	signature := func(s string) *v1.UpdateProfileRequest { return &v1.UpdateProfileRequest{Signature: &s} }
+	avatar := func(s string) *userv1.UpdateProfileRequest { return &userv1.UpdateProfileRequest{AvatarUrl: &s} }
+	signature := func(s string) *userv1.UpdateProfileRequest { return &userv1.UpdateProfileRequest{Signature: &s} }
 	for name, c := range map[string]struct {
-		req   *v1.UpdateProfileRequest
+		req   *userv1.UpdateProfileRequest
 		field string
 	}{
 		"no URL":                    {avatar(""), ""},
@@ -115,7 +115,7 @@ func TestProfileLimits(t *testing.T) {
 		"no host":                   {avatar("https:///a.png"), "avatar_url"},
 		"password in URL":           {avatar("https://u:p@example.com/"), "avatar_url"},
 		"line break in URL":         {avatar("https://example.com/\n"), "avatar_url"},
-		"background":                {&v1.UpdateProfileRequest{BackgroundUrl: proto.String("ftp://example.com/")}, "background_url"},
+		"background":                {&userv1.UpdateProfileRequest{BackgroundUrl: proto.String("ftp://example.com/")}, "background_url"},
 		"199 character signature":   {signature(strings.Repeat("字", 199)), ""},
 		"200 character signature":   {signature(strings.Repeat("字", 200)), ""},
 		"201 character signature":   {signature(strings.Repeat("字", 201)), "signature"},
@@ -137,10 +137,10 @@ func TestProfileLimits(t *testing.T) {
 func TestProfileOfNobody(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, err := b.UpdateProfile(t.Context(), &v1.UpdateProfileRequest{})
+	_, err := b.UpdateProfile(t.Context(), &userv1.UpdateProfileRequest{})
 	wantCode(t, err, connect.CodeUnauthenticated)
-	_, err = b.UpdateProfile(auth.WithViewer(t.Context(), auth.Viewer{UserID: 42, SessionID: "s"}), &v1.UpdateProfileRequest{})
-	wantReason(t, err, v1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
+	_, err = b.UpdateProfile(auth.WithViewer(t.Context(), auth.Viewer{UserID: 42, SessionID: "s"}), &userv1.UpdateProfileRequest{})
+	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
 }
 
 func TestBatchGetUsersLeavesOutWhoIsNotThere(t *testing.T) {
@@ -148,13 +148,13 @@ func TestBatchGetUsersLeavesOutWhoIsNotThere(t *testing.T) {
 	b := setup(t)
 	ada, _ := b.register(t, "ada", "p")
 	bob, _ := b.register(t, "bob", "p")
-	res, err := b.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: []int64{bob, 0, -1, ada, bob, 1 << 60}})
+	res, err := b.BatchGetUsers(t.Context(), &userv1.BatchGetUsersRequest{Ids: []int64{bob, 0, -1, ada, bob, 1 << 60}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []*v1.User{{Id: ada, Name: "ada", Version: 1}, {Id: bob, Name: "bob", Version: 1}}
-	byID := protocmp.SortRepeated(func(a, b *v1.User) bool { return a.GetId() < b.GetId() })
-	if diff := cmp.Diff(&v1.BatchGetUsersResponse{Users: want}, res, protocmp.Transform(), byID); diff != "" {
+	want := []*userv1.User{{Id: ada, Name: "ada", Version: 1}, {Id: bob, Name: "bob", Version: 1}}
+	byID := protocmp.SortRepeated(func(a, b *userv1.User) bool { return a.GetId() < b.GetId() })
+	if diff := cmp.Diff(&userv1.BatchGetUsersResponse{Users: want}, res, protocmp.Transform(), byID); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -167,7 +167,7 @@ func TestBatchGetUsersLimit(t *testing.T) {
 		for i := range ids {
 			ids[i] = int64(i + 1)
 		}
-		_, err := b.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: ids})
+		_, err := b.BatchGetUsers(t.Context(), &userv1.BatchGetUsersRequest{Ids: ids})
 		if field != "" {
 			wantField(t, err, field)
 		} else if err != nil {
@@ -198,7 +198,7 @@ func TestEveryInstanceReadsTheNewestProfile(t *testing.T) {
 	}
 	t.Cleanup(func() { cancel(); running.Wait() })
 
-	res, err := instances[0].Register(t.Context(), &v1.RegisterRequest{Username: "ada", Password: "p"})
+	res, err := instances[0].Register(t.Context(), &userv1.RegisterRequest{Username: "ada", Password: "p"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestEveryInstanceReadsTheNewestProfile(t *testing.T) {
 	for version := int64(1); version <= 10; version++ {
 		writer := instances[version%2]
 		if version > 1 {
-			if _, err := writer.UpdateProfile(viewer, &v1.UpdateProfileRequest{Signature: proto.String("s")}); err != nil {
+			if _, err := writer.UpdateProfile(viewer, &userv1.UpdateProfileRequest{Signature: proto.String("s")}); err != nil {
 				t.Fatal(err)
 			}
 			// The writer at once, the other as soon as it has heard of it.
@@ -225,7 +225,7 @@ func TestEveryInstanceReadsTheNewestProfile(t *testing.T) {
 
 func versionAt(t *testing.T, s *Service, userID int64) int64 {
 	t.Helper()
-	res, err := s.BatchGetUsers(t.Context(), &v1.BatchGetUsersRequest{Ids: []int64{userID}})
+	res, err := s.BatchGetUsers(t.Context(), &userv1.BatchGetUsersRequest{Ids: []int64{userID}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
@@ -26,7 +26,7 @@ func (s *Service) sign(opened session) (string, error) {
 }
 
 // Logout ends the session of the call.
-func (s *Service) Logout(ctx context.Context, req *v1.LogoutRequest) (*v1.LogoutResponse, error) {
+func (s *Service) Logout(ctx context.Context, req *userv1.LogoutRequest) (*userv1.LogoutResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -35,11 +35,11 @@ func (s *Service) Logout(ctx context.Context, req *v1.LogoutRequest) (*v1.Logout
 		return nil, err
 	}
 	s.sessions.forget(viewer.UserID, viewer.SessionID)
-	return &v1.LogoutResponse{}, nil
+	return &userv1.LogoutResponse{}, nil
 }
 
 // LogoutEverywhere ends every session of the viewer.
-func (s *Service) LogoutEverywhere(ctx context.Context, req *v1.LogoutEverywhereRequest) (*v1.LogoutEverywhereResponse, error) {
+func (s *Service) LogoutEverywhere(ctx context.Context, req *userv1.LogoutEverywhereRequest) (*userv1.LogoutEverywhereResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -49,25 +49,25 @@ func (s *Service) LogoutEverywhere(ctx context.Context, req *v1.LogoutEverywhere
 		return nil, err
 	}
 	s.sessions.forget(viewer.UserID, ended...)
-	return &v1.LogoutEverywhereResponse{}, nil
+	return &userv1.LogoutEverywhereResponse{}, nil
 }
 
 // RepeatAnswer answers a call again that ended the session of its token. That the
 // token is signed, is enough to learn that: it opens nothing.
-func (s *Service) RepeatAnswer(ctx context.Context, req *v1.RepeatAnswerRequest) (*v1.RepeatAnswerResponse, error) {
+func (s *Service) RepeatAnswer(ctx context.Context, req *userv1.RepeatAnswerRequest) (*userv1.RepeatAnswerResponse, error) {
 	token, err := s.verifier.Verify(ctx, req.GetToken())
 	if err != nil {
 		return nil, err
 	}
 	userID, found := token.Viewer.UserID, false
-	res := &v1.RepeatAnswerResponse{}
+	res := &userv1.RepeatAnswerResponse{}
 	switch call := req.GetCall().(type) {
-	case *v1.RepeatAnswerRequest_Logout:
-		found, err = pg.Recall(ctx, s.store.db, userID, call.Logout.GetIdempotencyKey(), logout(token.Viewer.SessionID), &v1.LogoutResponse{})
-	case *v1.RepeatAnswerRequest_LogoutEverywhere:
-		found, err = pg.Recall(ctx, s.store.db, userID, call.LogoutEverywhere.GetIdempotencyKey(), logoutEverywhere(), &v1.LogoutEverywhereResponse{})
-	case *v1.RepeatAnswerRequest_ChangePassword:
-		var before *v1.ChangePasswordResponse
+	case *userv1.RepeatAnswerRequest_Logout:
+		found, err = pg.Recall(ctx, s.store.db, userID, call.Logout.GetIdempotencyKey(), logout(token.Viewer.SessionID), &userv1.LogoutResponse{})
+	case *userv1.RepeatAnswerRequest_LogoutEverywhere:
+		found, err = pg.Recall(ctx, s.store.db, userID, call.LogoutEverywhere.GetIdempotencyKey(), logoutEverywhere(), &userv1.LogoutEverywhereResponse{})
+	case *userv1.RepeatAnswerRequest_ChangePassword:
+		var before *userv1.ChangePasswordResponse
 		before, err = s.changedBefore(ctx, userID, call.ChangePassword)
 		found, res.Token = before != nil, before.GetToken()
 	}
@@ -82,7 +82,7 @@ func (s *Service) RepeatAnswer(ctx context.Context, req *v1.RepeatAnswerRequest)
 
 // VerifySession checks a client's token and its session, and answers a
 // short-lived viewer token for calls inside the mesh.
-func (s *Service) VerifySession(ctx context.Context, req *v1.VerifySessionRequest) (*v1.VerifySessionResponse, error) {
+func (s *Service) VerifySession(ctx context.Context, req *userv1.VerifySessionRequest) (*userv1.VerifySessionResponse, error) {
 	token, err := s.verifier.Verify(ctx, req.GetToken())
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s *Service) VerifySession(ctx context.Context, req *v1.VerifySessionReques
 	if live == nil {
 		return nil, fault.LoginRequired()
 	}
-	return &v1.VerifySessionResponse{
+	return &userv1.VerifySessionResponse{
 		UserId:                 token.Viewer.UserID,
 		SessionId:              token.Viewer.SessionID,
 		ViewerToken:            live.viewerToken,

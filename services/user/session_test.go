@@ -8,7 +8,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 )
 
@@ -119,13 +119,13 @@ func TestLogoutEndsThisSessionAtOnce(t *testing.T) {
 	second := b.login(t, "ada", "p")
 	ctx := b.as(t, first)
 	for range 2 { // the second time there is nothing to end
-		if _, err := b.Logout(ctx, &v1.LogoutRequest{}); err != nil {
+		if _, err := b.Logout(ctx, &userv1.LogoutRequest{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantRefused(t, b.Service, first)
 	verified(t, b.Service, second)
-	_, err := b.Logout(t.Context(), &v1.LogoutRequest{})
+	_, err := b.Logout(t.Context(), &userv1.LogoutRequest{})
 	wantCode(t, err, connect.CodeUnauthenticated)
 }
 
@@ -135,7 +135,7 @@ func TestLogoutIsSeenByOtherInstancesInTwoSeconds(t *testing.T) {
 	other := b.instance(t, b.db)
 	_, token := b.register(t, "ada", "p")
 	verified(t, other, token)
-	if _, err := b.Logout(b.as(t, token), &v1.LogoutRequest{}); err != nil {
+	if _, err := b.Logout(b.as(t, token), &userv1.LogoutRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	verified(t, other, token) // remembered
@@ -150,13 +150,13 @@ func TestLogoutEverywhereEndsOnlyTheViewersSessions(t *testing.T) {
 	second := b.login(t, "ada", "p")
 	_, others := b.register(t, "bob", "p")
 	verified(t, b.Service, second)
-	if _, err := b.LogoutEverywhere(b.as(t, first), &v1.LogoutEverywhereRequest{}); err != nil {
+	if _, err := b.LogoutEverywhere(b.as(t, first), &userv1.LogoutEverywhereRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	wantRefused(t, b.Service, first)
 	wantRefused(t, b.Service, second)
 	verified(t, b.Service, others)
-	_, err := b.LogoutEverywhere(t.Context(), &v1.LogoutEverywhereRequest{})
+	_, err := b.LogoutEverywhere(t.Context(), &userv1.LogoutEverywhereRequest{})
 	wantCode(t, err, connect.CodeUnauthenticated)
 }
 
@@ -186,13 +186,13 @@ func TestWithoutPostgresKnownSessionsGoOn(t *testing.T) {
 	if got := verified(t, s, known); got.GetViewerToken() != first.GetViewerToken() {
 		t.Error("a new viewer token was signed without asking Postgres")
 	}
-	_, err := s.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: unknown})
+	_, err := s.VerifySession(t.Context(), &userv1.VerifySessionRequest{Token: unknown})
 	wantCode(t, err, connect.CodeUnavailable)
 	// A token that is no good stays so, whatever is down.
 	wantRefused(t, s, "garbage")
 
 	b.clock.Advance(2 * time.Second)
-	_, err = s.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: known})
+	_, err = s.VerifySession(t.Context(), &userv1.VerifySessionRequest{Token: known})
 	wantCode(t, err, connect.CodeUnavailable)
 }
 
@@ -213,7 +213,7 @@ func TestHangingPostgresIsLikeNone(t *testing.T) {
 	if got := verified(t, b.Service, known); got.GetViewerToken() != first.GetViewerToken() {
 		t.Error("a new viewer token was signed without asking Postgres")
 	}
-	_, err = b.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: unknown})
+	_, err = b.VerifySession(t.Context(), &userv1.VerifySessionRequest{Token: unknown})
 	wantCode(t, err, connect.CodeUnavailable)
 	if err := hang.Rollback(t.Context()); err != nil {
 		t.Fatal(err)

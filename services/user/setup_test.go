@@ -10,7 +10,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/redis/rueidis"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/id"
@@ -90,7 +90,7 @@ func (b *bundle) pool(t *testing.T) *pg.DB {
 // register opens an account and returns its id and token.
 func (b *bundle) register(t *testing.T, name, password string) (int64, string) {
 	t.Helper()
-	res, err := b.Register(t.Context(), &v1.RegisterRequest{Username: name, Password: password})
+	res, err := b.Register(t.Context(), &userv1.RegisterRequest{Username: name, Password: password})
 	if err != nil {
 		t.Fatalf("register %q: %v", name, err)
 	}
@@ -99,16 +99,16 @@ func (b *bundle) register(t *testing.T, name, password string) (int64, string) {
 
 func (b *bundle) login(t *testing.T, name, password string) string {
 	t.Helper()
-	res, err := b.Login(t.Context(), &v1.LoginRequest{Username: name, Password: password})
+	res, err := b.Login(t.Context(), &userv1.LoginRequest{Username: name, Password: password})
 	if err != nil {
 		t.Fatalf("login %q: %v", name, err)
 	}
 	return res.GetToken()
 }
 
-func verified(t *testing.T, s *Service, token string) *v1.VerifySessionResponse {
+func verified(t *testing.T, s *Service, token string) *userv1.VerifySessionResponse {
 	t.Helper()
-	res, err := s.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: token})
+	res, err := s.VerifySession(t.Context(), &userv1.VerifySessionRequest{Token: token})
 	if err != nil {
 		t.Fatalf("verify session: %v", err)
 	}
@@ -117,7 +117,7 @@ func verified(t *testing.T, s *Service, token string) *v1.VerifySessionResponse 
 
 func wantRefused(t *testing.T, s *Service, token string) {
 	t.Helper()
-	_, err := s.VerifySession(t.Context(), &v1.VerifySessionRequest{Token: token})
+	_, err := s.VerifySession(t.Context(), &userv1.VerifySessionRequest{Token: token})
 	wantCode(t, err, connect.CodeUnauthenticated)
 }
 
@@ -147,7 +147,7 @@ func wantCode(t *testing.T, err error, want connect.Code) {
 	}
 }
 
-func wantReason(t *testing.T, err error, want v1.ErrorReason) {
+func wantReason(t *testing.T, err error, want userv1.ErrorReason) {
 	t.Helper()
 	if !fault.HasReason(err, want) {
 		t.Fatalf("got %v, want reason %v", err, want)

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
 )
@@ -29,8 +29,8 @@ type profile struct {
 	Version       int64
 }
 
-func (p profile) user() *v1.User {
-	return &v1.User{
+func (p profile) user() *userv1.User {
+	return &userv1.User{
 		Id: p.ID, Name: p.Name, AvatarUrl: p.AvatarURL, BackgroundUrl: p.BackgroundURL,
 		Signature: p.Signature, Version: p.Version,
 	}
@@ -41,7 +41,7 @@ const usersSQL = `SELECT id, name, avatar_url, background_url, signature, versio
 FROM account WHERE id = ANY(@ids)`
 
 // users returns those that exist, by id.
-func (s store) users(ctx context.Context, ids []int64) (map[int64]*v1.User, error) {
+func (s store) users(ctx context.Context, ids []int64) (map[int64]*userv1.User, error) {
 	rows, err := s.db.RW().Query(ctx, usersSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
@@ -50,7 +50,7 @@ func (s store) users(ctx context.Context, ids []int64) (map[int64]*v1.User, erro
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	users := make(map[int64]*v1.User, len(profiles))
+	users := make(map[int64]*userv1.User, len(profiles))
 	for _, p := range profiles {
 		users[p.ID] = p.user()
 	}
@@ -73,7 +73,7 @@ const updateProfileSQL = `WITH changed AS (
 SELECT id, name, avatar_url, background_url, signature, version FROM changed`
 
 // updateProfile sets the present parts of req, and announces it.
-func (s store) updateProfile(ctx context.Context, userID int64, req *v1.UpdateProfileRequest) (*v1.User, error) {
+func (s store) updateProfile(ctx context.Context, userID int64, req *userv1.UpdateProfileRequest) (*userv1.User, error) {
 	event, err := outbox.Encode(ctx, []outbox.Event{changed(userID)})
 	if err != nil {
 		return nil, err
@@ -82,9 +82,9 @@ func (s store) updateProfile(ctx context.Context, userID int64, req *v1.UpdatePr
 	args["id"], args["avatar_url"], args["background_url"], args["signature"] = userID, req.AvatarUrl, req.BackgroundUrl, req.Signature
 	request := proto.CloneOf(req)
 	request.IdempotencyKey = ""
-	var updated *v1.User
+	var updated *userv1.User
 	// Nothing of the profile is remembered with the key: it must not outlive its replacement.
-	err = s.write(ctx, userID, req.GetIdempotencyKey(), request, &v1.UpdateProfileResponse{}, func(q querier) error {
+	err = s.write(ctx, userID, req.GetIdempotencyKey(), request, &userv1.UpdateProfileResponse{}, func(q querier) error {
 		rows, err := q.Query(ctx, updateProfileSQL, args)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (s store) updateProfile(ctx context.Context, userID int64, req *v1.UpdatePr
 }
 
 // updatedBefore returns a profile that was updated by an earlier call, as it is now.
-func (s store) updatedBefore(ctx context.Context, userID int64) (*v1.User, error) {
+func (s store) updatedBefore(ctx context.Context, userID int64) (*userv1.User, error) {
 	users, err := s.users(ctx, []int64{userID})
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -61,7 +61,7 @@ SELECT user_id, @session_id, @created_at, @expires_at FROM named`
 
 // registration stands for a Register of the user whose key it is: the rest of the
 // request is compared with the account itself, as no digest of a password is kept.
-func registration() proto.Message { return &v1.RegisterRequest{} }
+func registration() proto.Message { return &userv1.RegisterRequest{} }
 
 // insertAccount creates an account with its first session, or says that the name
 // is taken.
@@ -111,7 +111,7 @@ const replacePasswordSQL = `UPDATE account SET password_hash = @password_hash, p
 WHERE id = @id AND password_version = @password_version`
 
 // passwordChange stands for a ChangePassword, as registration does for a Register.
-func passwordChange() proto.Message { return &v1.ChangePasswordRequest{} }
+func passwordChange() proto.Message { return &userv1.ChangePasswordRequest{} }
 
 // changePassword replaces the password if it still has this version, ends all
 // sessions and opens the given one. It returns the ended ones. With another

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -46,7 +46,7 @@ func (s store) insertSession(ctx context.Context, opened session, passwordVersio
 	args := opened.args()
 	args["password_version"] = passwordVersion
 	// The version stands for the password, which was verified: no digest of one is kept.
-	request := &v1.LoginRequest{Password: strconv.FormatInt(passwordVersion, 10)}
+	request := &userv1.LoginRequest{Password: strconv.FormatInt(passwordVersion, 10)}
 	answer := wrapperspb.String(opened.ID)
 	err := s.write(ctx, opened.UserID, key, request, answer, func(q querier) error {
 		tag, err := q.Exec(ctx, insertSessionSQL, args)
@@ -76,10 +76,10 @@ VALUES (@user_id, @session_id, @created_at, @expires_at)`
 const deleteSessionSQL = `DELETE FROM session WHERE user_id = @user_id AND id = @session_id`
 
 // logout stands for a Logout of a session, which only the token names.
-func logout(sessionID string) proto.Message { return &v1.LogoutRequest{IdempotencyKey: sessionID} }
+func logout(sessionID string) proto.Message { return &userv1.LogoutRequest{IdempotencyKey: sessionID} }
 
 func (s store) deleteSession(ctx context.Context, userID int64, id, key string) error {
-	err := s.write(ctx, userID, key, logout(id), &v1.LogoutResponse{}, func(q querier) error {
+	err := s.write(ctx, userID, key, logout(id), &userv1.LogoutResponse{}, func(q querier) error {
 		_, err := q.Exec(ctx, deleteSessionSQL, pgx.NamedArgs{"user_id": userID, "session_id": id})
 		return err
 	})
@@ -89,11 +89,11 @@ func (s store) deleteSession(ctx context.Context, userID int64, id, key string) 
 	return nil
 }
 
-func logoutEverywhere() proto.Message { return &v1.LogoutEverywhereRequest{} }
+func logoutEverywhere() proto.Message { return &userv1.LogoutEverywhereRequest{} }
 
 // deleteSessions ends all of a user's sessions and returns their ids.
 func (s store) deleteSessions(ctx context.Context, userID int64, key string) (ended []string, err error) {
-	err = s.write(ctx, userID, key, logoutEverywhere(), &v1.LogoutEverywhereResponse{}, func(q querier) error {
+	err = s.write(ctx, userID, key, logoutEverywhere(), &userv1.LogoutEverywhereResponse{}, func(q querier) error {
 		ended, err = endSessions(ctx, q, userID)
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
 
-	v1 "douyin.dev/gen/douyin/user/v1"
+	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/cache"
@@ -79,7 +79,7 @@ type Service struct {
 	wake      func()
 	verifier  *auth.Verifier
 	sessions  *sessions
-	users     *cache.Cache[int64, *v1.User]
+	users     *cache.Cache[int64, *userv1.User]
 }
 
 var _ userv1connect.UserServiceHandler = (*Service)(nil)
@@ -100,8 +100,8 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := cache.New(cache.Options[int64, *v1.User]{
-		Name: "user", Redis: d.Redis, Codec: cache.Proto[*v1.User](), Version: (*v1.User).GetVersion,
+	users, err := cache.New(cache.Options[int64, *userv1.User]{
+		Name: "user", Redis: d.Redis, Codec: cache.Proto[*userv1.User](), Version: (*userv1.User).GetVersion,
 		Load: st.users, L1Size: d.Config.UserCache, Meters: d.Meters,
 	})
 	if err != nil {

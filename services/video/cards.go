@@ -10,13 +10,12 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/cache"
 	"douyin.dev/services/platform/id"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -32,13 +31,13 @@ const (
 // newest part of the public list. A deleted video leaves a tombstone of its last
 // version, so that no slow reader brings its card back.
 type copies struct {
-	cards *cache.Cache[int64, *v1.Video]
+	cards *cache.Cache[int64, *videov1.Video]
 	heads *cache.Cache[int64, *head] // one, under theHead
 }
 
 func newCopies(db *pg.DB, redis rueidis.Client, meters metric.MeterProvider, s *Service) (*copies, error) {
-	cards, err := cache.New(cache.Options[int64, *v1.Video]{
-		Name: db.Schema() + "-card", Redis: redis, Codec: cache.Proto[*v1.Video](), Version: (*v1.Video).GetVersion,
+	cards, err := cache.New(cache.Options[int64, *videov1.Video]{
+		Name: db.Schema() + "-card", Redis: redis, Codec: cache.Proto[*videov1.Video](), Version: (*videov1.Video).GetVersion,
 		Load: s.loadCards, L1Size: cardCache, Meters: meters,
 	})
 	if err != nil {
@@ -62,12 +61,12 @@ func (s *Service) Run(ctx context.Context) error {
 	return loops.Wait()
 }
 
-func (s *Service) loadCards(ctx context.Context, ids []int64) (map[int64]*v1.Video, error) {
+func (s *Service) loadCards(ctx context.Context, ids []int64) (map[int64]*videov1.Video, error) {
 	videos, err := s.byIDs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[int64]*v1.Video, len(videos))
+	byID := make(map[int64]*videov1.Video, len(videos))
 	for _, v := range videos {
 		byID[v.GetId()] = v
 	}
@@ -75,7 +74,7 @@ func (s *Service) loadCards(ctx context.Context, ids []int64) (map[int64]*v1.Vid
 }
 
 // cardsOf returns the videos that exist, from copies.
-func (s *Service) cardsOf(ctx context.Context, ids []int64) ([]*v1.Video, error) {
+func (s *Service) cardsOf(ctx context.Context, ids []int64) ([]*videov1.Video, error) {
 	ids = slices.DeleteFunc(ids, func(video int64) bool { return video <= 0 || video >= id.Max }) // no video's
 	return s.copies.cards.GetList(ctx, ids)
 }
@@ -112,7 +111,7 @@ func (s *Service) tellAfterWrite(ctx context.Context, video int64) {
 
 // Topics are those of the service's events.
 func Topics() []string {
-	return []string{outbox.Topic(&v1.VideoChanged{}), outbox.Topic(&v1.TranscodeChanged{})}
+	return []string{outbox.Topic(&videov1.VideoChanged{}), outbox.Topic(&videov1.TranscodeChanged{})}
 }
 
 // Subscription returns what this service listens to: its own changes. Whoever
@@ -144,10 +143,10 @@ func (s *Service) handleChanges(ctx context.Context, batch []bus.Message) error 
 
 // changedVideo returns the video that an event is about.
 func changedVideo(m bus.Message) (int64, error) {
-	if m.Topic == outbox.Topic(&v1.TranscodeChanged{}) {
-		e, err := outbox.Decode(m, &v1.TranscodeChanged{})
+	if m.Topic == outbox.Topic(&videov1.TranscodeChanged{}) {
+		e, err := outbox.Decode(m, &videov1.TranscodeChanged{})
 		return e.GetVideoId(), err
 	}
-	e, err := outbox.Decode(m, &v1.VideoChanged{})
+	e, err := outbox.Decode(m, &videov1.VideoChanged{})
 	return e.GetVideoId(), err
 }

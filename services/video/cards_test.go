@@ -16,12 +16,11 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // cached is a running instance with copies over the bench's rows.
@@ -53,7 +52,7 @@ func (b *bench) cached(t *testing.T, db *pg.DB) *Service {
 }
 
 // publishTiny publishes as an upload does after its last byte.
-func publishTiny(t *testing.T, s *Service) *v1.Video {
+func publishTiny(t *testing.T, s *Service) *videov1.Video {
 	t.Helper()
 	file, err := os.Open("testdata/tiny.mp4")
 	if err != nil {
@@ -65,7 +64,7 @@ func publishTiny(t *testing.T, s *Service) *v1.Video {
 		t.Fatal(err)
 	}
 	res, err := s.publish(t.Context(), author, &upload{
-		header: &v1.PublishVideoHeader{Title: "t"}, file: file, size: info.Size(), sum: sha256.New(),
+		header: &videov1.PublishVideoHeader{Title: "t"}, file: file, size: info.Size(), sum: sha256.New(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -76,11 +75,11 @@ func publishTiny(t *testing.T, s *Service) *v1.Video {
 // visible reports whether an instance shows a video: by its id, and in the list.
 func visible(t *testing.T, s *Service, id int64) (card, listed bool) {
 	t.Helper()
-	cards, err := s.BatchGetVideos(t.Context(), &v1.BatchGetVideosRequest{Ids: []int64{id}})
+	cards, err := s.BatchGetVideos(t.Context(), &videov1.BatchGetVideosRequest{Ids: []int64{id}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.ListRecentVideos(t.Context(), &v1.ListRecentVideosRequest{})
+	list, err := s.ListRecentVideos(t.Context(), &videov1.ListRecentVideosRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +124,7 @@ func TestPublishAndDeleteReachEveryInstance(t *testing.T) {
 	wantVisible(t, "the writer after publishing", writer, v.GetId(), true)
 	soonVisible(t, "the reader", reader, v.GetId(), true)
 
-	if _, err := writer.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: v.GetId()}); err != nil {
+	if _, err := writer.DeleteVideo(as(t.Context(), author), &videov1.DeleteVideoRequest{VideoId: v.GetId()}); err != nil {
 		t.Fatal(err)
 	}
 	wantVisible(t, "the writer after deleting", writer, v.GetId(), false)
@@ -148,11 +147,11 @@ func TestEventRepairsCopiesOfAProcessThatDied(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantVisible(t, "the reader, behind", reader, v.GetId(), true)
-	fresh, err := reader.BatchGetVideos(t.Context(), &v1.BatchGetVideosRequest{Ids: []int64{v.GetId()}, Fresh: true})
+	fresh, err := reader.BatchGetVideos(t.Context(), &videov1.BatchGetVideosRequest{Ids: []int64{v.GetId()}, Fresh: true})
 	if err != nil || len(fresh.GetVideos()) != 0 {
 		t.Errorf("read fresh: %v, %v", fresh, err)
 	}
-	event := changed(v, v1.VideoState_VIDEO_STATE_DELETED)
+	event := changed(v, videov1.VideoState_VIDEO_STATE_DELETED)
 	value, err := proto.Marshal(event.Message)
 	if err != nil {
 		t.Fatal(err)
@@ -175,12 +174,12 @@ func TestHotPageIsReadFromMemory(t *testing.T) {
 	}
 	s := b.cached(t, b.db)
 	page := func(before int64) []int64 {
-		list, err := s.ListRecentVideos(t.Context(), &v1.ListRecentVideosRequest{BeforeMs: before})
+		list, err := s.ListRecentVideos(t.Context(), &videov1.ListRecentVideosRequest{BeforeMs: before})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids := idsOf(list.GetVideos())
-		cards, err := s.BatchGetVideos(t.Context(), &v1.BatchGetVideosRequest{Ids: ids})
+		cards, err := s.BatchGetVideos(t.Context(), &videov1.BatchGetVideosRequest{Ids: ids})
 		if err != nil || len(cards.GetVideos()) != len(ids) {
 			t.Fatalf("%d cards of %d videos: %v", len(cards.GetVideos()), len(ids), err)
 		}
@@ -210,16 +209,16 @@ func TestHotPageIsReadFromMemory(t *testing.T) {
 func TestHeadAnswersAsTheTableDoes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var all []*v1.VideoRef
+		var all []*videov1.VideoRef
 		at := int64(0)
 		for i := range rapid.IntRange(0, 30).Draw(t, "videos") {
 			at += rapid.Int64Range(0, 2).Draw(t, "step") // many share a millisecond
-			all = append(all, &v1.VideoRef{Id: int64(i + 1), PublishedAtMs: at + 1})
+			all = append(all, &videov1.VideoRef{Id: int64(i + 1), PublishedAtMs: at + 1})
 		}
 		slices.SortFunc(all, newestFirst)
 		// upTo is the statement: the first of a list, and those that tie with the last of them.
-		upTo := func(before int64, limit int) []*v1.VideoRef {
-			rest := slices.DeleteFunc(slices.Clone(all), func(r *v1.VideoRef) bool { return r.GetPublishedAtMs() >= before })
+		upTo := func(before int64, limit int) []*videov1.VideoRef {
+			rest := slices.DeleteFunc(slices.Clone(all), func(r *videov1.VideoRef) bool { return r.GetPublishedAtMs() >= before })
 			for limit < len(rest) && limit > 0 && rest[limit].GetPublishedAtMs() == rest[limit-1].GetPublishedAtMs() {
 				limit++
 			}
@@ -264,15 +263,15 @@ func TestReadsAfterAWriteNeedNoReplica(t *testing.T) {
 	s := b.cached(t, db)
 	v := publishTiny(t, s)
 	wantVisible(t, "the author", s, v.GetId(), true)
-	own, err := s.ListAuthorVideos(t.Context(), &v1.ListAuthorVideosRequest{AuthorId: author})
+	own, err := s.ListAuthorVideos(t.Context(), &videov1.ListAuthorVideosRequest{AuthorId: author})
 	if err != nil || len(own.GetVideos()) != 1 {
 		t.Errorf("own videos: %v, %v", own, err)
 	}
-	together, err := s.ListVideosByAuthors(t.Context(), &v1.ListVideosByAuthorsRequest{AuthorIds: []int64{author}})
+	together, err := s.ListVideosByAuthors(t.Context(), &videov1.ListVideosByAuthorsRequest{AuthorIds: []int64{author}})
 	if err != nil || len(together.GetVideos()) != 1 {
 		t.Errorf("videos of authors: %v, %v", together, err)
 	}
-	if _, err := s.TallyAuthors(t.Context(), &v1.TallyAuthorsRequest{Limit: 1}); err != nil {
+	if _, err := s.TallyAuthors(t.Context(), &videov1.TallyAuthorsRequest{Limit: 1}); err != nil {
 		t.Errorf("tally: %v", err)
 	}
 	for n := range int64(headSize + 10) {
@@ -281,7 +280,7 @@ func TestReadsAfterAWriteNeedNoReplica(t *testing.T) {
 	if err := s.tell(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.ListRecentVideos(t.Context(), &v1.ListRecentVideosRequest{BeforeMs: 1005}); err == nil {
+	if _, err := s.ListRecentVideos(t.Context(), &videov1.ListRecentVideosRequest{BeforeMs: 1005}); err == nil {
 		t.Error("a page far behind the head was read without the replica")
 	}
 }
@@ -293,21 +292,21 @@ func TestTallyCountsPublishedVideos(t *testing.T) {
 	for id, by := range map[int64]int64{1: author, 2: author, 3: 20, 4: 30} {
 		b.add(t, id, by, 10+id)
 	}
-	if _, err := b.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: 1}); err != nil {
+	if _, err := b.DeleteVideo(as(t.Context(), author), &videov1.DeleteVideoRequest{VideoId: 1}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := b.TallyAuthors(t.Context(), &v1.TallyAuthorsRequest{Limit: 2})
+	got, err := b.TallyAuthors(t.Context(), &videov1.TallyAuthorsRequest{Limit: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &v1.TallyAuthorsResponse{
-		Tallies:        []*v1.AuthorTally{{AuthorId: author, WorkCount: 1}, {AuthorId: 20, WorkCount: 1}},
+	want := &videov1.TallyAuthorsResponse{
+		Tallies:        []*videov1.AuthorTally{{AuthorId: author, WorkCount: 1}, {AuthorId: 20, WorkCount: 1}},
 		UnannouncedIds: []int64{author},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	rest, err := b.TallyAuthors(t.Context(), &v1.TallyAuthorsRequest{AfterId: 20, Limit: 2})
+	rest, err := b.TallyAuthors(t.Context(), &videov1.TallyAuthorsRequest{AfterId: 20, Limit: 2})
 	if err != nil || len(rest.GetTallies()) != 1 || rest.GetTallies()[0].GetAuthorId() != 30 {
 		t.Errorf("the rest: %v, %v", rest, err)
 	}

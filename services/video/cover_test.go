@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/sandbox"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 func realCovers(t *testing.T) *covers {
@@ -206,7 +205,7 @@ func TestUndecodableUploadLeavesNothing(t *testing.T) {
 		clear(video[at+5 : at+4+size])
 		at += 4 + size
 	}
-	if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, video); !refusedAsNotPlayable(err) {
+	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, video); !refusedAsNotPlayable(err) {
 		t.Errorf("%v, want NOT_PLAYABLE", err)
 	}
 	b.nothingLeft(t)

@@ -8,21 +8,20 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // DeleteVideo implements VideoService.
-func (s *Service) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
+func (s *Service) DeleteVideo(ctx context.Context, req *videov1.DeleteVideoRequest) (*videov1.DeleteVideoResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	request, answer := &v1.DeleteVideoRequest{VideoId: req.GetVideoId()}, &v1.DeleteVideoResponse{}
+	request, answer := &videov1.DeleteVideoRequest{VideoId: req.GetVideoId()}, &videov1.DeleteVideoResponse{}
 	err = pg.Once(ctx, s.db, viewer.UserID, req.GetIdempotencyKey(), request, answer, func(tx pgx.Tx) error {
 		return deleteVideo(ctx, tx, viewer.UserID, req.GetVideoId())
 	})
@@ -66,7 +65,7 @@ func deleteVideo(ctx context.Context, tx pgx.Tx, viewer, id int64) error {
 	if err := forgetTranscode(ctx, tx, id); err != nil {
 		return err
 	}
-	if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_DELETED)); err != nil {
+	if err := outbox.Append(ctx, tx, changed(v, videov1.VideoState_VIDEO_STATE_DELETED)); err != nil {
 		return err
 	}
 	return countChange(ctx, tx, id)

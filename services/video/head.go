@@ -9,10 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/cache"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -26,14 +25,14 @@ const (
 // never changed.
 type head struct {
 	version int64
-	refs    []*v1.VideoRef // newest first
+	refs    []*videov1.VideoRef // newest first
 	// whole says that there are no others.
 	whole bool
 }
 
 // page returns what the list has before a time, at most size entries where
 // milliseconds allow; false when the head does not reach that far.
-func (h *head) page(before int64, size int) ([]*v1.VideoRef, bool) {
+func (h *head) page(before int64, size int) ([]*videov1.VideoRef, bool) {
 	first := sort.Search(len(h.refs), func(i int) bool { return h.refs[i].GetPublishedAtMs() < before })
 	rest := h.refs[first:]
 	if len(rest) <= size && !h.whole {
@@ -110,7 +109,7 @@ func unmarshalHead(b []byte) (*head, error) {
 	}
 	h := &head{version: numbers[0], whole: numbers[1] == 1}
 	for entry := range slices.Chunk(numbers[2:], 3) {
-		h.refs = append(h.refs, &v1.VideoRef{Id: entry[0], AuthorId: entry[1], PublishedAtMs: entry[2]})
+		h.refs = append(h.refs, &videov1.VideoRef{Id: entry[0], AuthorId: entry[1], PublishedAtMs: entry[2]})
 	}
 	return h, nil
 }

@@ -8,10 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -45,7 +44,7 @@ ON CONFLICT (video_id) DO UPDATE SET due_ms = excluded.due_ms, state = 1, availa
 // job comes later by its video's length, so short ones are first, and each of an
 // author's jobs comes after the one before, so that many of them do not hold up
 // others. No job waits for ever: those made after its due_ms come after it.
-func queue(ctx context.Context, tx pgx.Tx, v *v1.Video, nowMS int64) error {
+func queue(ctx context.Context, tx pgx.Tx, v *videov1.Video, nowMS int64) error {
 	var last int64
 	if err := tx.QueryRow(ctx, lastDueSQL, pgx.NamedArgs{"author": v.GetAuthorId()}).Scan(&last); err != nil {
 		return fmt.Errorf("queue transcode: %w", err)
@@ -156,7 +155,7 @@ const originalSQL = `SELECT media_key, size_bytes, duration_ms FROM video WHERE 
 func (q *jobs) take(ctx context.Context, c candidate) (job, bool, error) {
 	j := job{videoID: c.id, token: c.token}
 	if c.worn {
-		err := q.fail(ctx, j, v1.TranscodeReason_TRANSCODE_REASON_INTERNAL, true)
+		err := q.fail(ctx, j, videov1.TranscodeReason_TRANSCODE_REASON_INTERNAL, true)
 		if errors.Is(err, errFenced) {
 			err = nil
 		}
@@ -185,7 +184,7 @@ const extendSQL = `UPDATE transcode_job SET available_at = now() + @lease::inter
 WHERE video_id = @id AND token = @token AND state = 2`
 
 // extend prolongs the lease and says how far the job is.
-func (q *jobs) extend(ctx context.Context, j job, stage v1.TranscodeStage, percent int) error {
+func (q *jobs) extend(ctx context.Context, j job, stage videov1.TranscodeStage, percent int) error {
 	return q.fenced(q.db.RW().Exec(ctx, extendSQL, pgx.NamedArgs{
 		"id": j.videoID, "token": j.token, "lease": q.lease, "stage": stage, "percent": percent,
 	}))
@@ -212,7 +211,7 @@ const playSQL = `UPDATE video SET play_key = CASE WHEN @play = '' THEN play_key 
 func (q *jobs) record(ctx context.Context, j job, r rendition, hlsKey, playKey string, percent int) error {
 	return q.write(ctx, j, func(tx pgx.Tx) error {
 		if err := q.fenced(tx.Exec(ctx, extendSQL, pgx.NamedArgs{
-			"id": j.videoID, "token": j.token, "lease": q.lease, "stage": v1.TranscodeStage_TRANSCODE_STAGE_STORE, "percent": percent,
+			"id": j.videoID, "token": j.token, "lease": q.lease, "stage": videov1.TranscodeStage_TRANSCODE_STAGE_STORE, "percent": percent,
 		})); err != nil {
 			return err
 		}
@@ -233,10 +232,10 @@ WHERE video_id = @id AND token = @token AND state IN (1, 2)`
 
 // finish ends a job: all there will be is there.
 func (q *jobs) finish(ctx context.Context, j job) error {
-	return q.end(ctx, j, v1.TranscodeState_TRANSCODE_STATE_READY, v1.TranscodeReason_TRANSCODE_REASON_UNSPECIFIED)
+	return q.end(ctx, j, videov1.TranscodeState_TRANSCODE_STATE_READY, videov1.TranscodeReason_TRANSCODE_REASON_UNSPECIFIED)
 }
 
-func (q *jobs) end(ctx context.Context, j job, state v1.TranscodeState, reason v1.TranscodeReason) error {
+func (q *jobs) end(ctx context.Context, j job, state videov1.TranscodeState, reason videov1.TranscodeReason) error {
 	return q.write(ctx, j, func(tx pgx.Tx) error {
 		return q.fenced(tx.Exec(ctx, endSQL, pgx.NamedArgs{"id": j.videoID, "token": j.token, "state": state, "reason": reason}))
 	})
@@ -248,7 +247,7 @@ WHERE video_id = @id AND token = @token AND state = 2 AND failures + 1 < @most`
 
 // fail lets a job be tried again after a pause, or ends it: when it would fail
 // again, or has failed often enough. What is ready stays.
-func (q *jobs) fail(ctx context.Context, j job, reason v1.TranscodeReason, final bool) error {
+func (q *jobs) fail(ctx context.Context, j job, reason videov1.TranscodeReason, final bool) error {
 	if !final {
 		done, err := q.db.RW().Exec(ctx, pauseSQL, pgx.NamedArgs{
 			"id": j.videoID, "token": j.token, "reason": reason, "pause": firstPause, "factor": pauseFactor, "most": maxFailures,
@@ -257,7 +256,7 @@ func (q *jobs) fail(ctx context.Context, j job, reason v1.TranscodeReason, final
 			return err
 		}
 	}
-	return q.end(ctx, j, v1.TranscodeState_TRANSCODE_STATE_FAILED, reason)
+	return q.end(ctx, j, videov1.TranscodeState_TRANSCODE_STATE_FAILED, reason)
 }
 
 // write changes what clients see of a video: with an event, and only while the
@@ -274,7 +273,7 @@ func (q *jobs) write(ctx context.Context, j job, change func(tx pgx.Tx) error) e
 		if err := change(tx); err != nil {
 			return err
 		}
-		return outbox.Append(ctx, tx, outbox.Event{Key: j.videoID, Message: &v1.TranscodeChanged{VideoId: j.videoID, AuthorId: v.GetAuthorId()}})
+		return outbox.Append(ctx, tx, outbox.Event{Key: j.videoID, Message: &videov1.TranscodeChanged{VideoId: j.videoID, AuthorId: v.GetAuthorId()}})
 	})
 }
 

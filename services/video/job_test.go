@@ -13,17 +13,16 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/outbox"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
-	internal  = v1.TranscodeReason_TRANSCODE_REASON_INTERNAL
-	malformed = v1.TranscodeReason_TRANSCODE_REASON_MALFORMED
-	encode    = v1.TranscodeStage_TRANSCODE_STAGE_ENCODE
+	internal  = videov1.TranscodeReason_TRANSCODE_REASON_INTERNAL
+	malformed = videov1.TranscodeReason_TRANSCODE_REASON_MALFORMED
+	encode    = videov1.TranscodeStage_TRANSCODE_STAGE_ENCODE
 )
 
 // jobs is the queue as a worker has it.
@@ -32,7 +31,7 @@ func (b *bench) jobs() *jobs { return &jobs{db: b.db, lease: time.Minute} }
 // wait adds a video that waits to be transcoded, published at a time.
 func (b *bench) wait(t *testing.T, id, by, at, durationMS int64) {
 	t.Helper()
-	v := &v1.Video{
+	v := &videov1.Video{
 		Id: id, AuthorId: by, MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
 		PublishedAtMs: at, DurationMs: durationMS, Version: 1,
 	}
@@ -72,9 +71,9 @@ func (b *bench) noJob(t *testing.T, why string) {
 	}
 }
 
-func (b *bench) statusOf(t *testing.T, id int64) *v1.TranscodeStatus {
+func (b *bench) statusOf(t *testing.T, id int64) *videov1.TranscodeStatus {
 	t.Helper()
-	res, err := b.GetVideoStatus(as(t.Context(), author), &v1.GetVideoStatusRequest{VideoId: id})
+	res, err := b.GetVideoStatus(as(t.Context(), author), &videov1.GetVideoStatusRequest{VideoId: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +158,7 @@ func TestAWorkerThatLostItsLeaseWritesNothing(t *testing.T) {
 	slow := b.claimed(t, 1)
 	b.noJob(t, "under a lease")
 	b.free(t, 1)
-	if st := b.statusOf(t, 1); st.GetState() != v1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetStage() != 0 {
+	if st := b.statusOf(t, 1); st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetStage() != 0 {
 		t.Errorf("without a worker: %v", st)
 	}
 	fast := b.claimed(t, 1)
@@ -197,7 +196,7 @@ func TestAWorkerThatLostItsLeaseWritesNothing(t *testing.T) {
 }
 
 // card reads a video's row.
-func (b *bench) card(t *testing.T, id int64) *v1.Video {
+func (b *bench) card(t *testing.T, id int64) *videov1.Video {
 	t.Helper()
 	all, err := b.byIDs(t.Context(), []int64{id})
 	if err != nil || len(all) != 1 {
@@ -217,9 +216,9 @@ func TestAFailureIsTriedAgainAndThenEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.noJob(t, "in its pause, or after its end")
-		want := v1.TranscodeState_TRANSCODE_STATE_QUEUED
+		want := videov1.TranscodeState_TRANSCODE_STATE_QUEUED
 		if try == maxFailures {
-			want = v1.TranscodeState_TRANSCODE_STATE_FAILED
+			want = videov1.TranscodeState_TRANSCODE_STATE_FAILED
 		}
 		if st := b.statusOf(t, 1); st.GetState() != want || st.GetReason() != internal || st.GetMessage() == "" {
 			t.Errorf("after failure %d: %v", try, st)
@@ -230,20 +229,20 @@ func TestAFailureIsTriedAgainAndThenEnds(t *testing.T) {
 	if st := b.statusOf(t, 1); !st.GetRetryable() || !st.GetPlayable() {
 		t.Errorf("at the end: %v", st)
 	}
-	if _, err := b.RetryTranscode(as(t.Context(), author), &v1.RetryTranscodeRequest{VideoId: 1}); err != nil {
+	if _, err := b.RetryTranscode(as(t.Context(), author), &videov1.RetryTranscodeRequest{VideoId: 1}); err != nil {
 		t.Fatal(err)
 	}
-	want := &v1.TranscodeStatus{State: v1.TranscodeState_TRANSCODE_STATE_QUEUED}
+	want := &videov1.TranscodeStatus{State: videov1.TranscodeState_TRANSCODE_STATE_QUEUED}
 	if diff := cmp.Diff(want, b.statusOf(t, 1), protocmp.Transform()); diff != "" {
 		t.Errorf("queued again (-want +got):\n%s", diff)
 	}
 	if err := q.fail(t.Context(), b.claimed(t, 1), malformed, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.RetryTranscode(as(t.Context(), author), &v1.RetryTranscodeRequest{VideoId: 1}); err != nil {
+	if _, err := b.RetryTranscode(as(t.Context(), author), &videov1.RetryTranscodeRequest{VideoId: 1}); err != nil {
 		t.Fatal(err)
 	}
-	want = &v1.TranscodeStatus{State: v1.TranscodeState_TRANSCODE_STATE_FAILED, Playable: true, Reason: malformed, Message: sentences[malformed]}
+	want = &videov1.TranscodeStatus{State: videov1.TranscodeState_TRANSCODE_STATE_FAILED, Playable: true, Reason: malformed, Message: sentences[malformed]}
 	if diff := cmp.Diff(want, b.statusOf(t, 1), protocmp.Transform()); diff != "" {
 		t.Errorf("failed for good (-want +got):\n%s", diff)
 	}
@@ -262,7 +261,7 @@ func TestAJobThatWearsOutItsWorkersFails(t *testing.T) {
 		b.free(t, 1)
 	}
 	b.noJob(t, "worn out")
-	if st := b.statusOf(t, 1); st.GetState() != v1.TranscodeState_TRANSCODE_STATE_FAILED || st.GetReason() != internal {
+	if st := b.statusOf(t, 1); st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_FAILED || st.GetReason() != internal {
 		t.Errorf("worn out: %v", st)
 	}
 }
@@ -276,7 +275,7 @@ func TestAnInterruptedJobWasNoAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if st := b.statusOf(t, 1); st.GetState() != v1.TranscodeState_TRANSCODE_STATE_QUEUED {
+	if st := b.statusOf(t, 1); st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_QUEUED {
 		t.Errorf("given back: %v", st)
 	}
 }
@@ -286,38 +285,38 @@ func TestStatusFollowsTheJob(t *testing.T) {
 	b := newBench(t, nil)
 	b.wait(t, 1, author, 1000, 1000)
 	q := b.jobs()
-	check := func(when string, want *v1.TranscodeStatus) {
+	check := func(when string, want *videov1.TranscodeStatus) {
 		t.Helper()
 		if diff := cmp.Diff(want, b.statusOf(t, 1), protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", when, diff)
 		}
 	}
-	processing := v1.TranscodeState_TRANSCODE_STATE_PROCESSING
-	check("queued", &v1.TranscodeStatus{State: v1.TranscodeState_TRANSCODE_STATE_QUEUED})
+	processing := videov1.TranscodeState_TRANSCODE_STATE_PROCESSING
+	check("queued", &videov1.TranscodeStatus{State: videov1.TranscodeState_TRANSCODE_STATE_QUEUED})
 	j := b.claimed(t, 1)
-	check("claimed", &v1.TranscodeStatus{State: processing, Stage: v1.TranscodeStage_TRANSCODE_STAGE_INSPECT})
+	check("claimed", &videov1.TranscodeStatus{State: processing, Stage: videov1.TranscodeStage_TRANSCODE_STAGE_INSPECT})
 	if err := q.extend(t.Context(), j, encode, 40); err != nil {
 		t.Fatal(err)
 	}
-	check("encoding", &v1.TranscodeStatus{State: processing, Stage: encode, Percent: 40})
+	check("encoding", &videov1.TranscodeStatus{State: processing, Stage: encode, Percent: 40})
 	if err := q.record(t.Context(), j, rung(j, "360p"), j.prefix()+"master-1.m3u8", "", 50); err != nil {
 		t.Fatal(err)
 	}
-	first := &v1.Rendition{Name: "360p", Width: 360, Height: 640, Bandwidth: 700_000, Codecs: "avc1.64001e"}
-	check("playable", &v1.TranscodeStatus{
-		State: processing, Stage: v1.TranscodeStage_TRANSCODE_STAGE_STORE, Percent: 50, Playable: true, Renditions: []*v1.Rendition{first},
+	first := &videov1.Rendition{Name: "360p", Width: 360, Height: 640, Bandwidth: 700_000, Codecs: "avc1.64001e"}
+	check("playable", &videov1.TranscodeStatus{
+		State: processing, Stage: videov1.TranscodeStage_TRANSCODE_STAGE_STORE, Percent: 50, Playable: true, Renditions: []*videov1.Rendition{first},
 	})
 	if err := q.finish(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
-	check("ready", &v1.TranscodeStatus{State: v1.TranscodeState_TRANSCODE_STATE_READY, Percent: 100, Playable: true, Renditions: []*v1.Rendition{first}})
+	check("ready", &videov1.TranscodeStatus{State: videov1.TranscodeState_TRANSCODE_STATE_READY, Percent: 100, Playable: true, Renditions: []*videov1.Rendition{first}})
 	for who, video := range map[int64]int64{author + 1: 1, author: 2} {
-		_, err := b.GetVideoStatus(as(t.Context(), who), &v1.GetVideoStatusRequest{VideoId: video})
-		if !fault.HasReason(err, v1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND) {
+		_, err := b.GetVideoStatus(as(t.Context(), who), &videov1.GetVideoStatusRequest{VideoId: video})
+		if !fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND) {
 			t.Errorf("status of video %d for %d: %v", video, who, err)
 		}
-		_, err = b.RetryTranscode(as(t.Context(), who), &v1.RetryTranscodeRequest{VideoId: video})
-		if !fault.HasReason(err, v1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND) {
+		_, err = b.RetryTranscode(as(t.Context(), who), &videov1.RetryTranscodeRequest{VideoId: video})
+		if !fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND) {
 			t.Errorf("retry of video %d by %d: %v", video, who, err)
 		}
 	}
@@ -328,13 +327,13 @@ func TestAVideoWithoutAJobIsReadyAndMayBeQueued(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.add(t, 1, author, 1000)
-	want := &v1.TranscodeStatus{
-		State: v1.TranscodeState_TRANSCODE_STATE_READY, Percent: 100, Playable: true, Message: originalAlone, Retryable: true,
+	want := &videov1.TranscodeStatus{
+		State: videov1.TranscodeState_TRANSCODE_STATE_READY, Percent: 100, Playable: true, Message: originalAlone, Retryable: true,
 	}
 	if diff := cmp.Diff(want, b.statusOf(t, 1), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := b.RetryTranscode(as(t.Context(), author), &v1.RetryTranscodeRequest{VideoId: 1}); err != nil {
+	if _, err := b.RetryTranscode(as(t.Context(), author), &videov1.RetryTranscodeRequest{VideoId: 1}); err != nil {
 		t.Fatal(err)
 	}
 	b.claimed(t, 1)
@@ -348,7 +347,7 @@ func TestADeletedVideoHasNoJob(t *testing.T) {
 	if err := b.jobs().record(t.Context(), j, rung(j, "360p"), j.prefix()+"master-1.m3u8", "", 50); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: v.GetId()}); err != nil {
+	if _, err := b.DeleteVideo(as(t.Context(), author), &videov1.DeleteVideoRequest{VideoId: v.GetId()}); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.rows(t, "transcode_job") + b.rows(t, "rendition"); n != 0 {
@@ -357,7 +356,7 @@ func TestADeletedVideoHasNoJob(t *testing.T) {
 	if err := b.jobs().record(t.Context(), j, rung(j, "540p"), j.prefix()+"master-2.m3u8", "", 50); !errors.Is(err, errFenced) {
 		t.Errorf("record for a deleted video: %v", err)
 	}
-	if _, err := b.GetVideoStatus(as(t.Context(), author), &v1.GetVideoStatusRequest{VideoId: v.GetId()}); err == nil {
+	if _, err := b.GetVideoStatus(as(t.Context(), author), &videov1.GetVideoStatusRequest{VideoId: v.GetId()}); err == nil {
 		t.Error("a deleted video has a status")
 	}
 }
@@ -368,9 +367,9 @@ func TestRecordedRenditionsReachTheCards(t *testing.T) {
 	b := newBench(t, nil)
 	s := b.cached(t, b.db)
 	v := publishTiny(t, s)
-	read := func() *v1.Video {
+	read := func() *videov1.Video {
 		t.Helper()
-		res, err := s.BatchGetVideos(t.Context(), &v1.BatchGetVideosRequest{Ids: []int64{v.GetId()}})
+		res, err := s.BatchGetVideos(t.Context(), &videov1.BatchGetVideosRequest{Ids: []int64{v.GetId()}})
 		if err != nil || len(res.GetVideos()) != 1 {
 			t.Fatalf("%v %v", res, err)
 		}
@@ -387,7 +386,7 @@ func TestRecordedRenditionsReachTheCards(t *testing.T) {
 	if err := b.jobs().record(t.Context(), j, rendition{Name: progressive, ObjectKey: play}, "", play, 50); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range b.events(t, &v1.TranscodeChanged{}) {
+	for _, m := range b.events(t, &videov1.TranscodeChanged{}) {
 		if err := s.handleChanges(t.Context(), []bus.Message{m}); err != nil {
 			t.Fatal(err)
 		}

@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // workerEnv is set in a process of this test that is a worker.
@@ -124,7 +123,7 @@ func TestKilledWorkersLeaveEveryVideoReadyOnce(t *testing.T) {
 			t.Errorf("video %d has %d objects: %v", id, n, b.objects(t, id))
 		}
 	}
-	if got := len(b.events(t, &v1.TranscodeChanged{})); got != videos*5 {
+	if got := len(b.events(t, &videov1.TranscodeChanged{})); got != videos*5 {
 		t.Errorf("%d events, want %d", got, videos*5)
 	}
 }

@@ -13,12 +13,11 @@ import (
 
 	"go.opentelemetry.io/otel"
 
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/sandbox"
 	"douyin.dev/services/video/ladder"
-
-	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
 //go:embed migrations/*.sql

@@ -12,10 +12,9 @@ import (
 	"slices"
 	"time"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/video/ladder"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // What is accepted at most.
@@ -96,7 +95,7 @@ func readFile(b *budget, r io.ReaderAt, size int64) (m playable, err error) {
 }
 
 func notPlayable(description string, cause error) error {
-	return fault.Invalid("data", description).For(v1.ErrorReason_ERROR_REASON_NOT_PLAYABLE).Because(cause)
+	return fault.Invalid("data", description).For(videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE).Because(cause)
 }
 
 func withinLimits(t *track) error {

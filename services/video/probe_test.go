@@ -8,13 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 func refusedAsNotPlayable(err error) bool {
-	return fault.HasReason(err, v1.ErrorReason_ERROR_REASON_NOT_PLAYABLE)
+	return fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE)
 }
 
 func TestVideosAreAccepted(t *testing.T) {

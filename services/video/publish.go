@@ -12,12 +12,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -28,7 +27,7 @@ const (
 )
 
 // PublishVideo implements VideoService.
-func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream[v1.PublishVideoRequest]) (*v1.PublishVideoResponse, error) {
+func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream[videov1.PublishVideoRequest]) (*videov1.PublishVideoResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -43,7 +42,7 @@ func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream
 	return s.publish(ctx, viewer.UserID, u)
 }
 
-func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.PublishVideoResponse, error) {
+func (s *Service) publish(ctx context.Context, author int64, u *upload) (*videov1.PublishVideoResponse, error) {
 	m, err := s.prober.probe(ctx, u.file, u.size)
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 	if err != nil {
 		return nil, fault.Unavailable(err)
 	}
-	video := &v1.Video{
+	video := &videov1.Video{
 		Id: id, AuthorId: author, Title: u.header.GetTitle(),
 		MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
 		DurationMs: m.durationMS, Width: m.width, Height: m.height, Version: 1,
@@ -87,7 +86,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*v1.Pub
 // prefix begins the keys of a video's objects.
 func prefix(id int64) string { return fmt.Sprintf("videos/%d/", id) }
 
-func (s *Service) putFiles(ctx context.Context, v *v1.Video, u *upload, cover []byte) error {
+func (s *Service) putFiles(ctx context.Context, v *videov1.Video, u *upload, cover []byte) error {
 	if _, err := u.file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("rewind upload: %w", err)
 	}
@@ -102,7 +101,7 @@ func (s *Service) putFiles(ctx context.Context, v *v1.Video, u *upload, cover []
 
 // removeFiles removes what a failed upload stored. What it cannot remove now,
 // the janitor removes later.
-func (s *Service) removeFiles(ctx context.Context, v *v1.Video) {
+func (s *Service) removeFiles(ctx context.Context, v *videov1.Video) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	if err := s.objects.Delete(ctx, v.GetMediaKey(), v.GetCoverKey()); err != nil {
@@ -111,11 +110,11 @@ func (s *Service) removeFiles(ctx context.Context, v *v1.Video) {
 }
 
 // announce makes the video visible: its row and its event in one transaction.
-func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.PublishVideoResponse, error) {
+func (s *Service) announce(ctx context.Context, v *videov1.Video, u *upload) (*videov1.PublishVideoResponse, error) {
 	sum := u.sum.Sum(nil)
 	// What makes two uploads the same request: the title and the bytes, here by their hash.
-	request := &v1.PublishVideoHeader{Title: v.GetTitle(), IdempotencyKey: hex.EncodeToString(sum)}
-	res := &v1.PublishVideoResponse{}
+	request := &videov1.PublishVideoHeader{Title: v.GetTitle(), IdempotencyKey: hex.EncodeToString(sum)}
+	res := &videov1.PublishVideoResponse{}
 	err := pg.Once(ctx, s.db, v.GetAuthorId(), u.header.GetIdempotencyKey(), request, res, func(tx pgx.Tx) error {
 		v.PublishedAtMs = s.publishTime()
 		if err := insert(ctx, tx, v, u.size, sum); err != nil {
@@ -126,7 +125,7 @@ func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.Pub
 		}
 		res.Video = proto.CloneOf(v)
 		res.Video.Title = "" // it must not outlive the video
-		if err := outbox.Append(ctx, tx, changed(v, v1.VideoState_VIDEO_STATE_PUBLISHED)); err != nil {
+		if err := outbox.Append(ctx, tx, changed(v, videov1.VideoState_VIDEO_STATE_PUBLISHED)); err != nil {
 			return err
 		}
 		return countChange(ctx, tx, v.GetId())
@@ -138,8 +137,8 @@ func (s *Service) announce(ctx context.Context, v *v1.Video, u *upload) (*v1.Pub
 	return res, nil
 }
 
-func changed(v *v1.Video, state v1.VideoState) outbox.Event {
-	return outbox.Event{Key: v.GetId(), Message: &v1.VideoChanged{
+func changed(v *videov1.Video, state videov1.VideoState) outbox.Event {
+	return outbox.Event{Key: v.GetId(), Message: &videov1.VideoChanged{
 		VideoId: v.GetId(), AuthorId: v.GetAuthorId(), PublishedAtMs: v.GetPublishedAtMs(), State: state,
 	}}
 }

@@ -16,9 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 func TestPublishedVideoIsVisibleAndStored(t *testing.T) {
@@ -29,20 +28,20 @@ func TestPublishedVideoIsVisibleAndStored(t *testing.T) {
 	}
 	b := newBench(t, func(d *Deps) { d.Cover = CoverOptions{FFmpeg: ffmpeg} })
 	file := h264(t)
-	got, err := b.upload(t.Context(), &v1.PublishVideoHeader{Title: "猫"}, file)
+	got, err := b.upload(t.Context(), &videov1.PublishVideoHeader{Title: "猫"}, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &v1.Video{
+	want := &videov1.Video{
 		Id: got.GetId(), AuthorId: author, Title: "猫", MediaKey: prefix(got.GetId()) + "original.mp4",
 		CoverKey: prefix(got.GetId()) + "cover.jpg", PublishedAtMs: b.now.Load(),
 		DurationMs: 1000, Width: 320, Height: 240, Version: 1,
 	}
-	read, err := b.BatchGetVideos(t.Context(), &v1.BatchGetVideosRequest{Ids: []int64{got.GetId(), got.GetId(), 1}})
+	read, err := b.BatchGetVideos(t.Context(), &videov1.BatchGetVideosRequest{Ids: []int64{got.GetId(), got.GetId(), 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]*v1.Video{want}, read.GetVideos(), protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff([]*videov1.Video{want}, read.GetVideos(), protocmp.Transform()); diff != "" {
 		t.Errorf("video (-want +got):\n%s", diff)
 	}
 	if !bytes.Equal(file, b.object(t, got.GetMediaKey())) {
@@ -93,7 +92,7 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, c.change)
-			_, err := b.upload(t.Context(), &v1.PublishVideoHeader{Title: c.title}, c.file)
+			_, err := b.upload(t.Context(), &videov1.PublishVideoHeader{Title: c.title}, c.file)
 			f, _ := fault.As(err)
 			if f == nil || f.Code() != c.code || f.Reason() != c.reason {
 				t.Errorf("answer %v, want %v %s", err, c.code, c.reason)
@@ -107,7 +106,7 @@ func TestLimitsOfAnUploadAreInclusive(t *testing.T) {
 	t.Parallel()
 	file := h264(t)
 	b := newBench(t, func(d *Deps) { d.Limits.MaxBytes = int64(len(file)) })
-	if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{Title: strings.Repeat("字", 100)}, file); err != nil {
+	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{Title: strings.Repeat("字", 100)}, file); err != nil {
 		t.Error(err)
 	}
 }
@@ -119,7 +118,7 @@ func TestSlowUploadIsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	header := &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Header{Header: &v1.PublishVideoHeader{}}}
+	header := &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: &videov1.PublishVideoHeader{}}}
 	if err := stream.Send(header); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +146,7 @@ func TestAStreamWithoutAHeaderHoldsNoSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t)); err != nil {
+		if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,14 +165,14 @@ func TestFullDiskIsUnavailable(t *testing.T) {
 		full = append(full, f)
 		return f, err
 	}
-	if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
+	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
 		t.Errorf("no space for the bytes: %v", err)
 	}
 	if len(full) != 1 || full[0].Close() == nil {
 		t.Error("the file was left open")
 	}
 	b.spooler.create = func(string) (*os.File, error) { return nil, syscall.ENOSPC }
-	if _, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
+	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
 		t.Errorf("no space for a file: %v", err)
 	}
 	b.nothingLeft(t)
@@ -183,10 +182,10 @@ func TestFullDiskIsUnavailable(t *testing.T) {
 func TestALaterHeaderCompletesTheFirst(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	header := func(h *v1.PublishVideoHeader) *v1.PublishVideoRequest {
-		return &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Header{Header: h}}
+	header := func(h *videov1.PublishVideoHeader) *videov1.PublishVideoRequest {
+		return &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: h}}
 	}
-	publish := func(parts ...*v1.PublishVideoRequest) (*v1.Video, error) {
+	publish := func(parts ...*videov1.PublishVideoRequest) (*videov1.Video, error) {
 		stream, err := b.client.PublishVideo(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -199,16 +198,16 @@ func TestALaterHeaderCompletesTheFirst(t *testing.T) {
 		res, err := stream.CloseAndReceive()
 		return res.GetVideo(), err
 	}
-	file := &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Chunk{Chunk: h264(t)}}
-	first, err := publish(header(&v1.PublishVideoHeader{}), file, header(&v1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}))
+	file := &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Chunk{Chunk: h264(t)}}
+	first, err := publish(header(&videov1.PublishVideoHeader{}), file, header(&videov1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}))
 	if err != nil || first.GetTitle() != "late" {
 		t.Fatalf("title %q: %v", first.GetTitle(), err)
 	}
-	again, err := publish(header(&v1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}), file, header(&v1.PublishVideoHeader{Title: "x", IdempotencyKey: "y"}))
+	again, err := publish(header(&videov1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}), file, header(&videov1.PublishVideoHeader{Title: "x", IdempotencyKey: "y"}))
 	if diff := cmp.Diff(first, again, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("what the first header said was replaced: %v\n%s", err, diff)
 	}
-	_, err = publish(header(&v1.PublishVideoHeader{}), file, header(&v1.PublishVideoHeader{Title: strings.Repeat("x", 101)}))
+	_, err = publish(header(&videov1.PublishVideoHeader{}), file, header(&videov1.PublishVideoHeader{Title: strings.Repeat("x", 101)}))
 	if fault.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("a late title of 101 characters: %v", err)
 	}
@@ -218,7 +217,7 @@ func TestSameKeySameAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	file := h264(t)
-	header := &v1.PublishVideoHeader{Title: "a", IdempotencyKey: "k"}
+	header := &videov1.PublishVideoHeader{Title: "a", IdempotencyKey: "k"}
 	first, err := b.upload(t.Context(), header, file)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +229,7 @@ func TestSameKeySameAnswer(t *testing.T) {
 	if diff := cmp.Diff(first, again, protocmp.Transform()); diff != "" {
 		t.Errorf("second answer (-first +second):\n%s", diff)
 	}
-	_, err = b.upload(t.Context(), &v1.PublishVideoHeader{Title: "b", IdempotencyKey: "k"}, file)
+	_, err = b.upload(t.Context(), &videov1.PublishVideoHeader{Title: "b", IdempotencyKey: "k"}, file)
 	if f, _ := fault.As(err); f == nil || len(f.Violations()) != 1 || f.Violations()[0].Field != "idempotency_key" {
 		t.Errorf("same key for another title: %v", err)
 	}
@@ -251,7 +250,7 @@ func TestSameKeySameAnswer(t *testing.T) {
 func TestFailingFFmpegStillPublishes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(d *Deps) { d.Cover = CoverOptions{FFmpeg: "/bin/false"} })
-	got, err := b.upload(t.Context(), &v1.PublishVideoHeader{}, h264(t))
+	got, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,9 @@ import (
 	"math"
 	"slices"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -22,13 +21,13 @@ const (
 )
 
 // BatchGetVideos implements VideoService.
-func (s *Service) BatchGetVideos(ctx context.Context, req *v1.BatchGetVideosRequest) (*v1.BatchGetVideosResponse, error) {
+func (s *Service) BatchGetVideos(ctx context.Context, req *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error) {
 	ids := distinct(req.GetIds())
 	if len(ids) > maxBatch {
 		return nil, fault.Invalid("ids", "must be at most 1000")
 	}
 	if len(ids) == 0 {
-		return &v1.BatchGetVideosResponse{}, nil
+		return &videov1.BatchGetVideosResponse{}, nil
 	}
 	read := s.cardsOf
 	if req.GetFresh() {
@@ -38,11 +37,11 @@ func (s *Service) BatchGetVideos(ctx context.Context, req *v1.BatchGetVideosRequ
 	if err != nil {
 		return nil, err
 	}
-	return &v1.BatchGetVideosResponse{Videos: videos}, nil
+	return &videov1.BatchGetVideosResponse{Videos: videos}, nil
 }
 
 // ListRecentVideos implements VideoService.
-func (s *Service) ListRecentVideos(ctx context.Context, req *v1.ListRecentVideosRequest) (*v1.ListRecentVideosResponse, error) {
+func (s *Service) ListRecentVideos(ctx context.Context, req *videov1.ListRecentVideosRequest) (*videov1.ListRecentVideosResponse, error) {
 	size, err := page.Size("page_size", req.GetPageSize(), defaultPage, maxPage)
 	if err != nil {
 		return nil, err
@@ -56,20 +55,20 @@ func (s *Service) ListRecentVideos(ctx context.Context, req *v1.ListRecentVideos
 		return nil, err
 	}
 	if refs, ok := newest.page(before, size); ok {
-		return &v1.ListRecentVideosResponse{Videos: refs}, nil
+		return &videov1.ListRecentVideosResponse{Videos: refs}, nil
 	}
 	refs, err := s.recent(ctx, before, size+1)
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ListRecentVideosResponse{Videos: wholeMilliseconds(refs, size)}, nil
+	return &videov1.ListRecentVideosResponse{Videos: wholeMilliseconds(refs, size)}, nil
 }
 
 // wholeMilliseconds cuts a list that goes on after its end to at most size
 // entries without parting those of one millisecond. Only when the newest
 // millisecond alone has more than size are there more: skipping some would be
 // worse. refs holds all entries of its last millisecond.
-func wholeMilliseconds(refs []*v1.VideoRef, size int) []*v1.VideoRef {
+func wholeMilliseconds(refs []*videov1.VideoRef, size int) []*videov1.VideoRef {
 	if len(refs) <= size {
 		return refs
 	}
@@ -88,7 +87,7 @@ func wholeMilliseconds(refs []*v1.VideoRef, size int) []*v1.VideoRef {
 }
 
 // ListAuthorVideos implements VideoService.
-func (s *Service) ListAuthorVideos(ctx context.Context, req *v1.ListAuthorVideosRequest) (*v1.ListAuthorVideosResponse, error) {
+func (s *Service) ListAuthorVideos(ctx context.Context, req *videov1.ListAuthorVideosRequest) (*videov1.ListAuthorVideosResponse, error) {
 	size, err := page.Size("page_size", req.GetPageSize(), defaultPage, maxPage)
 	if err != nil {
 		return nil, err
@@ -104,7 +103,7 @@ func (s *Service) ListAuthorVideos(ctx context.Context, req *v1.ListAuthorVideos
 	if err != nil {
 		return nil, err
 	}
-	res := &v1.ListAuthorVideosResponse{Videos: refs}
+	res := &videov1.ListAuthorVideosResponse{Videos: refs}
 	if len(refs) > size {
 		res.Videos = refs[:size]
 		last := refs[size-1]
@@ -114,7 +113,7 @@ func (s *Service) ListAuthorVideos(ctx context.Context, req *v1.ListAuthorVideos
 }
 
 // ListVideosByAuthors implements VideoService.
-func (s *Service) ListVideosByAuthors(ctx context.Context, req *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error) {
+func (s *Service) ListVideosByAuthors(ctx context.Context, req *videov1.ListVideosByAuthorsRequest) (*videov1.ListVideosByAuthorsResponse, error) {
 	limit, err := page.Size("limit", req.GetLimit(), defaultPage, maxTogether)
 	if err != nil {
 		return nil, err
@@ -128,13 +127,13 @@ func (s *Service) ListVideosByAuthors(ctx context.Context, req *v1.ListVideosByA
 		return nil, fault.Invalid("author_ids", "must be at most 10000")
 	}
 	if len(authors) == 0 {
-		return &v1.ListVideosByAuthorsResponse{}, nil
+		return &videov1.ListVideosByAuthorsResponse{}, nil
 	}
 	refs, err := s.byAuthors(ctx, authors, before, limit)
 	if err != nil {
 		return nil, err
 	}
-	return &v1.ListVideosByAuthorsResponse{Videos: refs}, nil
+	return &videov1.ListVideosByAuthorsResponse{Videos: refs}, nil
 }
 
 // bound reads before_ms: 0 is no bound.
@@ -156,6 +155,6 @@ func distinct(ids []int64) []int64 {
 }
 
 // newestFirst orders as the indexes do.
-func newestFirst(a, b *v1.VideoRef) int {
+func newestFirst(a, b *videov1.VideoRef) int {
 	return cmp.Or(cmp.Compare(b.GetPublishedAtMs(), a.GetPublishedAtMs()), cmp.Compare(b.GetId(), a.GetId()))
 }

@@ -15,12 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
 	"douyin.dev/services/platform/pg/pgtest"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -47,14 +46,14 @@ func tempFile(t *testing.T) *os.File {
 // add inserts a video without files.
 func (b *bench) add(t *testing.T, id, by, at int64) {
 	t.Helper()
-	v := &v1.Video{Id: id, AuthorId: by, MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg", PublishedAtMs: at, Version: 1}
+	v := &videov1.Video{Id: id, AuthorId: by, MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg", PublishedAtMs: at, Version: 1}
 	err := b.db.InTx(t.Context(), func(tx pgx.Tx) error { return insert(t.Context(), tx, v, 1, []byte{1}) })
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func idsOf(refs []*v1.VideoRef) []int64 {
+func idsOf(refs []*videov1.VideoRef) []int64 {
 	var ids []int64
 	for _, r := range refs {
 		ids = append(ids, r.GetId())
@@ -91,7 +90,7 @@ func TestRecentPagesEndBetweenMilliseconds(t *testing.T) {
 	} {
 		var got [][]int64
 		for before := int64(0); ; {
-			res, err := b.ListRecentVideos(t.Context(), &v1.ListRecentVideosRequest{BeforeMs: before, PageSize: size})
+			res, err := b.ListRecentVideos(t.Context(), &videov1.ListRecentVideosRequest{BeforeMs: before, PageSize: size})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +115,7 @@ func TestAuthorPagesSkipNothing(t *testing.T) {
 	}
 	var got []int64
 	for token := ""; ; {
-		res, err := b.ListAuthorVideos(t.Context(), &v1.ListAuthorVideosRequest{AuthorId: 1, PageSize: 2, PageToken: token})
+		res, err := b.ListAuthorVideos(t.Context(), &videov1.ListAuthorVideosRequest{AuthorId: 1, PageSize: 2, PageToken: token})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,11 +143,11 @@ func TestFewAndManyAuthorsListAlike(t *testing.T) {
 		many = append(many, a)
 	}
 	for _, before := range []int64{0, 103, 100} {
-		x, err := b.ListVideosByAuthors(t.Context(), &v1.ListVideosByAuthorsRequest{AuthorIds: few, BeforeMs: before, Limit: 7})
+		x, err := b.ListVideosByAuthors(t.Context(), &videov1.ListVideosByAuthorsRequest{AuthorIds: few, BeforeMs: before, Limit: 7})
 		if err != nil {
 			t.Fatal(err)
 		}
-		y, err := b.ListVideosByAuthors(t.Context(), &v1.ListVideosByAuthorsRequest{AuthorIds: many, BeforeMs: before, Limit: 7})
+		y, err := b.ListVideosByAuthors(t.Context(), &videov1.ListVideosByAuthorsRequest{AuthorIds: many, BeforeMs: before, Limit: 7})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +164,7 @@ func TestOnlyTheAuthorDeletesAndOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.add(t, 1, author, 10)
-	req := &v1.DeleteVideoRequest{VideoId: 1}
+	req := &videov1.DeleteVideoRequest{VideoId: 1}
 	if _, err := b.DeleteVideo(as(t.Context(), author+1), req); fault.CodeOf(err) != connect.CodePermissionDenied {
 		t.Errorf("another's video: %v", err)
 	}
@@ -175,13 +174,13 @@ func TestOnlyTheAuthorDeletesAndOnce(t *testing.T) {
 	if _, err := b.DeleteVideo(as(t.Context(), author), req); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.DeleteVideo(as(t.Context(), author), req); !fault.HasReason(err, v1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND) {
+	if _, err := b.DeleteVideo(as(t.Context(), author), req); !fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	if n := b.rows(t, "outbox"); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
-	res, err := b.ListRecentVideos(t.Context(), &v1.ListRecentVideosRequest{})
+	res, err := b.ListRecentVideos(t.Context(), &videov1.ListRecentVideosRequest{})
 	if err != nil || len(res.GetVideos()) != 0 {
 		t.Errorf("a deleted video is listed: %v %v", res, err)
 	}
@@ -214,7 +213,7 @@ func TestFilesGoWithTheirVideo(t *testing.T) {
 		if down {
 			b.Service.objects, left = failing{b.store}, 3
 		}
-		if _, err := b.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: id}); err != nil {
+		if _, err := b.DeleteVideo(as(t.Context(), author), &videov1.DeleteVideoRequest{VideoId: id}); err != nil {
 			t.Fatalf("store down %v: %v", down, err)
 		}
 		if keys := b.objects(t, id); len(keys) != left {
@@ -253,7 +252,7 @@ func TestSweepRemovesWhatBelongsToNoVideo(t *testing.T) {
 			}
 		}
 	}
-	if _, err := b.DeleteVideo(as(t.Context(), author), &v1.DeleteVideoRequest{VideoId: gone}); err != nil {
+	if _, err := b.DeleteVideo(as(t.Context(), author), &videov1.DeleteVideoRequest{VideoId: gone}); err != nil {
 		t.Fatal(err)
 	}
 	sweep := func(want ...int) {

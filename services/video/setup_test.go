@@ -17,14 +17,13 @@ import (
 
 	"connectrpc.com/connect"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/pg/pgtest"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
-	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
 func TestMain(m *testing.M) {
@@ -104,14 +103,14 @@ func as(ctx context.Context, user int64) context.Context {
 }
 
 // upload sends a file as clients do.
-func (b *bench) upload(ctx context.Context, h *v1.PublishVideoHeader, file []byte) (*v1.Video, error) {
+func (b *bench) upload(ctx context.Context, h *videov1.PublishVideoHeader, file []byte) (*videov1.Video, error) {
 	stream, err := b.client.PublishVideo(ctx)
 	if err != nil {
 		return nil, err
 	}
-	parts := []*v1.PublishVideoRequest{{Part: &v1.PublishVideoRequest_Header{Header: h}}}
+	parts := []*videov1.PublishVideoRequest{{Part: &videov1.PublishVideoRequest_Header{Header: h}}}
 	for chunk := range slices.Chunk(file, 100<<10) {
-		parts = append(parts, &v1.PublishVideoRequest{Part: &v1.PublishVideoRequest_Chunk{Chunk: chunk}})
+		parts = append(parts, &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Chunk{Chunk: chunk}})
 	}
 	for _, p := range parts {
 		if stream.Send(p) != nil {

@@ -13,10 +13,9 @@ import (
 
 	"connectrpc.com/connect"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -30,7 +29,7 @@ const (
 
 // upload is a received file. Close frees it and gives its slot back.
 type upload struct {
-	header *v1.PublishVideoHeader
+	header *videov1.PublishVideoHeader
 	// file has no name: its bytes are gone with its descriptor, also when the
 	// process is killed.
 	file *os.File
@@ -81,7 +80,7 @@ func (s *spooler) acquire() (func(), error) {
 }
 
 // receive spools a stream: its header, then the bytes.
-func (s *spooler) receive(ctx context.Context, stream *connect.ClientStream[v1.PublishVideoRequest]) (*upload, error) {
+func (s *spooler) receive(ctx context.Context, stream *connect.ClientStream[videov1.PublishVideoRequest]) (*upload, error) {
 	in := read(stream)
 	defer in.stop()
 	ticker := time.NewTicker(rateCheck)
@@ -134,14 +133,14 @@ func discard(u *upload) error {
 	return u.Close()
 }
 
-func (s *spooler) accept(u *upload, part *v1.PublishVideoRequest) (*upload, error) {
+func (s *spooler) accept(u *upload, part *videov1.PublishVideoRequest) (*upload, error) {
 	switch p := part.GetPart().(type) {
-	case *v1.PublishVideoRequest_Header:
+	case *videov1.PublishVideoRequest_Header:
 		if u != nil {
 			return u, u.complete(p.Header)
 		}
 		return s.begin(p.Header)
-	case *v1.PublishVideoRequest_Chunk:
+	case *videov1.PublishVideoRequest_Chunk:
 		if u == nil {
 			return nil, fault.Invalid("header", "must come first")
 		}
@@ -152,7 +151,7 @@ func (s *spooler) accept(u *upload, part *v1.PublishVideoRequest) (*upload, erro
 }
 
 // begin takes a slot: a stream that has sent nothing yet holds none.
-func (s *spooler) begin(h *v1.PublishVideoHeader) (*upload, error) {
+func (s *spooler) begin(h *videov1.PublishVideoHeader) (*upload, error) {
 	if err := checkTitle(h.GetTitle()); err != nil {
 		return nil, err
 	}
@@ -184,7 +183,7 @@ func checkTitle(title string) error {
 
 // complete takes from a later header what the earlier ones left empty: a form
 // may name its title behind its file.
-func (u *upload) complete(h *v1.PublishVideoHeader) error {
+func (u *upload) complete(h *videov1.PublishVideoHeader) error {
 	if err := checkTitle(h.GetTitle()); err != nil {
 		return err
 	}
@@ -203,7 +202,7 @@ func (s *spooler) append(u *upload, chunk []byte) error {
 	}
 	if u.size+int64(len(chunk)) > s.limits.MaxBytes {
 		return fault.New(connect.CodeResourceExhausted, fmt.Sprintf("the file is larger than %d bytes", s.limits.MaxBytes)).
-			For(v1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
+			For(videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE)
 	}
 	if _, err := u.file.Write(chunk); err != nil {
 		return fault.Unavailable(fmt.Errorf("spool upload: %w", err))
@@ -216,15 +215,15 @@ func (s *spooler) append(u *upload, chunk []byte) error {
 // reader hands out the messages of a stream, so that waiting for the next one
 // can be given up: Receive itself knows no deadline.
 type reader struct {
-	parts chan *v1.PublishVideoRequest
+	parts chan *videov1.PublishVideoRequest
 	err   error // to be read once parts is closed
 	done  chan struct{}
 }
 
 // read starts a reader. Its goroutine ends with the stream, or after stop with
 // the request, whose body the server closes when the handler has returned.
-func read(stream *connect.ClientStream[v1.PublishVideoRequest]) *reader {
-	r := &reader{parts: make(chan *v1.PublishVideoRequest), done: make(chan struct{})}
+func read(stream *connect.ClientStream[videov1.PublishVideoRequest]) *reader {
+	r := &reader{parts: make(chan *videov1.PublishVideoRequest), done: make(chan struct{})}
 	go func() {
 		defer close(r.parts)
 		for stream.Receive() {

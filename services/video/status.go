@@ -7,11 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // maxPosition is how far a job's place in the queue is counted.
@@ -21,23 +20,23 @@ const maxPosition = 1000
 const originalAlone = "The video plays as it was uploaded; it was not transcoded."
 
 // sentences say to people what a reason means.
-var sentences = map[v1.TranscodeReason]string{
-	v1.TranscodeReason_TRANSCODE_REASON_NOT_VIDEO:         "The file is not a video.",
-	v1.TranscodeReason_TRANSCODE_REASON_NO_PICTURE:        "The video has no picture.",
-	v1.TranscodeReason_TRANSCODE_REASON_TOO_LONG:          "The video lasts too long.",
-	v1.TranscodeReason_TRANSCODE_REASON_TOO_SHORT:         "The video is too short.",
-	v1.TranscodeReason_TRANSCODE_REASON_TOO_LARGE:         "The video's picture or its file is too large.",
-	v1.TranscodeReason_TRANSCODE_REASON_MALFORMED:         "The video is damaged.",
-	v1.TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC: "The video is in a format that cannot be read here.",
-	v1.TranscodeReason_TRANSCODE_REASON_QUOTA:             "There is no room left for more of your videos.",
-	v1.TranscodeReason_TRANSCODE_REASON_TIMEOUT:           "The video took too long to process.",
-	v1.TranscodeReason_TRANSCODE_REASON_INTERNAL:          "Something went wrong on our side.",
+var sentences = map[videov1.TranscodeReason]string{
+	videov1.TranscodeReason_TRANSCODE_REASON_NOT_VIDEO:         "The file is not a video.",
+	videov1.TranscodeReason_TRANSCODE_REASON_NO_PICTURE:        "The video has no picture.",
+	videov1.TranscodeReason_TRANSCODE_REASON_TOO_LONG:          "The video lasts too long.",
+	videov1.TranscodeReason_TRANSCODE_REASON_TOO_SHORT:         "The video is too short.",
+	videov1.TranscodeReason_TRANSCODE_REASON_TOO_LARGE:         "The video's picture or its file is too large.",
+	videov1.TranscodeReason_TRANSCODE_REASON_MALFORMED:         "The video is damaged.",
+	videov1.TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC: "The video is in a format that cannot be read here.",
+	videov1.TranscodeReason_TRANSCODE_REASON_QUOTA:             "There is no room left for more of your videos.",
+	videov1.TranscodeReason_TRANSCODE_REASON_TIMEOUT:           "The video took too long to process.",
+	videov1.TranscodeReason_TRANSCODE_REASON_INTERNAL:          "Something went wrong on our side.",
 }
 
 // transient are the reasons that may be gone the next time.
-func transient(r v1.TranscodeReason) bool {
+func transient(r videov1.TranscodeReason) bool {
 	switch r {
-	case v1.TranscodeReason_TRANSCODE_REASON_TIMEOUT, v1.TranscodeReason_TRANSCODE_REASON_INTERNAL, v1.TranscodeReason_TRANSCODE_REASON_QUOTA:
+	case videov1.TranscodeReason_TRANSCODE_REASON_TIMEOUT, videov1.TranscodeReason_TRANSCODE_REASON_INTERNAL, videov1.TranscodeReason_TRANSCODE_REASON_QUOTA:
 		return true
 	default:
 		return false
@@ -45,7 +44,7 @@ func transient(r v1.TranscodeReason) bool {
 }
 
 // GetVideoStatus implements VideoService.
-func (s *Service) GetVideoStatus(ctx context.Context, req *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {
+func (s *Service) GetVideoStatus(ctx context.Context, req *videov1.GetVideoStatusRequest) (*videov1.GetVideoStatusResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
@@ -57,11 +56,11 @@ func (s *Service) GetVideoStatus(ctx context.Context, req *v1.GetVideoStatusRequ
 	case err != nil:
 		return nil, fmt.Errorf("video status: %w", err)
 	}
-	return &v1.GetVideoStatusResponse{Status: status}, nil
+	return &videov1.GetVideoStatusResponse{Status: status}, nil
 }
 
 func noSuchVideo() error {
-	return fault.NotFound("no such video").For(v1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND)
+	return fault.NotFound("no such video").For(videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND)
 }
 
 const (
@@ -81,10 +80,10 @@ WHERE state IN (1, 2) AND (due_ms, video_id) < (@due, @id) LIMIT @most) AS befor
 )
 
 // status reads, from the primary at one moment, how far a video is.
-func (s *Service) status(ctx context.Context, id int64) (st *v1.TranscodeStatus, author int64, err error) {
+func (s *Service) status(ctx context.Context, id int64) (st *videov1.TranscodeStatus, author int64, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, s.db.RW(), moment, func(tx pgx.Tx) error {
-		st = &v1.TranscodeStatus{}
+		st = &videov1.TranscodeStatus{}
 		var due int64
 		err := tx.QueryRow(ctx, statusSQL, pgx.NamedArgs{"id": id}).Scan(&author, &st.State, &st.Stage, &st.Percent, &st.Reason, &due)
 		if err != nil {
@@ -95,12 +94,12 @@ func (s *Service) status(ctx context.Context, id int64) (st *v1.TranscodeStatus,
 			return err
 		}
 		for _, r := range ready {
-			st.Renditions = append(st.Renditions, &v1.Rendition{
+			st.Renditions = append(st.Renditions, &videov1.Rendition{
 				Name: r.Name, Width: r.Width, Height: r.Height, Bandwidth: r.Bandwidth, Codecs: r.Codecs,
 			})
 		}
-		if st.GetState() == v1.TranscodeState_TRANSCODE_STATE_QUEUED {
-			st.Stage = v1.TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED
+		if st.GetState() == videov1.TranscodeState_TRANSCODE_STATE_QUEUED {
+			st.Stage = videov1.TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED
 			return tx.QueryRow(ctx, positionSQL, pgx.NamedArgs{"id": id, "due": due, "most": maxPosition}).Scan(&st.QueuePosition)
 		}
 		return nil
@@ -113,9 +112,9 @@ func (s *Service) status(ctx context.Context, id int64) (st *v1.TranscodeStatus,
 }
 
 // explain says what follows from the rest of a status.
-func explain(s *v1.TranscodeStatus) {
-	ready := s.GetState() == v1.TranscodeState_TRANSCODE_STATE_READY
-	failed := s.GetState() == v1.TranscodeState_TRANSCODE_STATE_FAILED
+func explain(s *videov1.TranscodeStatus) {
+	ready := s.GetState() == videov1.TranscodeState_TRANSCODE_STATE_READY
+	failed := s.GetState() == videov1.TranscodeState_TRANSCODE_STATE_FAILED
 	alone := len(s.GetRenditions()) == 0
 	s.Playable = ready || failed || !alone
 	s.Message = sentences[s.GetReason()]
@@ -143,12 +142,12 @@ func renditions(ctx context.Context, from rower, id int64) ([]rendition, error) 
 }
 
 // RetryTranscode implements VideoService.
-func (s *Service) RetryTranscode(ctx context.Context, req *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
+func (s *Service) RetryTranscode(ctx context.Context, req *videov1.RetryTranscodeRequest) (*videov1.RetryTranscodeResponse, error) {
 	viewer, err := auth.MustViewer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	request, answer := &v1.RetryTranscodeRequest{VideoId: req.GetVideoId()}, &v1.RetryTranscodeResponse{}
+	request, answer := &videov1.RetryTranscodeRequest{VideoId: req.GetVideoId()}, &videov1.RetryTranscodeResponse{}
 	err = pg.Once(ctx, s.db, viewer.UserID, req.GetIdempotencyKey(), request, answer, func(tx pgx.Tx) error {
 		return s.retry(ctx, tx, viewer.UserID, req.GetVideoId())
 	})
@@ -169,14 +168,14 @@ func (s *Service) retry(ctx context.Context, tx pgx.Tx, viewer, id int64) error 
 	case err != nil:
 		return err
 	}
-	st := &v1.TranscodeStatus{State: v1.TranscodeState_TRANSCODE_STATE_READY}
+	st := &videov1.TranscodeStatus{State: videov1.TranscodeState_TRANSCODE_STATE_READY}
 	var some bool
 	err = tx.QueryRow(ctx, retryableSQL, pgx.NamedArgs{"id": id}).Scan(&st.State, &st.Reason, &some)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) { // a video without a job has none to be tried again
 		return fmt.Errorf("lock transcode: %w", err)
 	}
 	if some {
-		st.Renditions = []*v1.Rendition{{}}
+		st.Renditions = []*videov1.Rendition{{}}
 	}
 	if explain(st); !st.GetRetryable() {
 		return nil

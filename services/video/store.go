@@ -8,9 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/page"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // fewAuthors is up to how many authors are asked for one by one.
@@ -21,7 +20,7 @@ const insertSQL = `INSERT INTO video (id, author_id, title, media_key, cover_key
 VALUES (@id, @author_id, @title, @media_key, @cover_key, @published_at_ms,
     @duration_ms, @width, @height, @size_bytes, @sha256, 1, @version)`
 
-func insert(ctx context.Context, tx pgx.Tx, v *v1.Video, size int64, sum []byte) error {
+func insert(ctx context.Context, tx pgx.Tx, v *videov1.Video, size int64, sum []byte) error {
 	_, err := tx.Exec(ctx, insertSQL, pgx.NamedArgs{
 		"id": v.GetId(), "author_id": v.GetAuthorId(), "title": v.GetTitle(),
 		"media_key": v.GetMediaKey(), "cover_key": v.GetCoverKey(), "published_at_ms": v.GetPublishedAtMs(),
@@ -37,8 +36,8 @@ func insert(ctx context.Context, tx pgx.Tx, v *v1.Video, size int64, sum []byte)
 // Waits for a deletion under way; a deleted video is none.
 const lockSQL = `SELECT author_id, published_at_ms, duration_ms FROM video WHERE id = @id AND state = 1 FOR UPDATE`
 
-func lock(ctx context.Context, tx pgx.Tx, id int64) (*v1.Video, error) {
-	v := &v1.Video{Id: id}
+func lock(ctx context.Context, tx pgx.Tx, id int64) (*videov1.Video, error) {
+	v := &videov1.Video{Id: id}
 	if err := tx.QueryRow(ctx, lockSQL, pgx.NamedArgs{"id": id}).Scan(&v.AuthorId, &v.PublishedAtMs, &v.DurationMs); err != nil {
 		return nil, fmt.Errorf("lock video: %w", err)
 	}
@@ -58,7 +57,7 @@ func markDeleted(ctx context.Context, tx pgx.Tx, id int64) error {
 const cardColumns = `id, author_id, title, CASE WHEN play_key = '' THEN media_key ELSE play_key END, cover_key, hls_key,
     published_at_ms, duration_ms, width, height, version`
 
-func cardFields(v *v1.Video) []any {
+func cardFields(v *videov1.Video) []any {
 	return []any{
 		&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.HlsKey,
 		&v.PublishedAtMs, &v.DurationMs, &v.Width, &v.Height, &v.Version,
@@ -69,19 +68,19 @@ const statesSQL = `SELECT ` + cardColumns + `, state FROM video WHERE id = ANY(@
 
 // states returns the published ones of some videos, and the versions at which
 // others were deleted.
-func (s *Service) states(ctx context.Context, ids []int64) (published map[int64]*v1.Video, deleted map[int64]int64, err error) {
+func (s *Service) states(ctx context.Context, ids []int64) (published map[int64]*videov1.Video, deleted map[int64]int64, err error) {
 	rows, err := s.db.RW().Query(ctx, statesSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return nil, nil, fmt.Errorf("read videos: %w", err)
 	}
-	published, deleted = map[int64]*v1.Video{}, map[int64]int64{}
+	published, deleted = map[int64]*videov1.Video{}, map[int64]int64{}
 	for rows.Next() {
-		var state v1.VideoState
-		v := &v1.Video{}
+		var state videov1.VideoState
+		v := &videov1.Video{}
 		if err := rows.Scan(append(cardFields(v), &state)...); err != nil {
 			return nil, nil, fmt.Errorf("read videos: %w", err)
 		}
-		if state == v1.VideoState_VIDEO_STATE_PUBLISHED {
+		if state == videov1.VideoState_VIDEO_STATE_PUBLISHED {
 			published[v.Id] = v
 		} else {
 			deleted[v.Id] = v.Version
@@ -97,13 +96,13 @@ const byIDsSQL = `SELECT ` + cardColumns + ` FROM video WHERE id = ANY(@ids) AND
 
 // byIDs reads the primary: who has just published asks for the video next, and
 // what is found goes into the cache, where what a replica had missed would stay.
-func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*v1.Video, error) {
+func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*videov1.Video, error) {
 	rows, err := s.db.RW().Query(ctx, byIDsSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return nil, fmt.Errorf("read videos: %w", err)
 	}
-	videos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*v1.Video, error) {
-		v := &v1.Video{}
+	videos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*videov1.Video, error) {
+		v := &videov1.Video{}
 		return v, row.Scan(cardFields(v)...)
 	})
 	if err != nil {
@@ -129,7 +128,7 @@ func recentArgs(before int64, limit int) pgx.NamedArgs {
 
 // recent may read a replica: what is new is in the head, so this is about pages
 // that were there for long.
-func (s *Service) recent(ctx context.Context, before int64, limit int) ([]*v1.VideoRef, error) {
+func (s *Service) recent(ctx context.Context, before int64, limit int) ([]*videov1.VideoRef, error) {
 	rows, err := s.db.RO().Query(ctx, recentSQL, recentArgs(before, limit))
 	refs, err := collectRefs(rows, err)
 	slices.SortFunc(refs, newestFirst)
@@ -141,7 +140,7 @@ const byAuthorSQL = `SELECT id, author_id, published_at_ms FROM video
 WHERE state = 1 AND author_id = @author AND (published_at_ms, id) < (@time, @id)
 ORDER BY published_at_ms DESC, id DESC LIMIT (SELECT @limit::bigint)`
 
-func (s *Service) byAuthor(ctx context.Context, author int64, from page.Cursor, limit int) ([]*v1.VideoRef, error) {
+func (s *Service) byAuthor(ctx context.Context, author int64, from page.Cursor, limit int) ([]*videov1.VideoRef, error) {
 	rows, err := s.db.RW().Query(ctx, byAuthorSQL, pgx.NamedArgs{"author": author, "time": from.Time, "id": from.ID, "limit": limit})
 	return collectRefs(rows, err)
 }
@@ -154,7 +153,7 @@ ORDER BY published_at_ms DESC, id DESC LIMIT @limit`
 
 // byAuthors reads the primary: timelines are kept for long, so what goes into
 // them must not lag behind the event that is pushed.
-func (s *Service) byAuthors(ctx context.Context, authors []int64, before int64, limit int) ([]*v1.VideoRef, error) {
+func (s *Service) byAuthors(ctx context.Context, authors []int64, before int64, limit int) ([]*videov1.VideoRef, error) {
 	if len(authors) <= fewAuthors {
 		return s.byFewAuthors(ctx, authors, before, limit)
 	}
@@ -164,7 +163,7 @@ func (s *Service) byAuthors(ctx context.Context, authors []int64, before int64, 
 
 // byFewAuthors reads at most limit entries of each author: authors whose
 // followers pull may be few and have many videos.
-func (s *Service) byFewAuthors(ctx context.Context, authors []int64, before int64, limit int) ([]*v1.VideoRef, error) {
+func (s *Service) byFewAuthors(ctx context.Context, authors []int64, before int64, limit int) ([]*videov1.VideoRef, error) {
 	batch := &pgx.Batch{}
 	for _, a := range authors {
 		// Below (before, 0) is what was published before it: ids are positive.
@@ -172,7 +171,7 @@ func (s *Service) byFewAuthors(ctx context.Context, authors []int64, before int6
 	}
 	results := s.db.RW().SendBatch(ctx, batch)
 	defer results.Close()
-	var all []*v1.VideoRef
+	var all []*videov1.VideoRef
 	for range authors {
 		rows, err := results.Query()
 		refs, err := collectRefs(rows, err)
@@ -185,12 +184,12 @@ func (s *Service) byFewAuthors(ctx context.Context, authors []int64, before int6
 	return all[:min(len(all), limit)], nil
 }
 
-func collectRefs(rows pgx.Rows, err error) ([]*v1.VideoRef, error) {
+func collectRefs(rows pgx.Rows, err error) ([]*videov1.VideoRef, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list videos: %w", err)
 	}
-	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*v1.VideoRef, error) {
-		r := &v1.VideoRef{}
+	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*videov1.VideoRef, error) {
+		r := &videov1.VideoRef{}
 		return r, row.Scan(&r.Id, &r.AuthorId, &r.PublishedAtMs)
 	})
 	if err != nil {

@@ -17,9 +17,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/video/ladder"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -119,7 +118,7 @@ func (t *transcode) rung(ctx context.Context, r ladder.Rung) error {
 		}
 	}
 	t.done += cost(r)
-	t.progress.set(v1.TranscodeStage_TRANSCODE_STAGE_ENCODE, t.done/t.all)
+	t.progress.set(videov1.TranscodeStage_TRANSCODE_STAGE_ENCODE, t.done/t.all)
 	return nil
 }
 
@@ -129,12 +128,12 @@ func (t *transcode) encode(ctx context.Context, r ladder.Rung) error {
 	}
 	encoded, err := t.encoder.HLS(ctx, t.path, t.source, r, t.folder(r), func(done time.Duration) {
 		share := min(float64(done)/float64(t.source.Duration), 1)
-		t.progress.set(v1.TranscodeStage_TRANSCODE_STAGE_ENCODE, (t.done+share*cost(r))/t.all)
+		t.progress.set(videov1.TranscodeStage_TRANSCODE_STAGE_ENCODE, (t.done+share*cost(r))/t.all)
 	})
 	if err != nil {
 		return err
 	}
-	t.progress.set(v1.TranscodeStage_TRANSCODE_STAGE_STORE, (t.done+cost(r))/t.all)
+	t.progress.set(videov1.TranscodeStage_TRANSCODE_STAGE_STORE, (t.done+cost(r))/t.all)
 	made := rendition{
 		Name: r.Name(), ObjectKey: t.job.prefix() + r.Name() + "/" + mediaPlaylist, Width: int32(r.Width), Height: int32(r.Height),
 		Bandwidth: encoded.Bandwidth, AverageBandwidth: encoded.AverageBandwidth, FrameRate: r.FrameRate, Codecs: encoded.Codecs,

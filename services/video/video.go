@@ -12,10 +12,9 @@ import (
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
 
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/pg"
-
-	videov1connect "douyin.dev/gen/douyin/video/v1/videov1connect"
 )
 
 // Objects is what the service needs of the object store.
@@ -65,10 +64,10 @@ type Deps struct {
 	Meters metric.MeterProvider
 }
 
+var _ videov1connect.VideoServiceHandler = (*Service)(nil)
+
 // Service implements VideoService. It is safe for concurrent use.
 type Service struct {
-	videov1connect.UnimplementedVideoServiceHandler
-
 	db      *pg.DB
 	objects Objects
 	nextID  func() (int64, error)

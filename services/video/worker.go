@@ -14,12 +14,11 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/pause"
 	"douyin.dev/services/platform/pg"
 	"douyin.dev/services/video/ladder"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 const (
@@ -170,7 +169,7 @@ func (w *Worker) attempt(ctx context.Context, j job) error {
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	p := &progress{stage: v1.TranscodeStage_TRANSCODE_STAGE_INSPECT}
+	p := &progress{stage: videov1.TranscodeStage_TRANSCODE_STAGE_INSPECT}
 	ended := make(chan struct{})
 	var reports sync.WaitGroup
 	reports.Go(func() { w.report(ctx, j, p, ended, stop) })
@@ -217,17 +216,17 @@ func (w *Worker) report(ctx context.Context, j job, p *progress, ended <-chan st
 // progress is how far a job is. It is safe for concurrent use.
 type progress struct {
 	mu      sync.Mutex
-	stage   v1.TranscodeStage
+	stage   videov1.TranscodeStage
 	percent int
 }
 
 // point is a progress at one moment.
 type point struct {
-	stage   v1.TranscodeStage
+	stage   videov1.TranscodeStage
 	percent int
 }
 
-func (p *progress) set(stage v1.TranscodeStage, share float64) {
+func (p *progress) set(stage videov1.TranscodeStage, share float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stage, p.percent = stage, int(100*min(max(share, 0), 1))
@@ -260,27 +259,27 @@ func (w *Worker) conclude(ctx context.Context, j job, failed error, interrupted 
 }
 
 // reasonOf says why an attempt failed.
-func reasonOf(err error) v1.TranscodeReason {
+func reasonOf(err error) videov1.TranscodeReason {
 	var known *ladder.Error
 	switch {
 	case errors.Is(err, errWallClock):
-		return v1.TranscodeReason_TRANSCODE_REASON_TIMEOUT
+		return videov1.TranscodeReason_TRANSCODE_REASON_TIMEOUT
 	case !errors.As(err, &known):
-		return v1.TranscodeReason_TRANSCODE_REASON_INTERNAL
+		return videov1.TranscodeReason_TRANSCODE_REASON_INTERNAL
 	}
 	switch known.Reason {
 	case ladder.NotVideo:
-		return v1.TranscodeReason_TRANSCODE_REASON_NOT_VIDEO
+		return videov1.TranscodeReason_TRANSCODE_REASON_NOT_VIDEO
 	case ladder.NoPicture:
-		return v1.TranscodeReason_TRANSCODE_REASON_NO_PICTURE
+		return videov1.TranscodeReason_TRANSCODE_REASON_NO_PICTURE
 	case ladder.UnsupportedCodec:
-		return v1.TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC
+		return videov1.TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC
 	case ladder.Malformed:
-		return v1.TranscodeReason_TRANSCODE_REASON_MALFORMED
+		return videov1.TranscodeReason_TRANSCODE_REASON_MALFORMED
 	case ladder.Timeout:
-		return v1.TranscodeReason_TRANSCODE_REASON_TIMEOUT
+		return videov1.TranscodeReason_TRANSCODE_REASON_TIMEOUT
 	default:
-		return v1.TranscodeReason_TRANSCODE_REASON_INTERNAL
+		return videov1.TranscodeReason_TRANSCODE_REASON_INTERNAL
 	}
 }
 

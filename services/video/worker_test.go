@@ -18,10 +18,9 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/video/ladder"
-
-	v1 "douyin.dev/gen/douyin/video/v1"
 )
 
 // encoder writes files that are none of a video. It keeps what it was asked for.
@@ -129,7 +128,7 @@ func (b *bench) wantReady(t *testing.T, id int64) {
 	for _, r := range st.GetRenditions() {
 		names = append(names, r.GetName())
 	}
-	if st.GetState() != v1.TranscodeState_TRANSCODE_STATE_READY || st.GetPercent() != 100 || !st.GetPlayable() {
+	if st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_READY || st.GetPercent() != 100 || !st.GetPlayable() {
 		t.Errorf("status %v", st)
 	}
 	if diff := cmp.Diff([]string{"360p", "540p", "720p", progressive}, names); diff != "" {
@@ -178,7 +177,7 @@ func TestWithoutFFmpegAVideoIsReadyWithItsOriginal(t *testing.T) {
 	v := publishTiny(t, b.Service)
 	work(t, b.worker(t, nil, b.store))
 	st := b.statusOf(t, v.GetId())
-	if st.GetState() != v1.TranscodeState_TRANSCODE_STATE_READY || !st.GetPlayable() || st.GetMessage() != originalAlone {
+	if st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_READY || !st.GetPlayable() || st.GetMessage() != originalAlone {
 		t.Errorf("status %v", st)
 	}
 	if got := b.card(t, v.GetId()).GetMediaKey(); got != v.GetMediaKey() {
@@ -272,7 +271,7 @@ func TestAVideoThatCannotBeTranscodedFailsWithItsReason(t *testing.T) {
 	}}
 	work(t, b.worker(t, e, b.store))
 	st := b.statusOf(t, v.GetId())
-	if st.GetState() != v1.TranscodeState_TRANSCODE_STATE_FAILED || st.GetReason() != malformed || st.GetRetryable() || !st.GetPlayable() {
+	if st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_FAILED || st.GetReason() != malformed || st.GetRetryable() || !st.GetPlayable() {
 		t.Errorf("status %v", st)
 	}
 	// What there is plays.
@@ -285,23 +284,23 @@ func TestAVideoThatCannotBeTranscodedFailsWithItsReason(t *testing.T) {
 func TestReasonsOfFailures(t *testing.T) {
 	t.Parallel()
 	reason := func(r ladder.Reason) error { return fmt.Errorf("360p: %w", &ladder.Error{Reason: r}) }
-	for err, want := range map[error]v1.TranscodeReason{
-		reason(ladder.NotVideo):               v1.TranscodeReason_TRANSCODE_REASON_NOT_VIDEO,
-		reason(ladder.NoPicture):              v1.TranscodeReason_TRANSCODE_REASON_NO_PICTURE,
-		reason(ladder.UnsupportedCodec):       v1.TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC,
+	for err, want := range map[error]videov1.TranscodeReason{
+		reason(ladder.NotVideo):               videov1.TranscodeReason_TRANSCODE_REASON_NOT_VIDEO,
+		reason(ladder.NoPicture):              videov1.TranscodeReason_TRANSCODE_REASON_NO_PICTURE,
+		reason(ladder.UnsupportedCodec):       videov1.TranscodeReason_TRANSCODE_REASON_UNSUPPORTED_CODEC,
 		reason(ladder.Malformed):              malformed,
-		reason(ladder.Timeout):                v1.TranscodeReason_TRANSCODE_REASON_TIMEOUT,
+		reason(ladder.Timeout):                videov1.TranscodeReason_TRANSCODE_REASON_TIMEOUT,
 		reason(ladder.Internal):               internal,
 		errors.New("disk full"):               internal,
-		errors.Join(errWallClock, io.EOF):     v1.TranscodeReason_TRANSCODE_REASON_TIMEOUT,
+		errors.Join(errWallClock, io.EOF):     videov1.TranscodeReason_TRANSCODE_REASON_TIMEOUT,
 		fmt.Errorf("x: %w", blob.ErrNotFound): internal,
 	} {
 		if got := reasonOf(err); got != want {
 			t.Errorf("%v is %v, want %v", err, got, want)
 		}
 	}
-	for name, number := range v1.TranscodeReason_value {
-		if number > 0 && sentences[v1.TranscodeReason(number)] == "" {
+	for name, number := range videov1.TranscodeReason_value {
+		if number > 0 && sentences[videov1.TranscodeReason(number)] == "" {
 			t.Errorf("%s has no sentence", name)
 		}
 	}
@@ -323,7 +322,7 @@ func TestAWorkerThatIsStoppedGivesItsJobBack(t *testing.T) {
 	if err := b.worker(t, e, b.store).Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if st := b.statusOf(t, id); st.GetState() != v1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetReason() != 0 || !st.GetPlayable() {
+	if st := b.statusOf(t, id); st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetReason() != 0 || !st.GetPlayable() {
 		t.Errorf("given back as %v", st)
 	}
 	work(t, b.worker(t, &encoder{}, b.store)) // at once
@@ -338,7 +337,7 @@ func TestADeletedVideoStopsItsWorkerAndLeavesNothing(t *testing.T) {
 		if rung != "720p" {
 			return nil
 		}
-		if _, err := b.DeleteVideo(as(ctx, author), &v1.DeleteVideoRequest{VideoId: id}); err != nil {
+		if _, err := b.DeleteVideo(as(ctx, author), &videov1.DeleteVideoRequest{VideoId: id}); err != nil {
 			t.Error(err)
 		}
 		return nil
@@ -376,7 +375,7 @@ func TestNoRowNamesWhatTheStoreDidNotTake(t *testing.T) {
 			id := publishTiny(t, b.Service).GetId()
 			away := unsteady{b.store, func(key string) bool { return strings.HasSuffix(key, "r1/"+name) }}
 			work(t, b.worker(t, &encoder{}, away))
-			if st := b.statusOf(t, id); st.GetState() != v1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetReason() != internal {
+			if st := b.statusOf(t, id); st.GetState() != videov1.TranscodeState_TRANSCODE_STATE_QUEUED || st.GetReason() != internal {
 				t.Errorf("after the failure: %v", st)
 			}
 			b.nothingLoose(t, id)

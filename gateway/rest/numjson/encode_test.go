@@ -15,9 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"pgregory.net/rapid"
 
-	apiv1 "douyin.dev/gen/douyin/api/v1"
-
 	"douyin.dev/gateway/rest/numjson"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
 var renamed = map[protoreflect.FullName]string{"douyin.api.v1.Friend.msg_type": "msgType"}

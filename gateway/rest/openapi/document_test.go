@@ -21,12 +21,11 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"douyin.dev/gen"
-	apiv1 "douyin.dev/gen/douyin/api/v1"
-
 	"douyin.dev/gateway/rest/numjson"
 	"douyin.dev/gateway/rest/openapi"
 	"douyin.dev/gateway/rest/route"
+	"douyin.dev/gen"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
 var renamed = map[protoreflect.FullName]string{"douyin.api.v1.Friend.msg_type": "msgType"}

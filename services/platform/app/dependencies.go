@@ -9,10 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"douyin.dev/services/platform/pause"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"douyin.dev/services/platform/pause"
 )
 
 const (
