@@ -6,18 +6,27 @@ type drift struct {
 	was, is int64
 }
 
+// sum is one of the counts of a row.
+type sum struct {
+	column string
+	value  int64
+}
+
 // count is a row of one of the two tables.
 type count[R any] interface {
 	comparable
-	// key is whose counts they are.
+	// of names whose counts they are: video or user.
+	of() string
+	// key is the id of the video or the user.
 	key() int64
 	version() int64
 	// as returns the same counts under an id and a version.
 	as(id, version int64) R
-	// drifts returns how the counts differ from what was counted.
-	drifts(truth R) []drift
+	// sums returns the counts, always in the same order.
+	sums() []sum
 }
 
+func (c videoCount) of() string     { return "video" }
 func (c videoCount) key() int64     { return c.VideoID }
 func (c videoCount) version() int64 { return c.Version }
 
@@ -26,12 +35,11 @@ func (c videoCount) as(id, version int64) videoCount {
 	return c
 }
 
-func (c videoCount) drifts(truth videoCount) []drift {
-	return different([]drift{
-		{"video_favorites", c.Favorites, truth.Favorites}, {"video_comments", c.Comments, truth.Comments},
-	})
+func (c videoCount) sums() []sum {
+	return []sum{{"favorites", c.Favorites}, {"comments", c.Comments}}
 }
 
+func (c userCount) of() string     { return "user" }
 func (c userCount) key() int64     { return c.UserID }
 func (c userCount) version() int64 { return c.Version }
 
@@ -40,20 +48,20 @@ func (c userCount) as(id, version int64) userCount {
 	return c
 }
 
-func (c userCount) drifts(truth userCount) []drift {
-	return different([]drift{
-		{"user_following", c.Following, truth.Following}, {"user_followers", c.Followers, truth.Followers},
-		{"user_favorited", c.Favorited, truth.Favorited}, {"user_works", c.Works, truth.Works},
-		{"user_favorites", c.Favorites, truth.Favorites},
-	})
+func (c userCount) sums() []sum {
+	return []sum{
+		{"following", c.Following}, {"followers", c.Followers}, {"favorited", c.Favorited}, {"works", c.Works}, {"favorites", c.Favorites},
+	}
 }
 
-func different(all []drift) []drift {
-	var some []drift
-	for _, d := range all {
-		if d.was != d.is {
-			some = append(some, d)
+// drifts returns the counts of a row that differ from what was counted.
+func drifts[R count[R]](was, truth R) []drift {
+	var all []drift
+	counted := truth.sums()
+	for i, s := range was.sums() {
+		if is := counted[i].value; s.value != is {
+			all = append(all, drift{kind: was.of() + "_" + s.column, was: s.value, is: is})
 		}
 	}
-	return some
+	return all
 }

@@ -94,14 +94,16 @@ func (r *Reconciler) Pass(ctx context.Context, rest time.Duration) error {
 		rows: func(ctx context.Context, id int64, limit int) ([]videoCount, error) {
 			return after[videoCount](ctx, st, videosAfterSQL, id, limit)
 		},
-		tally: r.owners.videos, set: st.setVideo,
+		tally:   r.owners.videos,
+		set:     func(ctx context.Context, c videoCount) (bool, error) { return set(ctx, st, setVideoCountSQL, c) },
 		refresh: func(ctx context.Context, ids []int64) error { return r.counts.refresh(ctx, ids, nil) },
 	}
 	users := book[userCount]{
 		rows: func(ctx context.Context, id int64, limit int) ([]userCount, error) {
 			return after[userCount](ctx, st, usersAfterSQL, id, limit)
 		},
-		tally: r.owners.users, set: st.setUser,
+		tally:   r.owners.users,
+		set:     func(ctx context.Context, c userCount) (bool, error) { return set(ctx, st, setUserCountSQL, c) },
 		refresh: func(ctx context.Context, ids []int64) error { return r.counts.refresh(ctx, nil, ids) },
 	}
 	if err := walk(ctx, r, videos, rest); err != nil {
@@ -202,7 +204,7 @@ func repair[R count[R]](ctx context.Context, r *Reconciler, b book[R], suspects 
 			continue // events were under way
 		}
 		id := s.was.key()
-		for _, d := range s.was.drifts(s.truth) {
+		for _, d := range drifts(s.was, s.truth) {
 			r.drift.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", d.kind)))
 			r.log.WarnContext(ctx, "count had drifted and was repaired", "kind", d.kind, "id", id, "was", d.was, "is", d.is)
 		}

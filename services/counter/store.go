@@ -13,6 +13,12 @@ import (
 // and what a replica had missed would stay there. It is safe for concurrent use.
 type store struct{ db *pg.DB }
 
+// The columns of the two tables, as every statement reads them.
+const (
+	videoColumns = `video_id, favorites, comments, version`
+	userColumns  = `user_id, following, followers, favorited, works, favorites, version`
+)
+
 // videoCount is a row of video_count.
 type videoCount struct {
 	VideoID, Favorites, Comments, Version int64
@@ -34,24 +40,23 @@ func (c userCount) proto() *counterv1.UserCounts {
 	}
 }
 
-const videoCountsSQL = `SELECT video_id, favorites, comments, version FROM video_count WHERE video_id = ANY(@ids)`
+const videoCountsSQL = `SELECT ` + videoColumns + ` FROM video_count WHERE video_id = ANY(@ids)`
 
 // videoCounts returns the counts of those videos that have a row.
 func (s store) videoCounts(ctx context.Context, ids []int64) (map[int64]*counterv1.VideoCounts, error) {
-	rows, err := readCounts(ctx, s.db, videoCountsSQL, ids, scanVideoCounts)
+	rows, err := readCounts[videoCount](ctx, s.db, videoCountsSQL, ids)
 	return protosOf(rows, videoCount.proto), err
 }
 
-const userCountsSQL = `SELECT user_id, following, followers, favorited, works, favorites, version
-FROM user_count WHERE user_id = ANY(@ids)`
+const userCountsSQL = `SELECT ` + userColumns + ` FROM user_count WHERE user_id = ANY(@ids)`
 
 // userCounts returns the counts of those users who have a row.
 func (s store) userCounts(ctx context.Context, ids []int64) (map[int64]*counterv1.UserCounts, error) {
-	rows, err := readCounts(ctx, s.db, userCountsSQL, ids, scanUserCounts)
+	rows, err := readCounts[userCount](ctx, s.db, userCountsSQL, ids)
 	return protosOf(rows, userCount.proto), err
 }
 
-func readCounts[R any](ctx context.Context, db *pg.DB, sql string, ids []int64, scan func(pgx.Rows) ([]R, error)) ([]R, error) {
+func readCounts[R any](ctx context.Context, db *pg.DB, sql string, ids []int64) ([]R, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -59,25 +64,7 @@ func readCounts[R any](ctx context.Context, db *pg.DB, sql string, ids []int64, 
 	if err != nil {
 		return nil, err
 	}
-	return scan(rows)
-}
-
-func scanVideoCounts(rows pgx.Rows) (all []videoCount, err error) {
-	var c videoCount
-	_, err = pgx.ForEachRow(rows, []any{&c.VideoID, &c.Favorites, &c.Comments, &c.Version}, func() error {
-		all = append(all, c)
-		return nil
-	})
-	return all, err
-}
-
-func scanUserCounts(rows pgx.Rows) (all []userCount, err error) {
-	var c userCount
-	_, err = pgx.ForEachRow(rows, []any{&c.UserID, &c.Following, &c.Followers, &c.Favorited, &c.Works, &c.Favorites, &c.Version}, func() error {
-		all = append(all, c)
-		return nil
-	})
-	return all, err
+	return pgx.CollectRows(rows, pgx.RowToStructByName[R])
 }
 
 // protosOf returns rows as messages, by id.

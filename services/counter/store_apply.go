@@ -18,7 +18,7 @@ ON CONFLICT (video_id) DO UPDATE SET
 	favorites = c.favorites + excluded.favorites,
 	comments = c.comments + excluded.comments,
 	version = c.version + 1
-RETURNING video_id, favorites, comments, version`
+RETURNING ` + videoColumns
 
 // The rows come sorted, as above.
 const addUserCountsSQL = `INSERT INTO user_count AS c (user_id, following, followers, favorited, works, favorites, version)
@@ -33,7 +33,7 @@ ON CONFLICT (user_id) DO UPDATE SET
 	works = c.works + excluded.works,
 	favorites = c.favorites + excluded.favorites,
 	version = c.version + 1
-RETURNING user_id, following, followers, favorited, works, favorites, version`
+RETURNING ` + userColumns
 
 // written are rows as a transaction leaves them.
 type written struct {
@@ -46,15 +46,15 @@ type written struct {
 // event arrived.
 func (d *deltas) apply(ctx context.Context, tx pgx.Tx) (now written, err error) {
 	batch := &pgx.Batch{}
-	if args := videoArgs(d.videos); args != nil {
+	if args := asColumns(d.videos); args != nil {
 		batch.Queue(addVideoCountsSQL, args).Query(func(rows pgx.Rows) (err error) {
-			now.videos, err = scanVideoCounts(rows)
+			now.videos, err = pgx.CollectRows(rows, pgx.RowToStructByName[videoCount])
 			return err
 		})
 	}
-	if args := userArgs(d.users); args != nil {
+	if args := asColumns(d.users); args != nil {
 		batch.Queue(addUserCountsSQL, args).Query(func(rows pgx.Rows) (err error) {
-			now.users, err = scanUserCounts(rows)
+			now.users, err = pgx.CollectRows(rows, pgx.RowToStructByName[userCount])
 			return err
 		})
 	}
@@ -67,33 +67,22 @@ func (d *deltas) apply(ctx context.Context, tx pgx.Tx) (now written, err error) 
 	return now, nil
 }
 
-// videoArgs returns the deltas as columns, or nil when there are none.
-func videoArgs(videos map[int64]*videoCount) pgx.NamedArgs {
-	var ids, favorites, comments []int64
-	for _, id := range slices.Sorted(maps.Keys(videos)) {
-		c := *videos[id]
-		ids, favorites, comments = append(ids, id), append(favorites, c.Favorites), append(comments, c.Comments)
-	}
-	if len(ids) == 0 {
+// asColumns returns the deltas as arguments, ids and one for each count, sorted by
+// id; nil when there are none.
+func asColumns[R count[R]](deltas map[int64]*R) pgx.NamedArgs {
+	if len(deltas) == 0 {
 		return nil
 	}
-	return pgx.NamedArgs{"ids": ids, "favorites": favorites, "comments": comments}
-}
-
-// userArgs is videoArgs for users.
-func userArgs(users map[int64]*userCount) pgx.NamedArgs {
-	var ids, following, followers, favorited, works, favorites []int64
-	for _, id := range slices.Sorted(maps.Keys(users)) {
-		c := *users[id]
-		ids = append(ids, id)
-		following, followers = append(following, c.Following), append(followers, c.Followers)
-		favorited, works, favorites = append(favorited, c.Favorited), append(works, c.Works), append(favorites, c.Favorites)
+	ids := slices.Sorted(maps.Keys(deltas))
+	columns := map[string][]int64{}
+	for _, id := range ids {
+		for _, s := range (*deltas[id]).sums() {
+			columns[s.column] = append(columns[s.column], s.value)
+		}
 	}
-	if len(ids) == 0 {
-		return nil
+	args := pgx.NamedArgs{"ids": ids}
+	for name, values := range columns {
+		args[name] = values
 	}
-	return pgx.NamedArgs{
-		"ids": ids, "following": following, "followers": followers,
-		"favorited": favorited, "works": works, "favorites": favorites,
-	}
+	return args
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const videosAfterSQL = `SELECT video_id, favorites, comments, version FROM video_count
+const videosAfterSQL = `SELECT ` + videoColumns + ` FROM video_count
 WHERE video_id > @after ORDER BY video_id LIMIT @limit`
 
-const usersAfterSQL = `SELECT user_id, following, followers, favorited, works, favorites, version FROM user_count
+const usersAfterSQL = `SELECT ` + userColumns + ` FROM user_count
 WHERE user_id > @after ORDER BY user_id LIMIT @limit`
 
 // after returns up to limit rows in the order of ids.
@@ -34,13 +34,6 @@ ON CONFLICT (video_id) DO UPDATE SET
 	favorites = excluded.favorites, comments = excluded.comments, version = c.version + 1
 WHERE c.version = @version`
 
-// setVideo writes counts where the row still has their version; false where it has not.
-func (s store) setVideo(ctx context.Context, c videoCount) (bool, error) {
-	return s.set(ctx, setVideoCountSQL, pgx.NamedArgs{
-		"id": c.VideoID, "version": c.Version, "favorites": c.Favorites, "comments": c.Comments,
-	})
-}
-
 const setUserCountSQL = `INSERT INTO user_count AS c (user_id, following, followers, favorited, works, favorites, version)
 VALUES (@id, @following, @followers, @favorited, @works, @favorites, 1)
 ON CONFLICT (user_id) DO UPDATE SET
@@ -48,15 +41,12 @@ ON CONFLICT (user_id) DO UPDATE SET
 	works = excluded.works, favorites = excluded.favorites, version = c.version + 1
 WHERE c.version = @version`
 
-// setUser is setVideo for users.
-func (s store) setUser(ctx context.Context, c userCount) (bool, error) {
-	return s.set(ctx, setUserCountSQL, pgx.NamedArgs{
-		"id": c.UserID, "version": c.Version, "following": c.Following, "followers": c.Followers,
-		"favorited": c.Favorited, "works": c.Works, "favorites": c.Favorites,
-	})
-}
-
-func (s store) set(ctx context.Context, sql string, args pgx.NamedArgs) (bool, error) {
+// set writes counts where the row still has their version; false where it has not.
+func set[R count[R]](ctx context.Context, s store, sql string, c R) (bool, error) {
+	args := pgx.NamedArgs{"id": c.key(), "version": c.version()}
+	for _, s := range c.sums() {
+		args[s.column] = s.value
+	}
 	tag, err := s.db.RW().Exec(ctx, sql, args)
 	if err != nil {
 		return false, fmt.Errorf("repair count: %w", err)
