@@ -208,3 +208,29 @@ func (s set) sorted() []string {
 	slices.Sort(all)
 	return all
 }
+
+// event matches a message of an events.proto.
+var event = regexp.MustCompile(`(?m)^message (\w+) \{`)
+
+// A topic that the chart does not declare is not kept by the operator.
+func TestEveryEventHasAStream(t *testing.T) {
+	t.Parallel()
+	want := set{}
+	for _, path := range matching(t, "proto/douyin/*/v1/events.proto") {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		domain := filepath.Base(filepath.Dir(filepath.Dir(path)))
+		for _, found := range event.FindAllStringSubmatch(string(content), -1) {
+			want.add("douyin." + domain + ".v1." + found[1])
+		}
+	}
+	var v struct {
+		Operator struct{ Streams map[string]any }
+	}
+	readYAML(t, "charts/douyin/values.yaml", &v)
+	if got := slices.Sorted(maps.Keys(v.Operator.Streams)); !slices.Equal(want.sorted(), got) {
+		t.Errorf("the protos have the events %v, operator.streams has %v", want.sorted(), got)
+	}
+}

@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +12,7 @@ import (
 const repository = "../.."
 
 // pages are those that name files of the repository in backquotes.
-var pages = []string{"docs/architecture.md", "CONTRIBUTING.md"}
+var pages = []string{"docs/architecture.md", "docs/extending.md", "CONTRIBUTING.md"}
 
 var (
 	// quoted is a path in backquotes, without placeholders.
@@ -56,6 +57,38 @@ func TestLinksOfPagesLeadSomewhere(t *testing.T) {
 			if !exists(filepath.Join(filepath.Dir(page), to[1])) {
 				t.Errorf("%s links to %s, which is not there", name, to[1])
 			}
+		}
+	}
+}
+
+// A step that names the test which fails without it would be worth nothing once the
+// test has another name.
+func TestTestsThatPagesNameExist(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]+)`").FindAllStringSubmatch(read(t, "docs/extending.md"), -1)
+	if len(named) < 15 {
+		t.Fatalf("docs/extending.md names %d tests, this test looks wrong", len(named))
+	}
+	tests := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	for _, dir := range []string{"gateway", "services", "test", "charts/check"} {
+		err := filepath.WalkDir(filepath.Join(repository, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, found := range declared.FindAllSubmatch(source, -1) {
+				tests[string(found[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range named {
+		if !tests[name[1]] {
+			t.Errorf("docs/extending.md names %s, which is no test", name[1])
 		}
 	}
 }
