@@ -9,6 +9,9 @@ var scenes = []scene{
 	{"sea", 8, sea, []float64{220, 277.2, 329.6, 415.3}},
 	{"northern-lights", 10, northernLights, []float64{174.6, 220, 261.6, 329.6, 392}},
 	{"lava", 8, lava, []float64{146.8, 174.6, 220, 293.7}},
+	{"kaleidoscope", 8, kaleidoscope, []float64{261.6, 311.1, 392, 466.2}},
+	{"tunnel", 6, tunnel, []float64{130.8, 155.6, 196, 233.1}},
+	{"planet", 10, planet, []float64{164.8, 207.7, 246.9, 311.1, 370}},
 }
 
 func sea(x, y, phase float64) colour {

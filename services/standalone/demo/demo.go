@@ -25,19 +25,21 @@ import (
 	"douyin.dev/services/platform/fault"
 )
 
-// clips holds three test patterns, and three clips with sound that tools/demo draws
-// (make demo-media).
+// clips holds one that counts its seconds, and those with sound that tools/demo
+// draws (make demo-media).
 //
 //go:embed *.mp4
 var clips embed.FS
 
+// videos are published in about this order; the feed begins with the last.
 var videos = []struct{ author, title, file string }{
-	{"demo_lin", "Colours, slowly turning", "colours.mp4"},
 	{"demo_mei", "Counting the seconds", "seconds.mp4"},
-	{"demo_tao", "Cells that live and die", "life.mp4"},
+	{"demo_sam", "Faster than it looks", "tunnel.mp4"},
+	{"demo_lin", "Eight mirrors and a little patience", "kaleidoscope.mp4"},
+	{"demo_tao", "One more round", "planet.mp4"},
+	{"demo_noor", "A lamp that takes its time", "lava.mp4"},
 	{"demo_ana", "The sun, just before it goes", "sea.mp4"},
 	{"demo_kai", "Northern lights over the ridge", "northern-lights.mp4"},
-	{"demo_noor", "A lamp that takes its time", "lava.mp4"},
 }
 
 const (
