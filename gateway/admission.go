@@ -12,7 +12,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest"
+	optionsv1 "douyin.dev/gen/douyin/options/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/fault"
@@ -30,46 +32,16 @@ import (
 // Uploads, and streams with downloads, last as long as their clients want and
 // are counted apart. Health, reflection and documentation take no slot.
 
-// importance orders calls for shedding: what is more important may use a
-// larger share of the limit, so that it is the last to be refused.
-type importance int
-
-const (
-	essential importance = iota // sessions, messages, publishing
-	primary                     // the feed, and what one does in it
-	secondary                   // lists
-	other
-)
-
-// shares are the parts of the limit, in tenths, that each may fill.
-var shares = [...]int64{essential: 10, primary: 9, secondary: 8, other: 7}
-
-var importances = map[string]importance{
-	"/douyin.api.v1.UserService/Login": essential, "/douyin.api.v1.UserService/Logout": essential,
-	"/douyin.api.v1.UserService/LogoutEverywhere": essential, "/douyin.api.v1.UserService/ChangePassword": essential,
-	"/douyin.api.v1.MessageService/SendMessage": essential,
-
-	"/douyin.api.v1.FeedService/GetFeed": primary, "/douyin.api.v1.FeedService/ListFollowingFeed": primary,
-	"/douyin.api.v1.InteractionService/LikeVideo": primary, "/douyin.api.v1.InteractionService/UnlikeVideo": primary,
-	"/douyin.api.v1.InteractionService/CreateComment": primary,
-	"/douyin.api.v1.RelationService/Follow":           primary, "/douyin.api.v1.RelationService/Unfollow": primary,
-	"/douyin.api.v1.UserService/GetUser": primary,
-
-	"/douyin.api.v1.VideoService/ListPublishedVideos": secondary, "/douyin.api.v1.InteractionService/ListLikedVideos": secondary,
-	"/douyin.api.v1.InteractionService/ListComments": secondary, "/douyin.api.v1.RelationService/ListFollowing": secondary,
-	"/douyin.api.v1.RelationService/ListFollowers": secondary, "/douyin.api.v1.RelationService/ListFriends": secondary,
-	"/douyin.api.v1.MessageService/ListMessages": secondary,
-}
-
-func importanceOf(procedure string) importance {
-	if i, ok := importances[procedure]; ok {
-		return i
-	}
-	return other
+// shares are the parts of the limit, in tenths, that calls of each importance may
+// fill: what is more important is the last to be refused.
+var shares = map[optionsv1.Importance]int64{
+	optionsv1.Importance_IMPORTANCE_ESSENTIAL: 10, optionsv1.Importance_IMPORTANCE_PRIMARY: 9,
+	optionsv1.Importance_IMPORTANCE_SECONDARY: 8, optionsv1.Importance_IMPORTANCE_LOW: 7,
 }
 
 // admission is safe for concurrent use.
 type admission struct {
+	policies policy.Policies
 	// The slots of all clients.
 	calls, uploads, anonymousUploads, streams gate
 	// leaveCall is calls.leave, made once.
@@ -107,7 +79,7 @@ var (
 
 // newAdmission returns an admission with nothing under way; without meters it
 // reports nothing.
-func newAdmission(s Settings, meters metric.MeterProvider) *admission {
+func newAdmission(s Settings, policies policy.Policies, meters metric.MeterProvider) *admission {
 	if meters == nil {
 		meters = noop.NewMeterProvider()
 	}
@@ -120,6 +92,7 @@ func newAdmission(s Settings, meters metric.MeterProvider) *admission {
 		return shed{counter, metric.WithAttributeSet(attribute.NewSet(attribute.String("kind", kind)))}
 	}
 	a := &admission{
+		policies:        policies,
 		clientCalls:     budget{refusals("client calls"), client.NewBudget(s.ClientCalls)},
 		clientPasswords: budget{refusals("client passwords"), client.NewBudget(s.ClientPasswords)},
 		clientStreams:   budget{refusals("client streams"), client.NewBudget(s.ClientStreams)},
@@ -164,7 +137,7 @@ func (b *budget) Leave(k client.Key) {
 
 // enterCall takes a slot for work on a procedure.
 func (a *admission) enterCall(ctx context.Context, procedure string) bool {
-	return a.calls.enter(ctx, shares[importanceOf(procedure)])
+	return a.calls.enter(ctx, shares[a.policies.Of(procedure).Importance])
 }
 
 // enterPassword counts a call that hashes a password against its client's

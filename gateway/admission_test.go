@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +16,13 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/client"
+	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/rpc"
 )
 
@@ -93,7 +94,7 @@ const (
 
 func TestOneMoreThanTheLimitIsRefusedAndThenAdmittedAgain(t *testing.T) {
 	t.Parallel()
-	a, b := newAdmission(Settings{MaxCalls: 20, MaxUploads: 1, MaxStreams: 1}, nil), newBlocking()
+	a, b := newAdmission(Settings{MaxCalls: 20, MaxUploads: 1, MaxStreams: 1}, declared(t), nil), newBlocking()
 	h := a.face(b)
 	under := fill(t, h, b, sendProcedure, 20)
 	for range 200 { // ten times the limit
@@ -144,7 +145,7 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newAdmission(at.settings, nil)
+			a := newAdmission(at.settings, declared(t), nil)
 			var leaves []func()
 			for i := range n {
 				leave, err := at.enter(a, at.callers(i))
@@ -185,7 +186,7 @@ func from(address string) *http.Request {
 func TestAClientHasAsManyCallsAndDownloadsAsItMay(t *testing.T) {
 	t.Parallel()
 	const n = 3
-	a := newAdmission(Settings{ClientCalls: n, ClientDownloads: n}, nil)
+	a := newAdmission(Settings{ClientCalls: n, ClientDownloads: n}, declared(t), nil)
 	for name, at := range map[string]struct {
 		middleware func(http.Handler) http.Handler
 		status     int
@@ -219,7 +220,7 @@ func TestAClientHasAsManyCallsAndDownloadsAsItMay(t *testing.T) {
 
 func TestLessImportantCallsAreShedFirst(t *testing.T) {
 	t.Parallel()
-	a, b := newAdmission(Settings{MaxCalls: 10}, nil), newBlocking()
+	a, b := newAdmission(Settings{MaxCalls: 10}, declared(t), nil), newBlocking()
 	h := a.face(b)
 	var all []*sync.WaitGroup
 	for _, step := range []struct {
@@ -240,7 +241,7 @@ func TestLessImportantCallsAreShedFirst(t *testing.T) {
 
 func TestKindsAreCountedApart(t *testing.T) {
 	t.Parallel()
-	a, b := newAdmission(Settings{MaxCalls: 1, MaxUploads: 1, MaxStreams: 2}, nil), newBlocking()
+	a, b := newAdmission(Settings{MaxCalls: 1, MaxUploads: 1, MaxStreams: 2}, declared(t), nil), newBlocking()
 	h, downloads := a.face(b), a.admitDownload(b)
 	ctx := caller(7, "192.0.2.1")
 	all := []*sync.WaitGroup{fill(t, h, b, sendProcedure, 1), fill(t, downloads, b, "/media/x", 1)}
@@ -260,7 +261,7 @@ func TestKindsAreCountedApart(t *testing.T) {
 
 func TestNoLimitAdmitsAll(t *testing.T) {
 	t.Parallel()
-	a, b := newAdmission(Settings{}, nil), newBlocking()
+	a, b := newAdmission(Settings{}, declared(t), nil), newBlocking()
 	under := fill(t, a.face(b), b, listProcedure, 100)
 	close(b.leave)
 	under.Wait()
@@ -285,7 +286,7 @@ func TestOverloadInEveryProtocol(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, b := newAdmission(Settings{MaxCalls: 3}, nil), newBlocking()
+			a, b := newAdmission(Settings{MaxCalls: 3}, declared(t), nil), newBlocking()
 			mux := http.NewServeMux()
 			edge, err := rpc.EdgeOptions(slog.New(slog.DiscardHandler))
 			if err != nil {
@@ -315,11 +316,39 @@ func TestOverloadInEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestEveryImportanceIsOfAProcedure(t *testing.T) {
+// declared are the policies of the public API.
+func declared(t *testing.T) policy.Policies {
+	t.Helper()
+	all, err := policy.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestAProcedureThatDeclaresNothingIsRefused(t *testing.T) {
 	t.Parallel()
-	for procedure := range importances {
-		if _, ok := accesses[procedure]; !ok {
-			t.Error("no procedure ", strconv.Quote(procedure))
+	g := New(Deps{Now: time.Now})
+	if _, err := g.admit(t.Context(), "", "/douyin.api.v1.VideoService/Forgotten"); fault.CodeOf(err) != connect.CodePermissionDenied {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Publishing and deleting are as important as sessions: what a client sent must
+// not be lost to those who look on.
+func TestDeletingAVideoAndRegisteringAreEssential(t *testing.T) {
+	t.Parallel()
+	a := newAdmission(Settings{MaxCalls: 10}, declared(t), nil)
+	for range 9 { // as many as the feed may have
+		if !a.enterCall(t.Context(), feedProcedure) {
+			t.Fatal("a call below the limit was refused")
 		}
+	}
+	for _, procedure := range []string{"/douyin.api.v1.VideoService/DeleteVideo", "/douyin.api.v1.UserService/Register"} {
+		if !a.enterCall(t.Context(), procedure) {
+			t.Errorf("%s is refused like a list", procedure)
+			continue
+		}
+		a.leaveCall()
 	}
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -15,18 +14,12 @@ import (
 
 // LikeVideo likes a video.
 func (g *Gateway) LikeVideo(ctx context.Context, req *apiv1.LikeVideoRequest) (*apiv1.LikeVideoResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	_, err := g.Interaction.LikeVideo(ctx, &interactionv1.LikeVideoRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.LikeVideoResponse{}, err
 }
 
 // UnlikeVideo takes a like back.
 func (g *Gateway) UnlikeVideo(ctx context.Context, req *apiv1.UnlikeVideoRequest) (*apiv1.UnlikeVideoResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	_, err := g.Interaction.UnlikeVideo(ctx, &interactionv1.UnlikeVideoRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.UnlikeVideoResponse{}, err
 }
@@ -47,9 +40,6 @@ func (g *Gateway) ListLikedVideos(ctx context.Context, req *apiv1.ListLikedVideo
 
 // CreateComment comments on a video.
 func (g *Gateway) CreateComment(ctx context.Context, req *apiv1.CreateCommentRequest) (*apiv1.CreateCommentResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	res, err := g.Interaction.CreateComment(ctx, &interactionv1.CreateCommentRequest{
 		VideoId: req.GetVideoId(), Text: req.GetCommentText(), IdempotencyKey: req.GetIdempotencyKey(),
 	})
@@ -70,9 +60,6 @@ func (g *Gateway) CreateComment(ctx context.Context, req *apiv1.CreateCommentReq
 
 // DeleteComment deletes a comment.
 func (g *Gateway) DeleteComment(ctx context.Context, req *apiv1.DeleteCommentRequest) (*apiv1.DeleteCommentResponse, error) {
-	if err := cmp.Or(required("video_id", req.GetVideoId()), required("comment_id", req.GetCommentId())); err != nil {
-		return nil, err
-	}
 	_, err := g.Interaction.DeleteComment(ctx, &interactionv1.DeleteCommentRequest{
 		VideoId: req.GetVideoId(), CommentId: req.GetCommentId(), IdempotencyKey: req.GetIdempotencyKey(),
 	})
@@ -81,9 +68,6 @@ func (g *Gateway) DeleteComment(ctx context.Context, req *apiv1.DeleteCommentReq
 
 // ListComments answers a video's comments.
 func (g *Gateway) ListComments(ctx context.Context, req *apiv1.ListCommentsRequest) (*apiv1.ListCommentsResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	size, err := pageSize(req.GetPageSize())
 	if err != nil {
 		return nil, err
@@ -98,9 +82,6 @@ func (g *Gateway) ListComments(ctx context.Context, req *apiv1.ListCommentsReque
 
 // CountComments answers how many comments a video has.
 func (g *Gateway) CountComments(ctx context.Context, req *apiv1.CountCommentsRequest) (*apiv1.CountCommentsResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	if _, err := g.video(ctx, req.GetVideoId()); err != nil {
 		return nil, err
 	}

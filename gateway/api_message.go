@@ -9,9 +9,6 @@ import (
 
 // SendMessage sends a message.
 func (g *Gateway) SendMessage(ctx context.Context, req *apiv1.SendMessageRequest) (*apiv1.SendMessageResponse, error) {
-	if err := required("to_user_id", req.GetToUserId()); err != nil {
-		return nil, err
-	}
 	res, err := g.Message.SendMessage(ctx, &messagev1.SendMessageRequest{
 		ToUserId: req.GetToUserId(), Content: req.GetContent(), IdempotencyKey: req.GetIdempotencyKey(),
 	})
@@ -24,9 +21,6 @@ func (g *Gateway) SendMessage(ctx context.Context, req *apiv1.SendMessageRequest
 // ListMessages answers a conversation; after pre_msg_time only what the caller
 // received, since apps poll with it and already show what they sent.
 func (g *Gateway) ListMessages(ctx context.Context, req *apiv1.ListMessagesRequest) (*apiv1.ListMessagesResponse, error) {
-	if err := required("to_user_id", req.GetToUserId()); err != nil {
-		return nil, err
-	}
 	size, err := pageSize(req.GetPageSize())
 	if err != nil {
 		return nil, err

@@ -13,18 +13,12 @@ import (
 
 // Follow follows a user.
 func (g *Gateway) Follow(ctx context.Context, req *apiv1.FollowRequest) (*apiv1.FollowResponse, error) {
-	if err := required("to_user_id", req.GetToUserId()); err != nil {
-		return nil, err
-	}
 	_, err := g.Relation.Follow(ctx, &relationv1.FollowRequest{UserId: req.GetToUserId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.FollowResponse{}, err
 }
 
 // Unfollow ends a follow.
 func (g *Gateway) Unfollow(ctx context.Context, req *apiv1.UnfollowRequest) (*apiv1.UnfollowResponse, error) {
-	if err := required("to_user_id", req.GetToUserId()); err != nil {
-		return nil, err
-	}
 	_, err := g.Relation.Unfollow(ctx, &relationv1.UnfollowRequest{UserId: req.GetToUserId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.UnfollowResponse{}, err
 }
@@ -145,9 +139,6 @@ func (g *Gateway) userCounts(ctx context.Context, asked int64) (*counterv1.UserC
 
 // CheckFollow answers whether the caller follows a user.
 func (g *Gateway) CheckFollow(ctx context.Context, req *apiv1.CheckFollowRequest) (*apiv1.CheckFollowResponse, error) {
-	if err := required("to_user_id", req.GetToUserId()); err != nil {
-		return nil, err
-	}
 	caller, err := callerID(ctx)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
@@ -79,8 +80,11 @@ func (g *Gateway) GetProfile(ctx context.Context, req *apiv1.GetProfileRequest) 
 
 // profileID returns whose profile is asked for, by id or by name.
 func (g *Gateway) profileID(ctx context.Context, req *apiv1.GetProfileRequest) (int64, error) {
-	if req.GetName() == "" || req.GetUserId() != 0 {
-		return req.GetUserId(), required("user_id", req.GetUserId())
+	if req.GetUserId() != 0 {
+		return req.GetUserId(), nil
+	}
+	if req.GetName() == "" {
+		return 0, policy.Missing("user_id")
 	}
 	res, err := g.User.FindUser(ctx, &userv1.FindUserRequest{Name: req.GetName()})
 	return res.GetUser().GetId(), err

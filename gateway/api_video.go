@@ -28,9 +28,6 @@ func pageSize(requested int32) (int32, error) {
 
 // GetVideo answers one video.
 func (g *Gateway) GetVideo(ctx context.Context, req *apiv1.GetVideoRequest) (*apiv1.GetVideoResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	videos, err := g.videos(ctx, []int64{req.GetVideoId()})
 	if err != nil {
 		return nil, err
@@ -61,9 +58,6 @@ func (g *Gateway) ListPublishedVideos(ctx context.Context, req *apiv1.ListPublis
 
 // GetVideoStatus answers how far the renditions of a video of the caller are.
 func (g *Gateway) GetVideoStatus(ctx context.Context, req *apiv1.GetVideoStatusRequest) (*apiv1.GetVideoStatusResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	res, err := g.Video.GetVideoStatus(ctx, &videov1.GetVideoStatusRequest{VideoId: req.GetVideoId()})
 	if err != nil {
 		return nil, err
@@ -102,28 +96,14 @@ func nameOf(value interface {
 
 // RetryTranscode makes the renditions of a video of the caller once more.
 func (g *Gateway) RetryTranscode(ctx context.Context, req *apiv1.RetryTranscodeRequest) (*apiv1.RetryTranscodeResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	_, err := g.Video.RetryTranscode(ctx, &videov1.RetryTranscodeRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.RetryTranscodeResponse{}, err
 }
 
 // DeleteVideo deletes a video of the caller.
 func (g *Gateway) DeleteVideo(ctx context.Context, req *apiv1.DeleteVideoRequest) (*apiv1.DeleteVideoResponse, error) {
-	if err := required("video_id", req.GetVideoId()); err != nil {
-		return nil, err
-	}
 	_, err := g.Video.DeleteVideo(ctx, &videov1.DeleteVideoRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.DeleteVideoResponse{}, err
-}
-
-// required refuses an id that was not given.
-func required(field string, id int64) error {
-	if id == 0 {
-		return fault.Invalid(field, "is required")
-	}
-	return nil
 }
 
 // listOf checks whose list is asked for, and how much of it.

@@ -9,7 +9,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"douyin.dev/gateway/pace"
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest"
+	"douyin.dev/gateway/rest/openapi"
 	"douyin.dev/gateway/resumable"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
@@ -42,6 +44,9 @@ type Deps struct {
 	Zone *time.Location
 	// Meters gets the gateway's metrics; nil for none.
 	Meters metric.MeterProvider
+	// Policies are what the RPCs of the public API declare; nil reads them. What is
+	// not declared is refused.
+	Policies policy.Policies
 	// Settings are what operators set.
 	Settings Settings
 }
@@ -79,6 +84,16 @@ type Settings struct {
 	Web bool `help:"Serve the web client at /." default:"true" negatable:""`
 }
 
+// documented are the limits that the documentation tells clients.
+func (s Settings) documented() openapi.Limits {
+	return openapi.Limits{
+		UploadBytes:  s.MaxUploadBytes,
+		Action:       openapi.Rate{Burst: s.ActionBurst, PerSecond: s.ActionRate},
+		Login:        openapi.Rate{Burst: s.LoginBurst, PerSecond: s.LoginRate},
+		Registration: openapi.Rate{Burst: s.RegisterBurst, PerSecond: s.RegisterRate},
+	}
+}
+
 // Gateway implements the public API by asking the domain services.
 type Gateway struct {
 	Deps
@@ -97,7 +112,10 @@ type Gateway struct {
 
 // New returns a gateway.
 func New(d Deps) *Gateway {
-	g := &Gateway{Deps: d, admission: newAdmission(d.Settings, d.Meters), pace: pace.Default, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d), spoolFile: namelessFile}
+	if d.Policies == nil {
+		d.Policies, _ = policy.Read() // without the RPC that declares too little, which is refused
+	}
+	g := &Gateway{Deps: d, admission: newAdmission(d.Settings, d.Policies, d.Meters), pace: pace.Default, sessions: newSessions(d.User, d.Now, d.Settings.SessionRecheck), reads: newReads(d), spoolFile: namelessFile}
 	g.streams, g.endStreams = context.WithCancel(context.Background())
 	return g
 }

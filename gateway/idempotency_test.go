@@ -29,7 +29,7 @@ import (
 func TestEveryChangeTakesAnIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	changes := 0
-	for procedure := range accesses {
+	for procedure := range declared(t) {
 		service, name, _ := strings.Cut(procedure[1:], "/")
 		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
 		if err != nil {

@@ -6,31 +6,21 @@ import (
 	"strconv"
 
 	"douyin.dev/gateway/rest"
+	optionsv1 "douyin.dev/gen/douyin/options/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/limit"
 	"douyin.dev/services/platform/username"
 )
 
-// limited are the actions counted per user. Login and Register, which have no
-// user, are counted per client; everything else reads.
-var limited = map[string]bool{
-	"/douyin.api.v1.InteractionService/LikeVideo": true, "/douyin.api.v1.InteractionService/UnlikeVideo": true,
-	"/douyin.api.v1.InteractionService/CreateComment": true, "/douyin.api.v1.InteractionService/DeleteComment": true,
-	"/douyin.api.v1.RelationService/Follow": true, "/douyin.api.v1.RelationService/Unfollow": true,
-	"/douyin.api.v1.MessageService/SendMessage": true, publishProcedure: true,
-	"/douyin.api.v1.VideoService/DeleteVideo": true, "/douyin.api.v1.VideoService/RetryTranscode": true,
-	"/douyin.api.v1.UserService/Logout": true, "/douyin.api.v1.UserService/LogoutEverywhere": true,
-	"/douyin.api.v1.UserService/ChangePassword": true, "/douyin.api.v1.UserService/UpdateProfile": true,
-}
-
 // addressFactor is how many accounts may log in behind one address.
 const addressFactor = 10
 
-// allow counts an action against its user's budget.
+// allow counts an action against its user's budget. The budgets of login and
+// registration, which have no user, are spent by their handlers.
 func (g *Gateway) allow(ctx context.Context, procedure string) error {
 	viewer, ok := auth.ViewerFrom(ctx)
-	if !ok || !limited[procedure] {
+	if !ok || !g.Policies.Of(procedure).Spends(optionsv1.Budget_BUDGET_ACTION) {
 		return nil
 	}
 	return g.spend(ctx, procedure, strconv.FormatInt(viewer.UserID, 10), g.Settings.ActionBurst, g.Settings.ActionRate)

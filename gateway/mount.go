@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/grpcreflect"
 	"go.opentelemetry.io/otel"
 
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest"
 	"douyin.dev/gateway/resumable"
 	"douyin.dev/gateway/sessioncookie"
@@ -61,9 +62,14 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
+	policies, err := policy.Read()
+	if err != nil {
+		return err
+	}
 	rt.Go("expired uploads", uploads.Run)
 	g := New(clients(rt, Deps{
-		Media: media, Uploads: uploads, Limiter: limiter, Log: rt.Log, Meters: otel.GetMeterProvider(), Now: rt.Clock(), Zone: zone, Settings: c.Settings,
+		Media: media, Uploads: uploads, Limiter: limiter, Log: rt.Log, Meters: otel.GetMeterProvider(), Now: rt.Clock(), Zone: zone,
+		Policies: policies, Settings: c.Settings,
 	}))
 	return g.mount(rt)
 }
@@ -126,7 +132,7 @@ func (g *Gateway) restHandler(s rest.Signals) (http.Handler, error) {
 		Session:      func(next rest.Handler) rest.Handler { return g.admission.admitREST(g.restSession(next)) },
 		ViewerFields: g.viewerFields,
 		ClientCalls:  &g.admission.clientCalls, Pace: g.pace, Origins: g.origins(),
-		Signals: s, Logger: g.Log, Now: g.Now,
+		Limits: g.Settings.documented(), Signals: s, Logger: g.Log, Now: g.Now,
 	})
 }
 

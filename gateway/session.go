@@ -11,10 +11,8 @@ import (
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"douyin.dev/gateway/rest"
-	apiv1 "douyin.dev/gen/douyin/api/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/services/platform/auth"
@@ -142,38 +140,15 @@ func (s *sessions) check(ctx context.Context, token string) (session, error) {
 // forget drops what is remembered of a token whose session ended here.
 func (s *sessions) forget(token string) { s.seen.Invalidate(token) }
 
-// accesses maps each procedure of the public API to who may call it.
-var accesses = readAccesses()
-
-func readAccesses() map[string]rpc.Access {
-	all := map[string]rpc.Access{}
-	for _, file := range []protoreflect.FileDescriptor{
-		apiv1.File_douyin_api_v1_feed_proto, apiv1.File_douyin_api_v1_user_proto, apiv1.File_douyin_api_v1_video_proto,
-		apiv1.File_douyin_api_v1_interaction_proto, apiv1.File_douyin_api_v1_relation_proto, apiv1.File_douyin_api_v1_message_proto,
-	} {
-		for i := range file.Services().Len() {
-			methods := file.Services().Get(i).Methods()
-			for j := range methods.Len() {
-				m := methods.Get(j)
-				all["/"+string(m.Parent().FullName())+"/"+string(m.Name())] = rpc.AccessOf(m)
-			}
-		}
-	}
-	return all
-}
-
-// endsSession are the procedures that end their caller's session. A repeated call
-// comes with a token that is good no more, and is let in without a viewer: its
-// handler answers it by its idempotency key, or refuses it.
-var endsSession = map[string]bool{
-	"/douyin.api.v1.UserService/Logout": true, "/douyin.api.v1.UserService/LogoutEverywhere": true,
-	"/douyin.api.v1.UserService/ChangePassword": true,
-}
-
-// admit adds the token's viewer to ctx, as the procedure's access needs.
+// admit adds the token's viewer to ctx, as the procedure's access needs. The
+// token of a call that ends its session may be good no more (options.proto).
 func (g *Gateway) admit(ctx context.Context, token, procedure string) (context.Context, error) {
-	admitted, err := g.sessions.admit(ctx, token, accesses[procedure])
-	if auth.Plausible(token) && endsSession[procedure] && fault.CodeOf(err) == connect.CodeUnauthenticated {
+	declared := g.Policies.Of(procedure)
+	if declared.Access == rpc.AccessUnspecified {
+		return ctx, fault.Forbidden("not for clients")
+	}
+	admitted, err := g.sessions.admit(ctx, token, declared.Access)
+	if auth.Plausible(token) && declared.EndsSession && fault.CodeOf(err) == connect.CodeUnauthenticated {
 		return ctx, nil
 	}
 	return admitted, err
@@ -219,6 +194,9 @@ func (g *Gateway) unarySession(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		if message, ok := req.Any().(proto.Message); ok {
 			if err := rest.SetIdempotencyKey(message, req.Header()); err != nil {
+				return nil, err
+			}
+			if err := g.Policies.Of(req.Spec().Procedure).CheckIDs(message.ProtoReflect()); err != nil {
 				return nil, err
 			}
 		}

@@ -278,3 +278,23 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+func TestACallWithoutARequiredIDIsRefusedOverConnectAndGRPC(t *testing.T) {
+	t.Parallel()
+	g, _, _ := newStreaming(t)
+	mux := http.NewServeMux()
+	edge, err := rpc.EdgeOptions(g.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, h := apiv1connect.NewInteractionServiceHandler(g, append(edge, connect.WithInterceptors(g.interceptors()...))...)
+	mux.Handle(path, g.origins().WithHeaders(h))
+	for name, option := range map[string]connect.ClientOption{"connect": connect.WithClientOptions(), "grpc": connect.WithGRPC()} {
+		client := apiv1connect.NewInteractionServiceClient(serveMesh(t, mux), "http://gateway", option)
+		_, err := client.ListComments(t.Context(), &apiv1.ListCommentsRequest{})
+		f, _ := fault.As(err)
+		if f == nil || f.Code() != connect.CodeInvalidArgument || len(f.Violations()) != 1 || f.Violations()[0].Field != "video_id" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"douyin.dev/gateway/pace"
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest/openapi"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/services/platform/auth"
@@ -63,6 +64,8 @@ type Options struct {
 	ClientCalls ClientBudget
 	// Pace is how slow a client may be. The zero value is pace.Default.
 	Pace pace.Pace
+	// Limits are those that the documentation tells clients.
+	Limits openapi.Limits
 	// Signals are where telemetry goes.
 	Signals Signals
 	// Logger gets the causes of internal errors. Nil discards them.
@@ -108,7 +111,7 @@ func New(s Servers, opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	document, err := openapi.Document(all, renamedKeys())
+	document, err := openapi.Document(all, renamedKeys(), opts.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("document the surface: %w", err)
 	}
@@ -207,6 +210,12 @@ func (f *face) calls(s Servers) (Handler, error) {
 		case streamPath:
 			s.Stream.ServeHTTP(w, translated(ctx, c, r))
 		default:
+			for _, name := range c.endpoint.requiredIDs {
+				if len(c.params[name]) == 0 {
+					AnswerError(ctx, w, policy.Missing(name))
+					return
+				}
+			}
 			c.endpoint.call(w, bare(ctx, c), nil)
 		}
 	}, nil

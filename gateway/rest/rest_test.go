@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
+	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/memhttp"
 )
 
@@ -354,7 +355,7 @@ func TestEveryRouteReachesTheMux(t *testing.T) {
 			if path == "/douyin/message/action" && action == "2" {
 				continue
 			}
-			got := b.do(request(method, path+"?action_type="+action, nil))
+			got := b.do(request(method, path+"?video_id=1&comment_id=1&to_user_id=1&user_id=1&action_type="+action, nil))
 			if code := b.object(got)["status_code"]; code != json.Number("0") && code != json.Number("50001") {
 				t.Errorf("%s with action %s: %s", call, action, got.body)
 			}
@@ -503,4 +504,29 @@ func TestSessionSeesTheCallAndMayRefuseIt(t *testing.T) {
 	if token != "t" || procedure != "/douyin.api.v1.InteractionService/UnlikeVideo" {
 		t.Errorf("token %q, procedure %q", token, procedure)
 	}
+}
+
+// What an RPC declares as required is refused by name, once the session is known.
+func TestACallWithoutARequiredIDIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for target, missing := range map[string]string{
+		"/douyin/favorite/action/?action_type=1":            "video_id is required",
+		"/douyin/comment/action/?action_type=2&video_id=1":  "comment_id is required",
+		"/douyin/relation/action/?action_type=1&to_user_id": "to_user_id is required",
+		"/douyin/message/chat/":                             "to_user_id is required",
+	} {
+		b.refused(b.post(target, "application/x-www-form-urlencoded", ""), "40002", missing)
+	}
+	b.askedFor(nil)
+	b.get("/douyin/user/") // an id that may be absent
+	b.askedFor(&apiv1.GetUserRequest{})
+	refused := setup(t, func(_ *Servers, o *Options) {
+		o.Session = func(Handler) Handler {
+			return func(ctx context.Context, w http.ResponseWriter, _ *http.Request) {
+				AnswerError(ctx, w, fault.LoginRequired())
+			}
+		}
+	})
+	refused.refused(refused.post("/douyin/favorite/action/?action_type=1", "", ""), "10004", "login")
 }

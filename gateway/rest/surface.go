@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"douyin.dev/gateway/policy"
 	"douyin.dev/gateway/rest/numjson"
 	"douyin.dev/gateway/rest/route"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
@@ -62,6 +63,8 @@ type endpoint struct {
 	target *url.URL
 	call   runtime.HandlerFunc
 	params []param
+	// requiredIDs are the parameters without which the call is refused.
+	requiredIDs []string
 	// zeros is the rest of a failed answer, after status_msg: the keys this
 	// endpoint would have answered with, and the closing brace.
 	zeros []byte
@@ -148,6 +151,13 @@ func (s *surface) compileEndpoint(r route.Route) (*endpoint, error) {
 		if p, ok := paramOf(fields.Get(i)); ok {
 			e.params = append(e.params, p)
 		}
+	}
+	declared, err := policy.Of(r.RPC)
+	if err != nil {
+		return nil, err
+	}
+	for _, fd := range declared.RequiredIDs {
+		e.requiredIDs = append(e.requiredIDs, string(fd.Name()))
 	}
 	empty, err := s.encoder.Marshal("", dynamicpb.NewMessage(r.RPC.Output()))
 	if err != nil {

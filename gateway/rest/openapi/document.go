@@ -32,6 +32,7 @@ status_code: 0 success, 10001 username taken, 10002 wrong username or password, 
 type builder struct {
 	comments comments
 	renamed  map[protoreflect.FullName]string
+	limits   Limits
 	schemas  object
 	paths    object
 	tags     list
@@ -39,15 +40,17 @@ type builder struct {
 }
 
 // Document returns the OpenAPI document of the routes as JSON. renamed are the
-// keys of answers that are not called like their field.
-func Document(routes []route.Route, renamed map[protoreflect.FullName]string) ([]byte, error) {
+// keys of answers that are not called like their field, limits what operators set.
+func Document(routes []route.Route, renamed map[protoreflect.FullName]string, limits Limits) ([]byte, error) {
 	c, err := readComments()
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{comments: c, renamed: renamed, schemas: object{}, paths: object{}, tagged: map[string]bool{}}
+	b := &builder{comments: c, renamed: renamed, limits: limits, schemas: object{}, paths: object{}, tagged: map[string]bool{}}
 	for _, group := range grouped(routes) {
-		b.add(group)
+		if err := b.add(group); err != nil {
+			return nil, err
+		}
 	}
 	b.addPing()
 	out, err := json.Marshal(b.document())
@@ -120,13 +123,17 @@ func grouped(routes []route.Route) []*operation {
 	return all
 }
 
-func (b *builder) add(op *operation) {
+func (b *builder) add(op *operation) error {
 	first := op.routes[0]
+	budgets, err := b.budgets(op)
+	if err != nil {
+		return err
+	}
 	out := object{
 		"tags":        list{b.tag(first)},
 		"operationId": operationID(op),
 		"summary":     b.summary(op),
-		"description": fmt.Sprintf("Also as %s/.", op.path),
+		"description": fmt.Sprintf("Also as %s/.", op.path) + budgets,
 		"responses":   b.responses(op),
 		"security":    security(first.RPC),
 	}
@@ -138,6 +145,7 @@ func (b *builder) add(op *operation) {
 		out["requestBody"] = b.requestBody(op)
 	}
 	b.paths[op.path] = object{strings.ToLower(first.Method): out}
+	return nil
 }
 
 // operationID is unique: an RPC may have several paths.

@@ -30,6 +30,10 @@ import (
 
 var renamed = map[protoreflect.FullName]string{"douyin.api.v1.Friend.msg_type": "msgType"}
 
+var limits = openapi.Limits{
+	UploadBytes: 12345, Action: openapi.Rate{Burst: 91, PerSecond: 0.25}, Login: openapi.Rate{Burst: 92, PerSecond: 2}, Registration: openapi.Rate{},
+}
+
 func document(t *testing.T) ([]byte, *openapi3.T) {
 	t.Helper()
 	config, err := os.ReadFile("../douyin.yaml")
@@ -44,7 +48,7 @@ func document(t *testing.T) ([]byte, *openapi3.T) {
 		route.Route{Method: "POST", Path: "/douyin/publish/action", RPC: apiv1.File_douyin_api_v1_video_proto.Services().ByName("UploadService").Methods().Get(0)},
 		route.Route{Method: "GET", Path: "/douyin/message/stream", RPC: apiv1.File_douyin_api_v1_message_proto.Services().ByName("MessageStreamService").Methods().Get(0)},
 	)
-	out, err := openapi.Document(routes, renamed)
+	out, err := openapi.Document(routes, renamed, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +230,29 @@ func TestEmbeddedDescriptorsAreThoseLinkedIn(t *testing.T) {
 		if diff := cmp.Diff(linked, embedded, protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-linked +embedded)\n%s", embedded.GetName(), diff)
 		}
+	}
+}
+
+func TestTheDocumentSaysTheLimitsThatOperatorsSet(t *testing.T) {
+	t.Parallel()
+	_, doc := document(t)
+	for path, want := range map[string]string{
+		"/douyin/publish/delete":  "A user may do this 91 times at once, then 0.25 times a second",
+		"/douyin/favorite/action": "A user may do this 91 times at once",
+		"/douyin/user/login":      "Attempts per account are allowed 92 times at once, then 2 times a second",
+	} {
+		if got := operations(doc, path)["POST"].Description; !strings.Contains(got, want) {
+			t.Errorf("%s: %q does not say %q", path, got, want)
+		}
+	}
+	for method, path := range map[string]string{"POST": "/douyin/user/register", "GET": "/douyin/feed"} { // no limit is set, or needed
+		if got := operations(doc, path)[method].Description; strings.Contains(got, "times") {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	upload := operations(doc, "/douyin/publish/action")["POST"].RequestBody.Value.Content["multipart/form-data"].Schema.Value
+	if got := upload.Properties["data"].Value.Description; !strings.Contains(got, "At most 12345 bytes.") {
+		t.Errorf("the upload's file: %q", got)
 	}
 }
 

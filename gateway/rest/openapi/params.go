@@ -1,40 +1,18 @@
 package openapi
 
 import (
-	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	optionsv1 "douyin.dev/gen/douyin/options/v1"
+	"douyin.dev/gateway/policy"
+	platformrpc "douyin.dev/services/platform/rpc"
 )
-
-// needed are the parameters without which a call is refused.
-var needed = []string{
-	"username", "password", "old_password", "new_password",
-	"video_id", "comment_id", "to_user_id", "comment_text", "content",
-}
 
 // restOnly is what the REST face says of a parameter where it takes more than
 // the RPC behind it.
 var restOnly = map[string]string{
 	"latest_time": "Only videos published strictly before this, in Unix seconds, milliseconds, microseconds or nanoseconds by magnitude (below 1e11, 1e14, 1e17, from there); absent, 0, negative, future or not a number means now.",
-}
-
-// lengths are the characters a text parameter may have.
-var lengths = map[string][2]int{
-	"username":         {1, 32},
-	"password":         {1, 256},
-	"old_password":     {1, 256},
-	"new_password":     {1, 256},
-	"comment_text":     {1, 1000},
-	"content":          {1, 1000},
-	"title":            {0, 100},
-	"avatar":           {0, 512},
-	"background_image": {0, 512},
-	"signature":        {0, 200},
-	"idempotency_key":  {0, 128},
 }
 
 // maxID is the largest public id.
@@ -62,7 +40,7 @@ func (b *builder) inputs(op *operation) []input {
 			fd := fields.Get(i)
 			name := string(fd.Name())
 			if times[name]++; times[name] == 1 && plain(fd) {
-				all = append(all, input{name: name, about: b.about(fd), schema: paramSchema(fd), required: slices.Contains(needed, name)})
+				all = append(all, input{name: name, about: b.about(fd), schema: paramSchema(fd), required: policy.Required(fd)})
 			}
 		}
 	}
@@ -101,8 +79,11 @@ func plain(fd protoreflect.FieldDescriptor) bool {
 func paramSchema(fd protoreflect.FieldDescriptor) object {
 	s := scalarSchema(fd)
 	name := string(fd.Name())
-	if limits, ok := lengths[name]; ok {
-		s["minLength"], s["maxLength"] = limits[0], limits[1]
+	if most := policy.MaxLength(fd); most > 0 {
+		s["minLength"], s["maxLength"] = 0, most
+		if policy.Required(fd) {
+			s["minLength"] = 1
+		}
 	}
 	switch {
 	case strings.HasSuffix(name, "_id"):
@@ -124,7 +105,7 @@ func (b *builder) queryParams(op *operation) list {
 // requestBody offers the forms a body may have; an upload has only one.
 func (b *builder) requestBody(op *operation) object {
 	if op.routes[0].RPC.IsStreamingClient() {
-		return uploadBody(b.inputs(op))
+		return b.uploadBody(b.inputs(op))
 	}
 	schema := bodySchema(b.inputs(op))
 	return object{
@@ -154,13 +135,13 @@ func bodySchema(inputs []input) object {
 	return schema
 }
 
-func uploadBody(inputs []input) object {
+func (b *builder) uploadBody(inputs []input) object {
 	schema := bodySchema(inputs)
 	schema["required"] = list{"data"}
 	properties := schema["properties"].(object)
 	properties["data"] = object{
 		"type": "string", "contentMediaType": "application/octet-stream",
-		"description": "The video file: the first that is not empty. Its type and its name do not matter. One larger than 1 MiB comes behind the token.",
+		"description": "The video file: the first that is not empty. Its type and its name do not matter. One larger than 1 MiB comes behind the token." + b.limits.ofUpload(),
 	}
 	properties["token"] = object{"type": "string", "description": "The token, where neither the query nor a header has it."}
 	return object{"required": true, "content": object{"multipart/form-data": object{"schema": schema}}}
@@ -171,7 +152,7 @@ func security(rpc protoreflect.MethodDescriptor) list {
 	tokens := list{
 		object{"bearer": list{}}, object{"query": list{}}, object{"accessToken": list{}}, object{"tokenHeader": list{}},
 	}
-	if proto.GetExtension(rpc.Options(), optionsv1.E_Access) != optionsv1.Access_ACCESS_VIEWER {
+	if platformrpc.AccessOf(rpc) != platformrpc.AccessViewer {
 		tokens = append(tokens, object{})
 	}
 	return tokens

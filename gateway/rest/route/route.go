@@ -11,6 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"douyin.dev/gateway/policy"
 )
 
 // Route is one path of the REST face.
@@ -25,17 +27,13 @@ type Route struct {
 
 // Procedure names the RPC the way Connect does: /douyin.api.v1.FeedService/GetFeed.
 func (r Route) Procedure() string {
-	return "/" + string(r.RPC.Parent().FullName()) + "/" + string(r.RPC.Name())
+	return policy.Procedure(r.RPC)
 }
 
 // Params returns the message whose fields are the parameters: what the RPC
 // takes, or of an upload the header that its stream begins with.
 func (r Route) Params() protoreflect.MessageDescriptor {
-	in := r.RPC.Input()
-	if header := in.Fields().ByName("header"); header != nil && r.RPC.IsStreamingClient() {
-		return header.Message()
-	}
-	return in
+	return policy.Request(r.RPC)
 }
 
 // Client returns the path as clients write it and the action_type that chooses

@@ -252,10 +252,10 @@ const file_douyin_api_v1_feed_proto_rawDesc = "" +
 	"\x19ListFollowingFeedResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd1\x01\n" +
-	"\vFeedService\x12Q\n" +
-	"\aGetFeed\x12\x1d.douyin.api.v1.GetFeedRequest\x1a\x1e.douyin.api.v1.GetFeedResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12o\n" +
-	"\x11ListFollowingFeed\x12'.douyin.api.v1.ListFollowingFeedRequest\x1a(.douyin.api.v1.ListFollowingFeedResponse\"\a\x88\xb5\x18\x02\x90\x02\x01B\x98\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xe3\x01\n" +
+	"\vFeedService\x12Z\n" +
+	"\aGetFeed\x12\x1d.douyin.api.v1.GetFeedRequest\x1a\x1e.douyin.api.v1.GetFeedResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x02\x90\x02\x01\x12x\n" +
+	"\x11ListFollowingFeed\x12'.douyin.api.v1.ListFollowingFeedRequest\x1a(.douyin.api.v1.ListFollowingFeedResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x02\x90\x02\x01B\x98\x01\n" +
 	"\x11com.douyin.api.v1B\tFeedProtoP\x01Z\"douyin.dev/gen/douyin/api/v1;apiv1\xa2\x02\x03DAX\xaa\x02\rDouyin.Api.V1\xca\x02\rDouyin\\Api\\V1\xe2\x02\x19Douyin\\Api\\V1\\GPBMetadata\xea\x02\x0fDouyin::Api::V1b\x06proto3"
 
 var (

@@ -760,57 +760,57 @@ var File_douyin_api_v1_interaction_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_interaction_proto_rawDesc = "" +
 	"\n" +
-	"\x1fdouyin/api/v1/interaction.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"Z\n" +
-	"\x10LikeVideoRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x13\n" +
-	"\x11LikeVideoResponse\"\\\n" +
-	"\x12UnlikeVideoRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
-	"\x13UnlikeVideoResponse\"q\n" +
-	"\x16ListLikedVideosRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
+	"\x1fdouyin/api/v1/interaction.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"e\n" +
+	"\x10LikeVideoRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x13\n" +
+	"\x11LikeVideoResponse\"g\n" +
+	"\x12UnlikeVideoRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x15\n" +
+	"\x13UnlikeVideoResponse\"u\n" +
+	"\x16ListLikedVideosRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"v\n" +
 	"\x17ListLikedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n" +
-	"\x14CreateCommentRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12!\n" +
-	"\fcomment_text\x18\x02 \x01(\tR\vcommentText\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"I\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x01\n" +
+	"\x14CreateCommentRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12,\n" +
+	"\fcomment_text\x18\x02 \x01(\tB\tص\x18\x01\xe0\xb5\x18\xe8\aR\vcommentText\x12.\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"I\n" +
 	"\x15CreateCommentResponse\x120\n" +
-	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"\x81\x01\n" +
-	"\x14DeleteCommentRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12!\n" +
+	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"\x90\x01\n" +
+	"\x14DeleteCommentRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12%\n" +
 	"\n" +
-	"comment_id\x18\x02 \x01(\x03B\x020\x01R\tcommentId\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"I\n" +
+	"comment_id\x18\x02 \x01(\x03B\x06ص\x18\x010\x01R\tcommentId\x12.\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"I\n" +
 	"\x15DeleteCommentResponse\x120\n" +
-	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"p\n" +
-	"\x13ListCommentsRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12\x1b\n" +
+	"\acomment\x18\x01 \x01(\v2\x16.douyin.api.v1.CommentR\acomment\"t\n" +
+	"\x13ListCommentsRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"y\n" +
 	"\x14ListCommentsResponse\x129\n" +
 	"\fcomment_list\x18\x01 \x03(\v2\x16.douyin.api.v1.CommentR\vcommentList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
-	"\x14CountCommentsRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\"<\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +
+	"\x14CountCommentsRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\"<\n" +
 	"\x15CountCommentsResponse\x12#\n" +
-	"\rcomment_count\x18\x01 \x01(\x03R\fcommentCount2\xbc\x05\n" +
-	"\x12InteractionService\x12T\n" +
-	"\tLikeVideo\x12\x1f.douyin.api.v1.LikeVideoRequest\x1a .douyin.api.v1.LikeVideoResponse\"\x04\x88\xb5\x18\x02\x12Z\n" +
-	"\vUnlikeVideo\x12!.douyin.api.v1.UnlikeVideoRequest\x1a\".douyin.api.v1.UnlikeVideoResponse\"\x04\x88\xb5\x18\x02\x12i\n" +
-	"\x0fListLikedVideos\x12%.douyin.api.v1.ListLikedVideosRequest\x1a&.douyin.api.v1.ListLikedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12`\n" +
-	"\rCreateComment\x12#.douyin.api.v1.CreateCommentRequest\x1a$.douyin.api.v1.CreateCommentResponse\"\x04\x88\xb5\x18\x02\x12`\n" +
-	"\rDeleteComment\x12#.douyin.api.v1.DeleteCommentRequest\x1a$.douyin.api.v1.DeleteCommentResponse\"\x04\x88\xb5\x18\x02\x12`\n" +
-	"\fListComments\x12\".douyin.api.v1.ListCommentsRequest\x1a#.douyin.api.v1.ListCommentsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12c\n" +
-	"\rCountComments\x12#.douyin.api.v1.CountCommentsRequest\x1a$.douyin.api.v1.CountCommentsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\x9f\x01\n" +
+	"\rcomment_count\x18\x01 \x01(\x03R\fcommentCount2\xfb\x05\n" +
+	"\x12InteractionService\x12]\n" +
+	"\tLikeVideo\x12\x1f.douyin.api.v1.LikeVideoRequest\x1a .douyin.api.v1.LikeVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x02\x12c\n" +
+	"\vUnlikeVideo\x12!.douyin.api.v1.UnlikeVideoRequest\x1a\".douyin.api.v1.UnlikeVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x02\x12r\n" +
+	"\x0fListLikedVideos\x12%.douyin.api.v1.ListLikedVideosRequest\x1a&.douyin.api.v1.ListLikedVideosResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12i\n" +
+	"\rCreateComment\x12#.douyin.api.v1.CreateCommentRequest\x1a$.douyin.api.v1.CreateCommentResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x02\x12i\n" +
+	"\rDeleteComment\x12#.douyin.api.v1.DeleteCommentRequest\x1a$.douyin.api.v1.DeleteCommentResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x04\x12i\n" +
+	"\fListComments\x12\".douyin.api.v1.ListCommentsRequest\x1a#.douyin.api.v1.ListCommentsResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12l\n" +
+	"\rCountComments\x12#.douyin.api.v1.CountCommentsRequest\x1a$.douyin.api.v1.CountCommentsResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01B\x9f\x01\n" +
 	"\x11com.douyin.api.v1B\x10InteractionProtoP\x01Z\"douyin.dev/gen/douyin/api/v1;apiv1\xa2\x02\x03DAX\xaa\x02\rDouyin.Api.V1\xca\x02\rDouyin\\Api\\V1\xe2\x02\x19Douyin\\Api\\V1\\GPBMetadata\xea\x02\x0fDouyin::Api::V1b\x06proto3"
 
 var (

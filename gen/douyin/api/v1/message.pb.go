@@ -365,17 +365,17 @@ var File_douyin_api_v1_message_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1bdouyin/api/v1/message.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"y\n" +
-	"\x12SendMessageRequest\x12 \n" +
+	"\x1bdouyin/api/v1/message.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"\x8f\x01\n" +
+	"\x12SendMessageRequest\x12$\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\tR\acontent\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"G\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\btoUserId\x12#\n" +
+	"\acontent\x18\x02 \x01(\tB\tص\x18\x01\xe0\xb5\x18\xe8\aR\acontent\x12.\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"G\n" +
 	"\x13SendMessageResponse\x120\n" +
-	"\amessage\x18\x01 \x01(\v2\x16.douyin.api.v1.MessageR\amessage\"\x95\x01\n" +
-	"\x13ListMessagesRequest\x12 \n" +
+	"\amessage\x18\x01 \x01(\v2\x16.douyin.api.v1.MessageR\amessage\"\x99\x01\n" +
+	"\x13ListMessagesRequest\x12$\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12 \n" +
+	"to_user_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\btoUserId\x12 \n" +
 	"\fpre_msg_time\x18\x02 \x01(\x03R\n" +
 	"preMsgTime\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -389,12 +389,12 @@ const file_douyin_api_v1_message_proto_rawDesc = "" +
 	"\x06_after\"]\n" +
 	"\x11SubscribeResponse\x120\n" +
 	"\amessage\x18\x01 \x01(\v2\x16.douyin.api.v1.MessageR\amessage\x12\x16\n" +
-	"\x06cursor\x18\x02 \x01(\x03R\x06cursor2\xce\x01\n" +
-	"\x0eMessageService\x12Z\n" +
-	"\vSendMessage\x12!.douyin.api.v1.SendMessageRequest\x1a\".douyin.api.v1.SendMessageResponse\"\x04\x88\xb5\x18\x02\x12`\n" +
-	"\fListMessages\x12\".douyin.api.v1.ListMessagesRequest\x1a#.douyin.api.v1.ListMessagesResponse\"\a\x88\xb5\x18\x02\x90\x02\x012n\n" +
-	"\x14MessageStreamService\x12V\n" +
-	"\tSubscribe\x12\x1f.douyin.api.v1.SubscribeRequest\x1a .douyin.api.v1.SubscribeResponse\"\x04\x88\xb5\x18\x020\x01B\x9b\x01\n" +
+	"\x06cursor\x18\x02 \x01(\x03R\x06cursor2\xe0\x01\n" +
+	"\x0eMessageService\x12c\n" +
+	"\vSendMessage\x12!.douyin.api.v1.SendMessageRequest\x1a\".douyin.api.v1.SendMessageResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01\x12i\n" +
+	"\fListMessages\x12\".douyin.api.v1.ListMessagesRequest\x1a#.douyin.api.v1.ListMessagesResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x012w\n" +
+	"\x14MessageStreamService\x12_\n" +
+	"\tSubscribe\x12\x1f.douyin.api.v1.SubscribeRequest\x1a .douyin.api.v1.SubscribeResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x040\x01B\x9b\x01\n" +
 	"\x11com.douyin.api.v1B\fMessageProtoP\x01Z\"douyin.dev/gen/douyin/api/v1;apiv1\xa2\x02\x03DAX\xaa\x02\rDouyin.Api.V1\xca\x02\rDouyin\\Api\\V1\xe2\x02\x19Douyin\\Api\\V1\\GPBMetadata\xea\x02\x0fDouyin::Api::V1b\x06proto3"
 
 var (

@@ -843,63 +843,63 @@ var File_douyin_api_v1_relation_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_relation_proto_rawDesc = "" +
 	"\n" +
-	"\x1cdouyin/api/v1/relation.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"Z\n" +
-	"\rFollowRequest\x12 \n" +
+	"\x1cdouyin/api/v1/relation.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"e\n" +
+	"\rFollowRequest\x12$\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x10\n" +
-	"\x0eFollowResponse\"\\\n" +
-	"\x0fUnfollowRequest\x12 \n" +
+	"to_user_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\btoUserId\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x10\n" +
+	"\x0eFollowResponse\"g\n" +
+	"\x0fUnfollowRequest\x12$\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x12\n" +
-	"\x10UnfollowResponse\"o\n" +
-	"\x14ListFollowingRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\btoUserId\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x12\n" +
+	"\x10UnfollowResponse\"s\n" +
+	"\x14ListFollowingRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"q\n" +
 	"\x15ListFollowingResponse\x120\n" +
 	"\tuser_list\x18\x01 \x03(\v2\x13.douyin.api.v1.UserR\buserList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"o\n" +
-	"\x14ListFollowersRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"s\n" +
+	"\x14ListFollowersRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"q\n" +
 	"\x15ListFollowersResponse\x120\n" +
 	"\tuser_list\x18\x01 \x03(\v2\x13.douyin.api.v1.UserR\buserList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"m\n" +
-	"\x12ListFriendsRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"q\n" +
+	"\x12ListFriendsRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"q\n" +
 	"\x13ListFriendsResponse\x122\n" +
 	"\tuser_list\x18\x01 \x03(\v2\x15.douyin.api.v1.FriendR\buserList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"4\n" +
-	"\x15CountFollowingRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\".\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"8\n" +
+	"\x15CountFollowingRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\".\n" +
 	"\x16CountFollowingResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\"4\n" +
-	"\x15CountFollowersRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\".\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\"8\n" +
+	"\x15CountFollowersRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\".\n" +
 	"\x16CountFollowersResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\"6\n" +
-	"\x12CheckFollowRequest\x12 \n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\":\n" +
+	"\x12CheckFollowRequest\x12$\n" +
 	"\n" +
-	"to_user_id\x18\x01 \x01(\x03B\x020\x01R\btoUserId\"-\n" +
+	"to_user_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\btoUserId\"-\n" +
 	"\x13CheckFollowResponse\x12\x16\n" +
-	"\x06result\x18\x01 \x01(\bR\x06result2\x89\x06\n" +
-	"\x0fRelationService\x12K\n" +
-	"\x06Follow\x12\x1c.douyin.api.v1.FollowRequest\x1a\x1d.douyin.api.v1.FollowResponse\"\x04\x88\xb5\x18\x02\x12Q\n" +
-	"\bUnfollow\x12\x1e.douyin.api.v1.UnfollowRequest\x1a\x1f.douyin.api.v1.UnfollowResponse\"\x04\x88\xb5\x18\x02\x12c\n" +
-	"\rListFollowing\x12#.douyin.api.v1.ListFollowingRequest\x1a$.douyin.api.v1.ListFollowingResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12c\n" +
-	"\rListFollowers\x12#.douyin.api.v1.ListFollowersRequest\x1a$.douyin.api.v1.ListFollowersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12]\n" +
-	"\vListFriends\x12!.douyin.api.v1.ListFriendsRequest\x1a\".douyin.api.v1.ListFriendsResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12f\n" +
-	"\x0eCountFollowing\x12$.douyin.api.v1.CountFollowingRequest\x1a%.douyin.api.v1.CountFollowingResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12f\n" +
-	"\x0eCountFollowers\x12$.douyin.api.v1.CountFollowersRequest\x1a%.douyin.api.v1.CountFollowersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12]\n" +
-	"\vCheckFollow\x12!.douyin.api.v1.CheckFollowRequest\x1a\".douyin.api.v1.CheckFollowResponse\"\a\x88\xb5\x18\x02\x90\x02\x01B\x9c\x01\n" +
+	"\x06result\x18\x01 \x01(\bR\x06result2\xd1\x06\n" +
+	"\x0fRelationService\x12T\n" +
+	"\x06Follow\x12\x1c.douyin.api.v1.FollowRequest\x1a\x1d.douyin.api.v1.FollowResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x02\x12Z\n" +
+	"\bUnfollow\x12\x1e.douyin.api.v1.UnfollowRequest\x1a\x1f.douyin.api.v1.UnfollowResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x02\x12l\n" +
+	"\rListFollowing\x12#.douyin.api.v1.ListFollowingRequest\x1a$.douyin.api.v1.ListFollowingResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12l\n" +
+	"\rListFollowers\x12#.douyin.api.v1.ListFollowersRequest\x1a$.douyin.api.v1.ListFollowersResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12f\n" +
+	"\vListFriends\x12!.douyin.api.v1.ListFriendsRequest\x1a\".douyin.api.v1.ListFriendsResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12o\n" +
+	"\x0eCountFollowing\x12$.douyin.api.v1.CountFollowingRequest\x1a%.douyin.api.v1.CountFollowingResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12o\n" +
+	"\x0eCountFollowers\x12$.douyin.api.v1.CountFollowersRequest\x1a%.douyin.api.v1.CountFollowersResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12f\n" +
+	"\vCheckFollow\x12!.douyin.api.v1.CheckFollowRequest\x1a\".douyin.api.v1.CheckFollowResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01B\x9c\x01\n" +
 	"\x11com.douyin.api.v1B\rRelationProtoP\x01Z\"douyin.dev/gen/douyin/api/v1;apiv1\xa2\x02\x03DAX\xaa\x02\rDouyin.Api.V1\xca\x02\rDouyin\\Api\\V1\xe2\x02\x19Douyin\\Api\\V1\\GPBMetadata\xea\x02\x0fDouyin::Api::V1b\x06proto3"
 
 var (

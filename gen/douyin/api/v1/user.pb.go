@@ -852,63 +852,63 @@ var File_douyin_api_v1_user_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x18douyin/api/v1/user.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"r\n" +
-	"\x0fRegisterRequest\x12\x1a\n" +
-	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"E\n" +
+	"\x18douyin/api/v1/user.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"\x8e\x01\n" +
+	"\x0fRegisterRequest\x12$\n" +
+	"\busername\x18\x01 \x01(\tB\bص\x18\x01\xe0\xb5\x18 R\busername\x12%\n" +
+	"\bpassword\x18\x02 \x01(\tB\tص\x18\x01\xe0\xb5\x18\x80\x02R\bpassword\x12.\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"E\n" +
 	"\x10RegisterResponse\x12\x1b\n" +
 	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"o\n" +
-	"\fLoginRequest\x12\x1a\n" +
-	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"B\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"\x8b\x01\n" +
+	"\fLoginRequest\x12$\n" +
+	"\busername\x18\x01 \x01(\tB\bص\x18\x01\xe0\xb5\x18 R\busername\x12%\n" +
+	"\bpassword\x18\x02 \x01(\tB\tص\x18\x01\xe0\xb5\x18\x80\x02R\bpassword\x12.\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"B\n" +
 	"\rLoginResponse\x12\x1b\n" +
 	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"-\n" +
-	"\x0eGetUserRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\":\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"1\n" +
+	"\x0eGetUserRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\":\n" +
 	"\x0fGetUserResponse\x12'\n" +
-	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"D\n" +
-	"\x11GetProfileRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"=\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"N\n" +
+	"\x11GetProfileRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\x12\x18\n" +
+	"\x04name\x18\x02 \x01(\tB\x04\xe0\xb5\x18 R\x04name\"=\n" +
 	"\x12GetProfileResponse\x12'\n" +
-	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xdd\x01\n" +
-	"\x14UpdateProfileRequest\x12\x1b\n" +
-	"\x06avatar\x18\x01 \x01(\tH\x00R\x06avatar\x88\x01\x01\x12.\n" +
-	"\x10background_image\x18\x02 \x01(\tH\x01R\x0fbackgroundImage\x88\x01\x01\x12!\n" +
-	"\tsignature\x18\x03 \x01(\tH\x02R\tsignature\x88\x01\x01\x12'\n" +
-	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKeyB\t\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xf9\x01\n" +
+	"\x14UpdateProfileRequest\x12\"\n" +
+	"\x06avatar\x18\x01 \x01(\tB\x05\xe0\xb5\x18\x80\x04H\x00R\x06avatar\x88\x01\x01\x125\n" +
+	"\x10background_image\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x04H\x01R\x0fbackgroundImage\x88\x01\x01\x12(\n" +
+	"\tsignature\x18\x03 \x01(\tB\x05\xe0\xb5\x18\xc8\x01H\x02R\tsignature\x88\x01\x01\x12.\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKeyB\t\n" +
 	"\a_avatarB\x13\n" +
 	"\x11_background_imageB\f\n" +
 	"\n" +
 	"_signature\"@\n" +
 	"\x15UpdateProfileResponse\x12'\n" +
-	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\x86\x01\n" +
-	"\x15ChangePasswordRequest\x12!\n" +
-	"\fold_password\x18\x01 \x01(\tR\voldPassword\x12!\n" +
-	"\fnew_password\x18\x02 \x01(\tR\vnewPassword\x12'\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\".\n" +
+	"\x04user\x18\x01 \x01(\v2\x13.douyin.api.v1.UserR\x04user\"\xa3\x01\n" +
+	"\x15ChangePasswordRequest\x12,\n" +
+	"\fold_password\x18\x01 \x01(\tB\tص\x18\x01\xe0\xb5\x18\x80\x02R\voldPassword\x12,\n" +
+	"\fnew_password\x18\x02 \x01(\tB\tص\x18\x01\xe0\xb5\x18\x80\x02R\vnewPassword\x12.\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\".\n" +
 	"\x16ChangePasswordResponse\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"8\n" +
-	"\rLogoutRequest\x12'\n" +
-	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x10\n" +
-	"\x0eLogoutResponse\"B\n" +
-	"\x17LogoutEverywhereRequest\x12'\n" +
-	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\"\x1a\n" +
-	"\x18LogoutEverywhereResponse2\xd8\x05\n" +
-	"\vUserService\x12Q\n" +
-	"\bRegister\x12\x1e.douyin.api.v1.RegisterRequest\x1a\x1f.douyin.api.v1.RegisterResponse\"\x04\x88\xb5\x18\x01\x12H\n" +
-	"\x05Login\x12\x1b.douyin.api.v1.LoginRequest\x1a\x1c.douyin.api.v1.LoginResponse\"\x04\x88\xb5\x18\x01\x12Q\n" +
-	"\aGetUser\x12\x1d.douyin.api.v1.GetUserRequest\x1a\x1e.douyin.api.v1.GetUserResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12Z\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"?\n" +
+	"\rLogoutRequest\x12.\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x10\n" +
+	"\x0eLogoutResponse\"I\n" +
+	"\x17LogoutEverywhereRequest\x12.\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x1a\n" +
+	"\x18LogoutEverywhereResponse2\xad\x06\n" +
+	"\vUserService\x12Z\n" +
+	"\bRegister\x12\x1e.douyin.api.v1.RegisterRequest\x1a\x1f.douyin.api.v1.RegisterResponse\"\r\x88\xb5\x18\x01\x92\xb5\x18\x01\x04\x98\xb5\x18\x01\x12Q\n" +
+	"\x05Login\x12\x1b.douyin.api.v1.LoginRequest\x1a\x1c.douyin.api.v1.LoginResponse\"\r\x88\xb5\x18\x01\x92\xb5\x18\x01\x03\x98\xb5\x18\x01\x12Z\n" +
+	"\aGetUser\x12\x1d.douyin.api.v1.GetUserRequest\x1a\x1e.douyin.api.v1.GetUserResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x02\x90\x02\x01\x12c\n" +
 	"\n" +
-	"GetProfile\x12 .douyin.api.v1.GetProfileRequest\x1a!.douyin.api.v1.GetProfileResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12`\n" +
-	"\rUpdateProfile\x12#.douyin.api.v1.UpdateProfileRequest\x1a$.douyin.api.v1.UpdateProfileResponse\"\x04\x88\xb5\x18\x02\x12c\n" +
-	"\x0eChangePassword\x12$.douyin.api.v1.ChangePasswordRequest\x1a%.douyin.api.v1.ChangePasswordResponse\"\x04\x88\xb5\x18\x02\x12K\n" +
-	"\x06Logout\x12\x1c.douyin.api.v1.LogoutRequest\x1a\x1d.douyin.api.v1.LogoutResponse\"\x04\x88\xb5\x18\x02\x12i\n" +
-	"\x10LogoutEverywhere\x12&.douyin.api.v1.LogoutEverywhereRequest\x1a'.douyin.api.v1.LogoutEverywhereResponse\"\x04\x88\xb5\x18\x02B\x98\x01\n" +
+	"GetProfile\x12 .douyin.api.v1.GetProfileRequest\x1a!.douyin.api.v1.GetProfileResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12i\n" +
+	"\rUpdateProfile\x12#.douyin.api.v1.UpdateProfileRequest\x1a$.douyin.api.v1.UpdateProfileResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x04\x12q\n" +
+	"\x0eChangePassword\x12$.douyin.api.v1.ChangePasswordRequest\x1a%.douyin.api.v1.ChangePasswordResponse\"\x12\x88\xb5\x18\x02\x92\xb5\x18\x02\x02\x03\x98\xb5\x18\x01\xa0\xb5\x18\x01\x12X\n" +
+	"\x06Logout\x12\x1c.douyin.api.v1.LogoutRequest\x1a\x1d.douyin.api.v1.LogoutResponse\"\x11\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01\xa0\xb5\x18\x01\x12v\n" +
+	"\x10LogoutEverywhere\x12&.douyin.api.v1.LogoutEverywhereRequest\x1a'.douyin.api.v1.LogoutEverywhereResponse\"\x11\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01\xa0\xb5\x18\x01B\x98\x01\n" +
 	"\x11com.douyin.api.v1B\tUserProtoP\x01Z\"douyin.dev/gen/douyin/api/v1;apiv1\xa2\x02\x03DAX\xaa\x02\rDouyin.Api.V1\xca\x02\rDouyin\\Api\\V1\xe2\x02\x19Douyin\\Api\\V1\\GPBMetadata\xea\x02\x0fDouyin::Api::V1b\x06proto3"
 
 var (

@@ -711,50 +711,50 @@ var File_douyin_api_v1_video_proto protoreflect.FileDescriptor
 
 const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\n" +
-	"\x19douyin/api/v1/video.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"0\n" +
-	"\x0fGetVideoRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\">\n" +
+	"\x19douyin/api/v1/video.proto\x12\rdouyin.api.v1\x1a\x1bdouyin/api/v1/objects.proto\x1a\x1fdouyin/options/v1/options.proto\"4\n" +
+	"\x0fGetVideoRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\">\n" +
 	"\x10GetVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\"6\n" +
-	"\x15GetVideoStatusRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\"L\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\":\n" +
+	"\x15GetVideoStatusRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\"L\n" +
 	"\x16GetVideoStatusResponse\x122\n" +
-	"\x06status\x18\x01 \x01(\v2\x1a.douyin.api.v1.VideoStatusR\x06status\"_\n" +
-	"\x15RetryTranscodeRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x18\n" +
-	"\x16RetryTranscodeResponse\"u\n" +
-	"\x1aListPublishedVideosRequest\x12\x1b\n" +
-	"\auser_id\x18\x01 \x01(\x03B\x020\x01R\x06userId\x12\x1b\n" +
+	"\x06status\x18\x01 \x01(\v2\x1a.douyin.api.v1.VideoStatusR\x06status\"j\n" +
+	"\x15RetryTranscodeRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x18\n" +
+	"\x16RetryTranscodeResponse\"y\n" +
+	"\x1aListPublishedVideosRequest\x12\x1f\n" +
+	"\auser_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"z\n" +
 	"\x1bListPublishedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\\\n" +
-	"\x12DeleteVideoRequest\x12\x1d\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x020\x01R\avideoId\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"g\n" +
+	"\x12DeleteVideoRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x15\n" +
 	"\x13DeleteVideoResponse\"r\n" +
 	"\x13PublishVideoRequest\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2!.douyin.api.v1.PublishVideoHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"p\n" +
-	"\x12PublishVideoHeader\x12\x14\n" +
-	"\x05title\x18\x01 \x01(\tR\x05title\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\x12\x1b\n" +
+	"\x04part\"}\n" +
+	"\x12PublishVideoHeader\x12\x1a\n" +
+	"\x05title\x18\x01 \x01(\tB\x04\xe0\xb5\x18dR\x05title\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\x12\x1b\n" +
 	"\tupload_id\x18\x03 \x01(\tR\buploadId\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\x84\x04\n" +
-	"\fVideoService\x12u\n" +
-	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12T\n" +
-	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12f\n" +
-	"\x0eGetVideoStatus\x12$.douyin.api.v1.GetVideoStatusRequest\x1a%.douyin.api.v1.GetVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12c\n" +
-	"\x0eRetryTranscode\x12$.douyin.api.v1.RetryTranscodeRequest\x1a%.douyin.api.v1.RetryTranscodeResponse\"\x04\x88\xb5\x18\x02\x12Z\n" +
-	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x022p\n" +
-	"\rUploadService\x12_\n" +
-	"\fPublishVideo\x12\".douyin.api.v1.PublishVideoRequest\x1a#.douyin.api.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01B\x99\x01\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\xb1\x04\n" +
+	"\fVideoService\x12~\n" +
+	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12]\n" +
+	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12o\n" +
+	"\x0eGetVideoStatus\x12$.douyin.api.v1.GetVideoStatusRequest\x1a%.douyin.api.v1.GetVideoStatusResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12l\n" +
+	"\x0eRetryTranscode\x12$.douyin.api.v1.RetryTranscodeRequest\x1a%.douyin.api.v1.RetryTranscodeResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x04\x12c\n" +
+	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x012y\n" +
+	"\rUploadService\x12h\n" +
+	"\fPublishVideo\x12\".douyin.api.v1.PublishVideoRequest\x1a#.douyin.api.v1.PublishVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01(\x01B\x99\x01\n" +
 	"\x11com.douyin.api.v1B\n" +
 	"VideoProtoP\x01Z\"douyin.dev/gen/douyin/api/v1;apiv1\xa2\x02\x03DAX\xaa\x02\rDouyin.Api.V1\xca\x02\rDouyin\\Api\\V1\xe2\x02\x19Douyin\\Api\\V1\\GPBMetadata\xea\x02\x0fDouyin::Api::V1b\x06proto3"
 

@@ -76,6 +76,130 @@ func (Access) EnumDescriptor() ([]byte, []int) {
 	return file_douyin_options_v1_options_proto_rawDescGZIP(), []int{0}
 }
 
+// Budget is what a call of the public API counts against. Operators set how much
+// each allows.
+type Budget int32
+
+const (
+	// Not declared: the gateway does not start.
+	Budget_BUDGET_UNSPECIFIED Budget = 0
+	// A read: nothing is counted but calls under way.
+	Budget_BUDGET_NONE Budget = 1
+	// The viewer's actions of this kind.
+	Budget_BUDGET_ACTION Budget = 2
+	// Attempts to log in to the account, and from the client's address.
+	Budget_BUDGET_LOGIN Budget = 3
+	// Registrations from the client's address.
+	Budget_BUDGET_REGISTRATION Budget = 4
+)
+
+// Enum value maps for Budget.
+var (
+	Budget_name = map[int32]string{
+		0: "BUDGET_UNSPECIFIED",
+		1: "BUDGET_NONE",
+		2: "BUDGET_ACTION",
+		3: "BUDGET_LOGIN",
+		4: "BUDGET_REGISTRATION",
+	}
+	Budget_value = map[string]int32{
+		"BUDGET_UNSPECIFIED":  0,
+		"BUDGET_NONE":         1,
+		"BUDGET_ACTION":       2,
+		"BUDGET_LOGIN":        3,
+		"BUDGET_REGISTRATION": 4,
+	}
+)
+
+func (x Budget) Enum() *Budget {
+	p := new(Budget)
+	*p = x
+	return p
+}
+
+func (x Budget) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Budget) Descriptor() protoreflect.EnumDescriptor {
+	return file_douyin_options_v1_options_proto_enumTypes[1].Descriptor()
+}
+
+func (Budget) Type() protoreflect.EnumType {
+	return &file_douyin_options_v1_options_proto_enumTypes[1]
+}
+
+func (x Budget) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Budget.Descriptor instead.
+func (Budget) EnumDescriptor() ([]byte, []int) {
+	return file_douyin_options_v1_options_proto_rawDescGZIP(), []int{1}
+}
+
+// Importance orders calls of the public API when there are too many: what is more
+// important may fill a larger part of the limit, and is refused last.
+type Importance int32
+
+const (
+	// Not declared: the gateway does not start.
+	Importance_IMPORTANCE_UNSPECIFIED Importance = 0
+	// Sessions, messages, publishing and deleting.
+	Importance_IMPORTANCE_ESSENTIAL Importance = 1
+	// The feed, and what people do in it.
+	Importance_IMPORTANCE_PRIMARY Importance = 2
+	// Lists.
+	Importance_IMPORTANCE_SECONDARY Importance = 3
+	// What a client can do without for a while.
+	Importance_IMPORTANCE_LOW Importance = 4
+)
+
+// Enum value maps for Importance.
+var (
+	Importance_name = map[int32]string{
+		0: "IMPORTANCE_UNSPECIFIED",
+		1: "IMPORTANCE_ESSENTIAL",
+		2: "IMPORTANCE_PRIMARY",
+		3: "IMPORTANCE_SECONDARY",
+		4: "IMPORTANCE_LOW",
+	}
+	Importance_value = map[string]int32{
+		"IMPORTANCE_UNSPECIFIED": 0,
+		"IMPORTANCE_ESSENTIAL":   1,
+		"IMPORTANCE_PRIMARY":     2,
+		"IMPORTANCE_SECONDARY":   3,
+		"IMPORTANCE_LOW":         4,
+	}
+)
+
+func (x Importance) Enum() *Importance {
+	p := new(Importance)
+	*p = x
+	return p
+}
+
+func (x Importance) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Importance) Descriptor() protoreflect.EnumDescriptor {
+	return file_douyin_options_v1_options_proto_enumTypes[2].Descriptor()
+}
+
+func (Importance) Type() protoreflect.EnumType {
+	return &file_douyin_options_v1_options_proto_enumTypes[2]
+}
+
+func (x Importance) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Importance.Descriptor instead.
+func (Importance) EnumDescriptor() ([]byte, []int) {
+	return file_douyin_options_v1_options_proto_rawDescGZIP(), []int{2}
+}
+
 var file_douyin_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -83,6 +207,46 @@ var file_douyin_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         50001,
 		Name:          "douyin.options.v1.access",
 		Tag:           "varint,50001,opt,name=access,enum=douyin.options.v1.Access",
+		Filename:      "douyin/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: ([]Budget)(nil),
+		Field:         50002,
+		Name:          "douyin.options.v1.budgets",
+		Tag:           "varint,50002,rep,packed,name=budgets,enum=douyin.options.v1.Budget",
+		Filename:      "douyin/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*Importance)(nil),
+		Field:         50003,
+		Name:          "douyin.options.v1.importance",
+		Tag:           "varint,50003,opt,name=importance,enum=douyin.options.v1.Importance",
+		Filename:      "douyin/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50004,
+		Name:          "douyin.options.v1.ends_session",
+		Tag:           "varint,50004,opt,name=ends_session",
+		Filename:      "douyin/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50011,
+		Name:          "douyin.options.v1.required",
+		Tag:           "varint,50011,opt,name=required",
+		Filename:      "douyin/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*int32)(nil),
+		Field:         50012,
+		Name:          "douyin.options.v1.max_length",
+		Tag:           "varint,50012,opt,name=max_length",
 		Filename:      "douyin/options/v1/options.proto",
 	},
 }
@@ -93,6 +257,34 @@ var (
 	//
 	// optional douyin.options.v1.Access access = 50001;
 	E_Access = &file_douyin_options_v1_options_proto_extTypes[0]
+	// What a call counts against. Every RPC of the public API declares at least one.
+	//
+	// repeated douyin.options.v1.Budget budgets = 50002;
+	E_Budgets = &file_douyin_options_v1_options_proto_extTypes[1]
+	// When a call is refused under load. Every RPC of the public API declares one.
+	//
+	// optional douyin.options.v1.Importance importance = 50003;
+	E_Importance = &file_douyin_options_v1_options_proto_extTypes[2]
+	// A success ends the caller's session. A repeated call comes with a token that is
+	// good no more, and is let in without a viewer: its handler answers it by its
+	// idempotency key, or refuses it.
+	//
+	// optional bool ends_session = 50004;
+	E_EndsSession = &file_douyin_options_v1_options_proto_extTypes[3]
+)
+
+// Extension fields to descriptorpb.FieldOptions.
+var (
+	// A call without this field is refused. Every id of a request of the public API
+	// says whether it is.
+	//
+	// optional bool required = 50011;
+	E_Required = &file_douyin_options_v1_options_proto_extTypes[4]
+	// The most characters this text may have. Every text of a request of the public
+	// API says it.
+	//
+	// optional int32 max_length = 50012;
+	E_MaxLength = &file_douyin_options_v1_options_proto_extTypes[5]
 )
 
 var File_douyin_options_v1_options_proto protoreflect.FileDescriptor
@@ -103,8 +295,29 @@ const file_douyin_options_v1_options_proto_rawDesc = "" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vACCESS_OPEN\x10\x01\x12\x11\n" +
-	"\rACCESS_VIEWER\x10\x02:S\n" +
-	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18ц\x03 \x01(\x0e2\x19.douyin.options.v1.AccessR\x06accessB\xb7\x01\n" +
+	"\rACCESS_VIEWER\x10\x02*o\n" +
+	"\x06Budget\x12\x16\n" +
+	"\x12BUDGET_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vBUDGET_NONE\x10\x01\x12\x11\n" +
+	"\rBUDGET_ACTION\x10\x02\x12\x10\n" +
+	"\fBUDGET_LOGIN\x10\x03\x12\x17\n" +
+	"\x13BUDGET_REGISTRATION\x10\x04*\x88\x01\n" +
+	"\n" +
+	"Importance\x12\x1a\n" +
+	"\x16IMPORTANCE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14IMPORTANCE_ESSENTIAL\x10\x01\x12\x16\n" +
+	"\x12IMPORTANCE_PRIMARY\x10\x02\x12\x18\n" +
+	"\x14IMPORTANCE_SECONDARY\x10\x03\x12\x12\n" +
+	"\x0eIMPORTANCE_LOW\x10\x04:S\n" +
+	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18ц\x03 \x01(\x0e2\x19.douyin.options.v1.AccessR\x06access:U\n" +
+	"\abudgets\x12\x1e.google.protobuf.MethodOptions\x18҆\x03 \x03(\x0e2\x19.douyin.options.v1.BudgetR\abudgets:_\n" +
+	"\n" +
+	"importance\x12\x1e.google.protobuf.MethodOptions\x18ӆ\x03 \x01(\x0e2\x1d.douyin.options.v1.ImportanceR\n" +
+	"importance:C\n" +
+	"\fends_session\x12\x1e.google.protobuf.MethodOptions\x18Ԇ\x03 \x01(\bR\vendsSession:>\n" +
+	"\brequired\x12\x1d.google.protobuf.FieldOptions\x18ۆ\x03 \x01(\bR\brequired\x88\x01\x01:>\n" +
+	"\n" +
+	"max_length\x12\x1d.google.protobuf.FieldOptions\x18܆\x03 \x01(\x05R\tmaxLengthB\xb7\x01\n" +
 	"\x15com.douyin.options.v1B\fOptionsProtoP\x01Z*douyin.dev/gen/douyin/options/v1;optionsv1\xa2\x02\x03DOX\xaa\x02\x11Douyin.Options.V1\xca\x02\x11Douyin\\Options\\V1\xe2\x02\x1dDouyin\\Options\\V1\\GPBMetadata\xea\x02\x13Douyin::Options::V1b\x06proto3"
 
 var (
@@ -119,18 +332,28 @@ func file_douyin_options_v1_options_proto_rawDescGZIP() []byte {
 	return file_douyin_options_v1_options_proto_rawDescData
 }
 
-var file_douyin_options_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_douyin_options_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_douyin_options_v1_options_proto_goTypes = []any{
 	(Access)(0),                        // 0: douyin.options.v1.Access
-	(*descriptorpb.MethodOptions)(nil), // 1: google.protobuf.MethodOptions
+	(Budget)(0),                        // 1: douyin.options.v1.Budget
+	(Importance)(0),                    // 2: douyin.options.v1.Importance
+	(*descriptorpb.MethodOptions)(nil), // 3: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),  // 4: google.protobuf.FieldOptions
 }
 var file_douyin_options_v1_options_proto_depIdxs = []int32{
-	1, // 0: douyin.options.v1.access:extendee -> google.protobuf.MethodOptions
-	0, // 1: douyin.options.v1.access:type_name -> douyin.options.v1.Access
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	1, // [1:2] is the sub-list for extension type_name
-	0, // [0:1] is the sub-list for extension extendee
+	3, // 0: douyin.options.v1.access:extendee -> google.protobuf.MethodOptions
+	3, // 1: douyin.options.v1.budgets:extendee -> google.protobuf.MethodOptions
+	3, // 2: douyin.options.v1.importance:extendee -> google.protobuf.MethodOptions
+	3, // 3: douyin.options.v1.ends_session:extendee -> google.protobuf.MethodOptions
+	4, // 4: douyin.options.v1.required:extendee -> google.protobuf.FieldOptions
+	4, // 5: douyin.options.v1.max_length:extendee -> google.protobuf.FieldOptions
+	0, // 6: douyin.options.v1.access:type_name -> douyin.options.v1.Access
+	1, // 7: douyin.options.v1.budgets:type_name -> douyin.options.v1.Budget
+	2, // 8: douyin.options.v1.importance:type_name -> douyin.options.v1.Importance
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	6, // [6:9] is the sub-list for extension type_name
+	0, // [0:6] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
 }
 
@@ -144,9 +367,9 @@ func file_douyin_options_v1_options_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_options_v1_options_proto_rawDesc), len(file_douyin_options_v1_options_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      3,
 			NumMessages:   0,
-			NumExtensions: 1,
+			NumExtensions: 6,
 			NumServices:   0,
 		},
 		GoTypes:           file_douyin_options_v1_options_proto_goTypes,

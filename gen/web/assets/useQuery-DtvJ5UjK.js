@@ -1,1 +1,0 @@
-import{G as e,U as t}from"./vendor-BUrpkYDi.js";function n(n,r){return t(n,e,r)}export{n as t};
