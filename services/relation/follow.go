@@ -14,7 +14,7 @@ import (
 	"douyin.dev/services/platform/pg"
 )
 
-// maxCheck bounds the users of a BatchCheckFollows.
+// maxCheck bounds the users of a BatchCheckFollows or BatchCheckFollowers.
 const maxCheck = 1000
 
 func selfFollow() error {
@@ -78,6 +78,18 @@ func (s *Service) BatchCheckFollows(ctx context.Context, req *relationv1.BatchCh
 		return nil, fmt.Errorf("check follows: %w", err)
 	}
 	return &relationv1.BatchCheckFollowsResponse{FollowedUserIds: followed}, nil
+}
+
+// BatchCheckFollowers answers which of the users follow a user.
+func (s *Service) BatchCheckFollowers(ctx context.Context, req *v1.BatchCheckFollowersRequest) (*v1.BatchCheckFollowersResponse, error) {
+	if len(req.GetUserIds()) > maxCheck {
+		return nil, fault.Invalid("user_ids", fmt.Sprintf("must be at most %d", maxCheck))
+	}
+	followers, err := s.followers.Among(ctx, req.GetFolloweeId(), req.GetUserIds())
+	if err != nil {
+		return nil, fmt.Errorf("check followers: %w", err)
+	}
+	return &v1.BatchCheckFollowersResponse{FollowerUserIds: followers}, nil
 }
 
 // pairOf is the viewer and whom the request names.

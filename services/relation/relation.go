@@ -41,8 +41,8 @@ type Service struct {
 	now    func() time.Time
 	wake   func()
 	writes *pg.Batcher[change, bool]
-	// followed are the users somebody follows.
-	followed *pg.Members
+	// followed are the users somebody follows, followers those who follow somebody.
+	followed, followers *pg.Members
 }
 
 var _ relationv1connect.RelationServiceHandler = (*Service)(nil)
@@ -58,7 +58,8 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{
 		store: store{db: d.DB}, users: known, now: d.Now, wake: d.Wake,
-		followed: pg.NewMembers(d.DB, "following", "follower_id", "followee_id"),
+		followed:  pg.NewMembers(d.DB, "following", "follower_id", "followee_id"),
+		followers: pg.NewMembers(d.DB, "follower", "followee_id", "follower_id"),
 	}
 	// Two changes of one pair never share a statement: the second must see the first.
 	s.writes = pg.NewWriteBatcher(writeBatch, func(c change) any { return c.pair }, s.store.apply)

@@ -360,6 +360,107 @@ func (x *BatchCheckFollowsResponse) GetFollowedUserIds() []int64 {
 	return nil
 }
 
+// Whose followers among which users.
+type BatchCheckFollowersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The followed user.
+	FolloweeId int64 `protobuf:"varint,1,opt,name=followee_id,json=followeeId,proto3" json:"followee_id,omitempty"`
+	// At most 1000.
+	UserIds       []int64 `protobuf:"varint,2,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCheckFollowersRequest) Reset() {
+	*x = BatchCheckFollowersRequest{}
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCheckFollowersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCheckFollowersRequest) ProtoMessage() {}
+
+func (x *BatchCheckFollowersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCheckFollowersRequest.ProtoReflect.Descriptor instead.
+func (*BatchCheckFollowersRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BatchCheckFollowersRequest) GetFolloweeId() int64 {
+	if x != nil {
+		return x.FolloweeId
+	}
+	return 0
+}
+
+func (x *BatchCheckFollowersRequest) GetUserIds() []int64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+// The followers.
+type BatchCheckFollowersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A subset of the request's, in any order.
+	FollowerUserIds []int64 `protobuf:"varint,1,rep,packed,name=follower_user_ids,json=followerUserIds,proto3" json:"follower_user_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *BatchCheckFollowersResponse) Reset() {
+	*x = BatchCheckFollowersResponse{}
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCheckFollowersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCheckFollowersResponse) ProtoMessage() {}
+
+func (x *BatchCheckFollowersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCheckFollowersResponse.ProtoReflect.Descriptor instead.
+func (*BatchCheckFollowersResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *BatchCheckFollowersResponse) GetFollowerUserIds() []int64 {
+	if x != nil {
+		return x.FollowerUserIds
+	}
+	return nil
+}
+
 // Whose list, and where to go on.
 type ListFollowingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -375,7 +476,7 @@ type ListFollowingRequest struct {
 
 func (x *ListFollowingRequest) Reset() {
 	*x = ListFollowingRequest{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[6]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +488,7 @@ func (x *ListFollowingRequest) String() string {
 func (*ListFollowingRequest) ProtoMessage() {}
 
 func (x *ListFollowingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[6]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +501,7 @@ func (x *ListFollowingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFollowingRequest.ProtoReflect.Descriptor instead.
 func (*ListFollowingRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{6}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListFollowingRequest) GetUserId() int64 {
@@ -437,7 +538,7 @@ type ListFollowingResponse struct {
 
 func (x *ListFollowingResponse) Reset() {
 	*x = ListFollowingResponse{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[7]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +550,7 @@ func (x *ListFollowingResponse) String() string {
 func (*ListFollowingResponse) ProtoMessage() {}
 
 func (x *ListFollowingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[7]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +563,7 @@ func (x *ListFollowingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFollowingResponse.ProtoReflect.Descriptor instead.
 func (*ListFollowingResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{7}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListFollowingResponse) GetUserIds() []int64 {
@@ -494,7 +595,7 @@ type ListFollowersRequest struct {
 
 func (x *ListFollowersRequest) Reset() {
 	*x = ListFollowersRequest{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[8]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +607,7 @@ func (x *ListFollowersRequest) String() string {
 func (*ListFollowersRequest) ProtoMessage() {}
 
 func (x *ListFollowersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[8]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +620,7 @@ func (x *ListFollowersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFollowersRequest.ProtoReflect.Descriptor instead.
 func (*ListFollowersRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{8}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListFollowersRequest) GetUserId() int64 {
@@ -556,7 +657,7 @@ type ListFollowersResponse struct {
 
 func (x *ListFollowersResponse) Reset() {
 	*x = ListFollowersResponse{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[9]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +669,7 @@ func (x *ListFollowersResponse) String() string {
 func (*ListFollowersResponse) ProtoMessage() {}
 
 func (x *ListFollowersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[9]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +682,7 @@ func (x *ListFollowersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFollowersResponse.ProtoReflect.Descriptor instead.
 func (*ListFollowersResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{9}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListFollowersResponse) GetUserIds() []int64 {
@@ -613,7 +714,7 @@ type ListFriendsRequest struct {
 
 func (x *ListFriendsRequest) Reset() {
 	*x = ListFriendsRequest{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[10]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +726,7 @@ func (x *ListFriendsRequest) String() string {
 func (*ListFriendsRequest) ProtoMessage() {}
 
 func (x *ListFriendsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[10]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +739,7 @@ func (x *ListFriendsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFriendsRequest.ProtoReflect.Descriptor instead.
 func (*ListFriendsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{10}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListFriendsRequest) GetUserId() int64 {
@@ -675,7 +776,7 @@ type ListFriendsResponse struct {
 
 func (x *ListFriendsResponse) Reset() {
 	*x = ListFriendsResponse{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[11]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +788,7 @@ func (x *ListFriendsResponse) String() string {
 func (*ListFriendsResponse) ProtoMessage() {}
 
 func (x *ListFriendsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[11]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +801,7 @@ func (x *ListFriendsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFriendsResponse.ProtoReflect.Descriptor instead.
 func (*ListFriendsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{11}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListFriendsResponse) GetUserIds() []int64 {
@@ -730,7 +831,7 @@ type TallyUsersRequest struct {
 
 func (x *TallyUsersRequest) Reset() {
 	*x = TallyUsersRequest{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[12]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +843,7 @@ func (x *TallyUsersRequest) String() string {
 func (*TallyUsersRequest) ProtoMessage() {}
 
 func (x *TallyUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[12]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +856,7 @@ func (x *TallyUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyUsersRequest.ProtoReflect.Descriptor instead.
 func (*TallyUsersRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{12}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TallyUsersRequest) GetAfterId() int64 {
@@ -787,7 +888,7 @@ type UserTally struct {
 
 func (x *UserTally) Reset() {
 	*x = UserTally{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[13]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +900,7 @@ func (x *UserTally) String() string {
 func (*UserTally) ProtoMessage() {}
 
 func (x *UserTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[13]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +913,7 @@ func (x *UserTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTally.ProtoReflect.Descriptor instead.
 func (*UserTally) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{13}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UserTally) GetUserId() int64 {
@@ -849,7 +950,7 @@ type TallyUsersResponse struct {
 
 func (x *TallyUsersResponse) Reset() {
 	*x = TallyUsersResponse{}
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[14]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +962,7 @@ func (x *TallyUsersResponse) String() string {
 func (*TallyUsersResponse) ProtoMessage() {}
 
 func (x *TallyUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_relation_v1_relation_proto_msgTypes[14]
+	mi := &file_douyin_relation_v1_relation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +975,7 @@ func (x *TallyUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyUsersResponse.ProtoReflect.Descriptor instead.
 func (*TallyUsersResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{14}
+	return file_douyin_relation_v1_relation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TallyUsersResponse) GetTallies() []*UserTally {
@@ -909,7 +1010,13 @@ const file_douyin_relation_v1_relation_proto_rawDesc = "" +
 	"followerId\x12\x19\n" +
 	"\buser_ids\x18\x02 \x03(\x03R\auserIds\"G\n" +
 	"\x19BatchCheckFollowsResponse\x12*\n" +
-	"\x11followed_user_ids\x18\x01 \x03(\x03R\x0ffollowedUserIds\"k\n" +
+	"\x11followed_user_ids\x18\x01 \x03(\x03R\x0ffollowedUserIds\"X\n" +
+	"\x1aBatchCheckFollowersRequest\x12\x1f\n" +
+	"\vfollowee_id\x18\x01 \x01(\x03R\n" +
+	"followeeId\x12\x19\n" +
+	"\buser_ids\x18\x02 \x03(\x03R\auserIds\"I\n" +
+	"\x1bBatchCheckFollowersResponse\x12*\n" +
+	"\x11follower_user_ids\x18\x01 \x03(\x03R\x0ffollowerUserIds\"k\n" +
 	"\x14ListFollowingRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -947,11 +1054,12 @@ const file_douyin_relation_v1_relation_proto_rawDesc = "" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x01\x12\x1c\n" +
-	"\x18ERROR_REASON_SELF_FOLLOW\x10\x022\xed\x05\n" +
+	"\x18ERROR_REASON_SELF_FOLLOW\x10\x022\xee\x06\n" +
 	"\x0fRelationService\x12U\n" +
 	"\x06Follow\x12!.douyin.relation.v1.FollowRequest\x1a\".douyin.relation.v1.FollowResponse\"\x04\x88\xb5\x18\x02\x12[\n" +
 	"\bUnfollow\x12#.douyin.relation.v1.UnfollowRequest\x1a$.douyin.relation.v1.UnfollowResponse\"\x04\x88\xb5\x18\x02\x12y\n" +
-	"\x11BatchCheckFollows\x12,.douyin.relation.v1.BatchCheckFollowsRequest\x1a-.douyin.relation.v1.BatchCheckFollowsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
+	"\x11BatchCheckFollows\x12,.douyin.relation.v1.BatchCheckFollowsRequest\x1a-.douyin.relation.v1.BatchCheckFollowsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12\x7f\n" +
+	"\x13BatchCheckFollowers\x12..douyin.relation.v1.BatchCheckFollowersRequest\x1a/.douyin.relation.v1.BatchCheckFollowersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
 	"\rListFollowing\x12(.douyin.relation.v1.ListFollowingRequest\x1a).douyin.relation.v1.ListFollowingResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
 	"\rListFollowers\x12(.douyin.relation.v1.ListFollowersRequest\x1a).douyin.relation.v1.ListFollowersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12g\n" +
 	"\vListFriends\x12&.douyin.relation.v1.ListFriendsRequest\x1a'.douyin.relation.v1.ListFriendsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12d\n" +
@@ -972,43 +1080,47 @@ func file_douyin_relation_v1_relation_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_relation_v1_relation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_relation_v1_relation_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_douyin_relation_v1_relation_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_douyin_relation_v1_relation_proto_goTypes = []any{
-	(ErrorReason)(0),                  // 0: douyin.relation.v1.ErrorReason
-	(*FollowRequest)(nil),             // 1: douyin.relation.v1.FollowRequest
-	(*FollowResponse)(nil),            // 2: douyin.relation.v1.FollowResponse
-	(*UnfollowRequest)(nil),           // 3: douyin.relation.v1.UnfollowRequest
-	(*UnfollowResponse)(nil),          // 4: douyin.relation.v1.UnfollowResponse
-	(*BatchCheckFollowsRequest)(nil),  // 5: douyin.relation.v1.BatchCheckFollowsRequest
-	(*BatchCheckFollowsResponse)(nil), // 6: douyin.relation.v1.BatchCheckFollowsResponse
-	(*ListFollowingRequest)(nil),      // 7: douyin.relation.v1.ListFollowingRequest
-	(*ListFollowingResponse)(nil),     // 8: douyin.relation.v1.ListFollowingResponse
-	(*ListFollowersRequest)(nil),      // 9: douyin.relation.v1.ListFollowersRequest
-	(*ListFollowersResponse)(nil),     // 10: douyin.relation.v1.ListFollowersResponse
-	(*ListFriendsRequest)(nil),        // 11: douyin.relation.v1.ListFriendsRequest
-	(*ListFriendsResponse)(nil),       // 12: douyin.relation.v1.ListFriendsResponse
-	(*TallyUsersRequest)(nil),         // 13: douyin.relation.v1.TallyUsersRequest
-	(*UserTally)(nil),                 // 14: douyin.relation.v1.UserTally
-	(*TallyUsersResponse)(nil),        // 15: douyin.relation.v1.TallyUsersResponse
+	(ErrorReason)(0),                    // 0: douyin.relation.v1.ErrorReason
+	(*FollowRequest)(nil),               // 1: douyin.relation.v1.FollowRequest
+	(*FollowResponse)(nil),              // 2: douyin.relation.v1.FollowResponse
+	(*UnfollowRequest)(nil),             // 3: douyin.relation.v1.UnfollowRequest
+	(*UnfollowResponse)(nil),            // 4: douyin.relation.v1.UnfollowResponse
+	(*BatchCheckFollowsRequest)(nil),    // 5: douyin.relation.v1.BatchCheckFollowsRequest
+	(*BatchCheckFollowsResponse)(nil),   // 6: douyin.relation.v1.BatchCheckFollowsResponse
+	(*BatchCheckFollowersRequest)(nil),  // 7: douyin.relation.v1.BatchCheckFollowersRequest
+	(*BatchCheckFollowersResponse)(nil), // 8: douyin.relation.v1.BatchCheckFollowersResponse
+	(*ListFollowingRequest)(nil),        // 9: douyin.relation.v1.ListFollowingRequest
+	(*ListFollowingResponse)(nil),       // 10: douyin.relation.v1.ListFollowingResponse
+	(*ListFollowersRequest)(nil),        // 11: douyin.relation.v1.ListFollowersRequest
+	(*ListFollowersResponse)(nil),       // 12: douyin.relation.v1.ListFollowersResponse
+	(*ListFriendsRequest)(nil),          // 13: douyin.relation.v1.ListFriendsRequest
+	(*ListFriendsResponse)(nil),         // 14: douyin.relation.v1.ListFriendsResponse
+	(*TallyUsersRequest)(nil),           // 15: douyin.relation.v1.TallyUsersRequest
+	(*UserTally)(nil),                   // 16: douyin.relation.v1.UserTally
+	(*TallyUsersResponse)(nil),          // 17: douyin.relation.v1.TallyUsersResponse
 }
 var file_douyin_relation_v1_relation_proto_depIdxs = []int32{
-	14, // 0: douyin.relation.v1.TallyUsersResponse.tallies:type_name -> douyin.relation.v1.UserTally
+	16, // 0: douyin.relation.v1.TallyUsersResponse.tallies:type_name -> douyin.relation.v1.UserTally
 	1,  // 1: douyin.relation.v1.RelationService.Follow:input_type -> douyin.relation.v1.FollowRequest
 	3,  // 2: douyin.relation.v1.RelationService.Unfollow:input_type -> douyin.relation.v1.UnfollowRequest
 	5,  // 3: douyin.relation.v1.RelationService.BatchCheckFollows:input_type -> douyin.relation.v1.BatchCheckFollowsRequest
-	7,  // 4: douyin.relation.v1.RelationService.ListFollowing:input_type -> douyin.relation.v1.ListFollowingRequest
-	9,  // 5: douyin.relation.v1.RelationService.ListFollowers:input_type -> douyin.relation.v1.ListFollowersRequest
-	11, // 6: douyin.relation.v1.RelationService.ListFriends:input_type -> douyin.relation.v1.ListFriendsRequest
-	13, // 7: douyin.relation.v1.RelationService.TallyUsers:input_type -> douyin.relation.v1.TallyUsersRequest
-	2,  // 8: douyin.relation.v1.RelationService.Follow:output_type -> douyin.relation.v1.FollowResponse
-	4,  // 9: douyin.relation.v1.RelationService.Unfollow:output_type -> douyin.relation.v1.UnfollowResponse
-	6,  // 10: douyin.relation.v1.RelationService.BatchCheckFollows:output_type -> douyin.relation.v1.BatchCheckFollowsResponse
-	8,  // 11: douyin.relation.v1.RelationService.ListFollowing:output_type -> douyin.relation.v1.ListFollowingResponse
-	10, // 12: douyin.relation.v1.RelationService.ListFollowers:output_type -> douyin.relation.v1.ListFollowersResponse
-	12, // 13: douyin.relation.v1.RelationService.ListFriends:output_type -> douyin.relation.v1.ListFriendsResponse
-	15, // 14: douyin.relation.v1.RelationService.TallyUsers:output_type -> douyin.relation.v1.TallyUsersResponse
-	8,  // [8:15] is the sub-list for method output_type
-	1,  // [1:8] is the sub-list for method input_type
+	7,  // 4: douyin.relation.v1.RelationService.BatchCheckFollowers:input_type -> douyin.relation.v1.BatchCheckFollowersRequest
+	9,  // 5: douyin.relation.v1.RelationService.ListFollowing:input_type -> douyin.relation.v1.ListFollowingRequest
+	11, // 6: douyin.relation.v1.RelationService.ListFollowers:input_type -> douyin.relation.v1.ListFollowersRequest
+	13, // 7: douyin.relation.v1.RelationService.ListFriends:input_type -> douyin.relation.v1.ListFriendsRequest
+	15, // 8: douyin.relation.v1.RelationService.TallyUsers:input_type -> douyin.relation.v1.TallyUsersRequest
+	2,  // 9: douyin.relation.v1.RelationService.Follow:output_type -> douyin.relation.v1.FollowResponse
+	4,  // 10: douyin.relation.v1.RelationService.Unfollow:output_type -> douyin.relation.v1.UnfollowResponse
+	6,  // 11: douyin.relation.v1.RelationService.BatchCheckFollows:output_type -> douyin.relation.v1.BatchCheckFollowsResponse
+	8,  // 12: douyin.relation.v1.RelationService.BatchCheckFollowers:output_type -> douyin.relation.v1.BatchCheckFollowersResponse
+	10, // 13: douyin.relation.v1.RelationService.ListFollowing:output_type -> douyin.relation.v1.ListFollowingResponse
+	12, // 14: douyin.relation.v1.RelationService.ListFollowers:output_type -> douyin.relation.v1.ListFollowersResponse
+	14, // 15: douyin.relation.v1.RelationService.ListFriends:output_type -> douyin.relation.v1.ListFriendsResponse
+	17, // 16: douyin.relation.v1.RelationService.TallyUsers:output_type -> douyin.relation.v1.TallyUsersResponse
+	9,  // [9:17] is the sub-list for method output_type
+	1,  // [1:9] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1025,7 +1137,7 @@ func file_douyin_relation_v1_relation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_relation_v1_relation_proto_rawDesc), len(file_douyin_relation_v1_relation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

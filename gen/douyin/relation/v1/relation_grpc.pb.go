@@ -19,13 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RelationService_Follow_FullMethodName            = "/douyin.relation.v1.RelationService/Follow"
-	RelationService_Unfollow_FullMethodName          = "/douyin.relation.v1.RelationService/Unfollow"
-	RelationService_BatchCheckFollows_FullMethodName = "/douyin.relation.v1.RelationService/BatchCheckFollows"
-	RelationService_ListFollowing_FullMethodName     = "/douyin.relation.v1.RelationService/ListFollowing"
-	RelationService_ListFollowers_FullMethodName     = "/douyin.relation.v1.RelationService/ListFollowers"
-	RelationService_ListFriends_FullMethodName       = "/douyin.relation.v1.RelationService/ListFriends"
-	RelationService_TallyUsers_FullMethodName        = "/douyin.relation.v1.RelationService/TallyUsers"
+	RelationService_Follow_FullMethodName              = "/douyin.relation.v1.RelationService/Follow"
+	RelationService_Unfollow_FullMethodName            = "/douyin.relation.v1.RelationService/Unfollow"
+	RelationService_BatchCheckFollows_FullMethodName   = "/douyin.relation.v1.RelationService/BatchCheckFollows"
+	RelationService_BatchCheckFollowers_FullMethodName = "/douyin.relation.v1.RelationService/BatchCheckFollowers"
+	RelationService_ListFollowing_FullMethodName       = "/douyin.relation.v1.RelationService/ListFollowing"
+	RelationService_ListFollowers_FullMethodName       = "/douyin.relation.v1.RelationService/ListFollowers"
+	RelationService_ListFriends_FullMethodName         = "/douyin.relation.v1.RelationService/ListFriends"
+	RelationService_TallyUsers_FullMethodName          = "/douyin.relation.v1.RelationService/TallyUsers"
 )
 
 // RelationServiceClient is the client API for RelationService service.
@@ -42,6 +43,8 @@ type RelationServiceClient interface {
 	Unfollow(ctx context.Context, in *UnfollowRequest, opts ...grpc.CallOption) (*UnfollowResponse, error)
 	// BatchCheckFollows answers which of the users a user follows.
 	BatchCheckFollows(ctx context.Context, in *BatchCheckFollowsRequest, opts ...grpc.CallOption) (*BatchCheckFollowsResponse, error)
+	// BatchCheckFollowers answers which of the users follow a user.
+	BatchCheckFollowers(ctx context.Context, in *BatchCheckFollowersRequest, opts ...grpc.CallOption) (*BatchCheckFollowersResponse, error)
 	// ListFollowing answers whom a user follows, most recent first.
 	ListFollowing(ctx context.Context, in *ListFollowingRequest, opts ...grpc.CallOption) (*ListFollowingResponse, error)
 	// ListFollowers answers who follows a user, most recent first.
@@ -86,6 +89,16 @@ func (c *relationServiceClient) BatchCheckFollows(ctx context.Context, in *Batch
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BatchCheckFollowsResponse)
 	err := c.cc.Invoke(ctx, RelationService_BatchCheckFollows_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *relationServiceClient) BatchCheckFollowers(ctx context.Context, in *BatchCheckFollowersRequest, opts ...grpc.CallOption) (*BatchCheckFollowersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchCheckFollowersResponse)
+	err := c.cc.Invoke(ctx, RelationService_BatchCheckFollowers_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +159,8 @@ type RelationServiceServer interface {
 	Unfollow(context.Context, *UnfollowRequest) (*UnfollowResponse, error)
 	// BatchCheckFollows answers which of the users a user follows.
 	BatchCheckFollows(context.Context, *BatchCheckFollowsRequest) (*BatchCheckFollowsResponse, error)
+	// BatchCheckFollowers answers which of the users follow a user.
+	BatchCheckFollowers(context.Context, *BatchCheckFollowersRequest) (*BatchCheckFollowersResponse, error)
 	// ListFollowing answers whom a user follows, most recent first.
 	ListFollowing(context.Context, *ListFollowingRequest) (*ListFollowingResponse, error)
 	// ListFollowers answers who follows a user, most recent first.
@@ -173,6 +188,9 @@ func (UnimplementedRelationServiceServer) Unfollow(context.Context, *UnfollowReq
 }
 func (UnimplementedRelationServiceServer) BatchCheckFollows(context.Context, *BatchCheckFollowsRequest) (*BatchCheckFollowsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BatchCheckFollows not implemented")
+}
+func (UnimplementedRelationServiceServer) BatchCheckFollowers(context.Context, *BatchCheckFollowersRequest) (*BatchCheckFollowersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchCheckFollowers not implemented")
 }
 func (UnimplementedRelationServiceServer) ListFollowing(context.Context, *ListFollowingRequest) (*ListFollowingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFollowing not implemented")
@@ -256,6 +274,24 @@ func _RelationService_BatchCheckFollows_Handler(srv interface{}, ctx context.Con
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RelationServiceServer).BatchCheckFollows(ctx, req.(*BatchCheckFollowsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RelationService_BatchCheckFollowers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchCheckFollowersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RelationServiceServer).BatchCheckFollowers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RelationService_BatchCheckFollowers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RelationServiceServer).BatchCheckFollowers(ctx, req.(*BatchCheckFollowersRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -350,6 +386,10 @@ var RelationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BatchCheckFollows",
 			Handler:    _RelationService_BatchCheckFollows_Handler,
+		},
+		{
+			MethodName: "BatchCheckFollowers",
+			Handler:    _RelationService_BatchCheckFollowers_Handler,
 		},
 		{
 			MethodName: "ListFollowing",

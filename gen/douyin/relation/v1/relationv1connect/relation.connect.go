@@ -41,6 +41,9 @@ const (
 	// RelationServiceBatchCheckFollowsProcedure is the fully-qualified name of the RelationService's
 	// BatchCheckFollows RPC.
 	RelationServiceBatchCheckFollowsProcedure = "/douyin.relation.v1.RelationService/BatchCheckFollows"
+	// RelationServiceBatchCheckFollowersProcedure is the fully-qualified name of the RelationService's
+	// BatchCheckFollowers RPC.
+	RelationServiceBatchCheckFollowersProcedure = "/douyin.relation.v1.RelationService/BatchCheckFollowers"
 	// RelationServiceListFollowingProcedure is the fully-qualified name of the RelationService's
 	// ListFollowing RPC.
 	RelationServiceListFollowingProcedure = "/douyin.relation.v1.RelationService/ListFollowing"
@@ -65,6 +68,8 @@ type RelationServiceClient interface {
 	Unfollow(context.Context, *v1.UnfollowRequest) (*v1.UnfollowResponse, error)
 	// BatchCheckFollows answers which of the users a user follows.
 	BatchCheckFollows(context.Context, *v1.BatchCheckFollowsRequest) (*v1.BatchCheckFollowsResponse, error)
+	// BatchCheckFollowers answers which of the users follow a user.
+	BatchCheckFollowers(context.Context, *v1.BatchCheckFollowersRequest) (*v1.BatchCheckFollowersResponse, error)
 	// ListFollowing answers whom a user follows, most recent first.
 	ListFollowing(context.Context, *v1.ListFollowingRequest) (*v1.ListFollowingResponse, error)
 	// ListFollowers answers who follows a user, most recent first.
@@ -107,6 +112,13 @@ func NewRelationServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		batchCheckFollowers: connect.NewClient[v1.BatchCheckFollowersRequest, v1.BatchCheckFollowersResponse](
+			httpClient,
+			baseURL+RelationServiceBatchCheckFollowersProcedure,
+			connect.WithSchema(relationServiceMethods.ByName("BatchCheckFollowers")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		listFollowing: connect.NewClient[v1.ListFollowingRequest, v1.ListFollowingResponse](
 			httpClient,
 			baseURL+RelationServiceListFollowingProcedure,
@@ -140,13 +152,14 @@ func NewRelationServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 
 // relationServiceClient implements RelationServiceClient.
 type relationServiceClient struct {
-	follow            *connect.Client[v1.FollowRequest, v1.FollowResponse]
-	unfollow          *connect.Client[v1.UnfollowRequest, v1.UnfollowResponse]
-	batchCheckFollows *connect.Client[v1.BatchCheckFollowsRequest, v1.BatchCheckFollowsResponse]
-	listFollowing     *connect.Client[v1.ListFollowingRequest, v1.ListFollowingResponse]
-	listFollowers     *connect.Client[v1.ListFollowersRequest, v1.ListFollowersResponse]
-	listFriends       *connect.Client[v1.ListFriendsRequest, v1.ListFriendsResponse]
-	tallyUsers        *connect.Client[v1.TallyUsersRequest, v1.TallyUsersResponse]
+	follow              *connect.Client[v1.FollowRequest, v1.FollowResponse]
+	unfollow            *connect.Client[v1.UnfollowRequest, v1.UnfollowResponse]
+	batchCheckFollows   *connect.Client[v1.BatchCheckFollowsRequest, v1.BatchCheckFollowsResponse]
+	batchCheckFollowers *connect.Client[v1.BatchCheckFollowersRequest, v1.BatchCheckFollowersResponse]
+	listFollowing       *connect.Client[v1.ListFollowingRequest, v1.ListFollowingResponse]
+	listFollowers       *connect.Client[v1.ListFollowersRequest, v1.ListFollowersResponse]
+	listFriends         *connect.Client[v1.ListFriendsRequest, v1.ListFriendsResponse]
+	tallyUsers          *connect.Client[v1.TallyUsersRequest, v1.TallyUsersResponse]
 }
 
 // Follow calls douyin.relation.v1.RelationService.Follow.
@@ -170,6 +183,15 @@ func (c *relationServiceClient) Unfollow(ctx context.Context, req *v1.UnfollowRe
 // BatchCheckFollows calls douyin.relation.v1.RelationService.BatchCheckFollows.
 func (c *relationServiceClient) BatchCheckFollows(ctx context.Context, req *v1.BatchCheckFollowsRequest) (*v1.BatchCheckFollowsResponse, error) {
 	response, err := c.batchCheckFollows.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// BatchCheckFollowers calls douyin.relation.v1.RelationService.BatchCheckFollowers.
+func (c *relationServiceClient) BatchCheckFollowers(ctx context.Context, req *v1.BatchCheckFollowersRequest) (*v1.BatchCheckFollowersResponse, error) {
+	response, err := c.batchCheckFollowers.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -222,6 +244,8 @@ type RelationServiceHandler interface {
 	Unfollow(context.Context, *v1.UnfollowRequest) (*v1.UnfollowResponse, error)
 	// BatchCheckFollows answers which of the users a user follows.
 	BatchCheckFollows(context.Context, *v1.BatchCheckFollowsRequest) (*v1.BatchCheckFollowsResponse, error)
+	// BatchCheckFollowers answers which of the users follow a user.
+	BatchCheckFollowers(context.Context, *v1.BatchCheckFollowersRequest) (*v1.BatchCheckFollowersResponse, error)
 	// ListFollowing answers whom a user follows, most recent first.
 	ListFollowing(context.Context, *v1.ListFollowingRequest) (*v1.ListFollowingResponse, error)
 	// ListFollowers answers who follows a user, most recent first.
@@ -257,6 +281,13 @@ func NewRelationServiceHandler(svc RelationServiceHandler, opts ...connect.Handl
 		RelationServiceBatchCheckFollowsProcedure,
 		svc.BatchCheckFollows,
 		connect.WithSchema(relationServiceMethods.ByName("BatchCheckFollows")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	relationServiceBatchCheckFollowersHandler := connect.NewUnaryHandlerSimple(
+		RelationServiceBatchCheckFollowersProcedure,
+		svc.BatchCheckFollowers,
+		connect.WithSchema(relationServiceMethods.ByName("BatchCheckFollowers")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -296,6 +327,8 @@ func NewRelationServiceHandler(svc RelationServiceHandler, opts ...connect.Handl
 			relationServiceUnfollowHandler.ServeHTTP(w, r)
 		case RelationServiceBatchCheckFollowsProcedure:
 			relationServiceBatchCheckFollowsHandler.ServeHTTP(w, r)
+		case RelationServiceBatchCheckFollowersProcedure:
+			relationServiceBatchCheckFollowersHandler.ServeHTTP(w, r)
 		case RelationServiceListFollowingProcedure:
 			relationServiceListFollowingHandler.ServeHTTP(w, r)
 		case RelationServiceListFollowersProcedure:
@@ -323,6 +356,10 @@ func (UnimplementedRelationServiceHandler) Unfollow(context.Context, *v1.Unfollo
 
 func (UnimplementedRelationServiceHandler) BatchCheckFollows(context.Context, *v1.BatchCheckFollowsRequest) (*v1.BatchCheckFollowsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.relation.v1.RelationService.BatchCheckFollows is not implemented"))
+}
+
+func (UnimplementedRelationServiceHandler) BatchCheckFollowers(context.Context, *v1.BatchCheckFollowersRequest) (*v1.BatchCheckFollowersResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.relation.v1.RelationService.BatchCheckFollowers is not implemented"))
 }
 
 func (UnimplementedRelationServiceHandler) ListFollowing(context.Context, *v1.ListFollowingRequest) (*v1.ListFollowingResponse, error) {
