@@ -50,12 +50,15 @@ func (g *Gateway) publicPage(ctx context.Context, beforeMs int64) (publicPage, e
 
 // ListFollowingFeed answers a page of the caller's following feed.
 func (g *Gateway) ListFollowingFeed(ctx context.Context, req *apiv1.ListFollowingFeedRequest) (*apiv1.ListFollowingFeedResponse, error) {
-	page, err := g.Feed.ListFollowingFeed(ctx, &feedv1.ListFollowingFeedRequest{PageSize: req.GetPageSize(), PageToken: req.GetPageToken()})
-	if err != nil {
-		return nil, err
-	}
-	videos, err := g.videos(ctx, entryIDs(page.GetEntries()))
-	return &apiv1.ListFollowingFeedResponse{VideoList: videos, NextPageToken: page.GetNextPageToken()}, err
+	videos, next, err := seenPage(req.GetPageToken(), func(token string) ([]*apiv1.Video, string, error) {
+		page, err := g.Feed.ListFollowingFeed(ctx, &feedv1.ListFollowingFeedRequest{PageSize: req.GetPageSize(), PageToken: token})
+		if err != nil {
+			return nil, "", err
+		}
+		videos, err := g.videos(ctx, entryIDs(page.GetEntries()))
+		return videos, page.GetNextPageToken(), err
+	})
+	return &apiv1.ListFollowingFeedResponse{VideoList: videos, NextPageToken: next}, err
 }
 
 func entryIDs(entries []*feedv1.FeedEntry) []int64 {

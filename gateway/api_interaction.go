@@ -2,14 +2,13 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
-	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
-	"douyin.dev/services/platform/fault"
 )
 
 // LikeVideo likes a video.
@@ -30,12 +29,18 @@ func (g *Gateway) ListLikedVideos(ctx context.Context, req *apiv1.ListLikedVideo
 	if err != nil {
 		return nil, err
 	}
-	list, err := g.Interaction.ListLikedVideos(ctx, &interactionv1.ListLikedVideosRequest{UserId: user, PageSize: size, PageToken: req.GetPageToken()})
-	if err != nil {
-		return nil, err
-	}
-	videos, err := g.videos(ctx, list.GetVideoIds())
-	return &apiv1.ListLikedVideosResponse{VideoList: videos, NextPageToken: list.GetNextPageToken()}, err
+	videos, next, err := seenPage(req.GetPageToken(), func(token string) ([]*apiv1.Video, string, error) {
+		list, err := g.Interaction.ListLikedVideos(ctx, &interactionv1.ListLikedVideosRequest{UserId: user, PageSize: size, PageToken: token})
+		if err != nil {
+			return nil, "", err
+		}
+		videos, err := g.videos(ctx, list.GetVideoIds())
+		if viewer := viewerOf(ctx); viewer != user {
+			videos = slices.DeleteFunc(videos, func(v *apiv1.Video) bool { return isUnlisted(v) && v.GetAuthor().GetId() != viewer })
+		}
+		return videos, list.GetNextPageToken(), err
+	})
+	return &apiv1.ListLikedVideosResponse{VideoList: videos, NextPageToken: next}, err
 }
 
 // CreateComment comments on a video.
@@ -82,7 +87,7 @@ func (g *Gateway) ListComments(ctx context.Context, req *apiv1.ListCommentsReque
 
 // CountComments answers how many comments a video has.
 func (g *Gateway) CountComments(ctx context.Context, req *apiv1.CountCommentsRequest) (*apiv1.CountCommentsResponse, error) {
-	if _, err := g.video(ctx, req.GetVideoId()); err != nil {
+	if _, err := g.visibleVideo(ctx, req.GetVideoId()); err != nil {
 		return nil, err
 	}
 	res, err := g.Counter.BatchGetVideoCounts(ctx, &counterv1.BatchGetVideoCountsRequest{VideoIds: []int64{req.GetVideoId()}})
@@ -90,18 +95,6 @@ func (g *Gateway) CountComments(ctx context.Context, req *apiv1.CountCommentsReq
 		return nil, err
 	}
 	return &apiv1.CountCommentsResponse{CommentCount: res.GetCounts()[0].GetCommentCount()}, nil
-}
-
-// video answers one video, or that there is none.
-func (g *Gateway) video(ctx context.Context, id int64) (*videov1.Video, error) {
-	res, err := g.Video.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: []int64{id}})
-	if err != nil {
-		return nil, err
-	}
-	if len(res.GetVideos()) == 0 {
-		return nil, fault.NotFound("no such video").For(videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND)
-	}
-	return res.GetVideos()[0], nil
 }
 
 // comments hydrates comments, in their order.

@@ -56,6 +56,21 @@ func (g *Gateway) ListPublishedVideos(ctx context.Context, req *apiv1.ListPublis
 	return &apiv1.ListPublishedVideosResponse{VideoList: videos, NextPageToken: list.GetNextPageToken()}, err
 }
 
+// maxUnseenPages is how many pages without a video are passed over at once.
+const maxUnseenPages = 20
+
+// seenPage reads a page of videos. Pages of which the caller may see no video are
+// passed over: clients take an empty page for the last.
+func seenPage(token string, read func(token string) ([]*apiv1.Video, string, error)) ([]*apiv1.Video, string, error) {
+	for range maxUnseenPages {
+		videos, next, err := read(token)
+		if token = next; err != nil || len(videos) > 0 || token == "" {
+			return videos, token, err
+		}
+	}
+	return nil, token, nil
+}
+
 // GetVideoStatus answers how far the renditions of a video of the caller are.
 func (g *Gateway) GetVideoStatus(ctx context.Context, req *apiv1.GetVideoStatusRequest) (*apiv1.GetVideoStatusResponse, error) {
 	res, err := g.Video.GetVideoStatus(ctx, &videov1.GetVideoStatusRequest{VideoId: req.GetVideoId()})
@@ -98,6 +113,25 @@ func nameOf(value interface {
 func (g *Gateway) RetryTranscode(ctx context.Context, req *apiv1.RetryTranscodeRequest) (*apiv1.RetryTranscodeResponse, error) {
 	_, err := g.Video.RetryTranscode(ctx, &videov1.RetryTranscodeRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.RetryTranscodeResponse{}, err
+}
+
+// UpdateVideo changes a video of the caller.
+func (g *Gateway) UpdateVideo(ctx context.Context, req *apiv1.UpdateVideoRequest) (*apiv1.UpdateVideoResponse, error) {
+	visibility, err := visibilityOf(req.GetVisibility())
+	if err != nil {
+		return nil, err
+	}
+	_, err = g.Video.UpdateVideo(ctx, &videov1.UpdateVideoRequest{
+		VideoId: req.GetVideoId(), Title: req.Title, Visibility: visibility, IdempotencyKey: req.GetIdempotencyKey(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	videos, err := g.videos(ctx, []int64{req.GetVideoId()})
+	if err != nil || len(videos) == 0 { // changed all the same
+		videos = []*apiv1.Video{{Id: req.GetVideoId()}}
+	}
+	return &apiv1.UpdateVideoResponse{Video: videos[0]}, nil
 }
 
 // DeleteVideo deletes a video of the caller.

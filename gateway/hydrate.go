@@ -87,7 +87,7 @@ func publicUser(defaults pictures, u *userv1.User, c *counterv1.UserCounts) *api
 	}
 }
 
-// videos answers the videos that exist, in the order of ids.
+// videos answers the videos that exist and that the caller may see, in the order of ids.
 func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -112,7 +112,7 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	if err != nil {
 		return nil, err
 	}
-	return assembleVideos(rest.BaseURL(ctx), ids, found, authors, counts, liked), nil
+	return g.assembleVideos(ctx, ids, found, authors, counts, liked), nil
 }
 
 // marked says of videos, as anybody sees them, what holds for the caller: which
@@ -180,9 +180,13 @@ func (g *Gateway) followed(ctx context.Context, viewer auth.Viewer, userIDs []in
 	return follows.GetFollowedUserIds()
 }
 
-// videosAndAuthors answers the videos of ids that exist, and their authors.
+// videosAndAuthors answers the videos of ids that exist and that the caller may see, and their authors.
 func (g *Gateway) videosAndAuthors(ctx context.Context, ids []int64) (map[int64]*videov1.Video, map[int64]*apiv1.User, error) {
-	found, err := g.reads.videos.Load(ctx, ids)
+	all, err := g.reads.videos.Load(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := g.visible(ctx, viewerOf(ctx), ids, all)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -196,7 +200,7 @@ func (g *Gateway) videosAndAuthors(ctx context.Context, ids []int64) (map[int64]
 	return found, authors, err
 }
 
-func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, authors map[int64]*apiv1.User,
+func (g *Gateway) assembleVideos(ctx context.Context, ids []int64, found map[int64]*videov1.Video, authors map[int64]*apiv1.User,
 	counts map[int64]*counterv1.VideoCounts, liked []int64,
 ) []*apiv1.Video {
 	list := make([]*apiv1.Video, 0, len(ids))
@@ -205,7 +209,7 @@ func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, au
 		if v == nil || authors[v.GetAuthorId()] == nil {
 			continue
 		}
-		shown := publicVideo(base, v, authors[v.GetAuthorId()])
+		shown := g.publicVideo(ctx, v, authors[v.GetAuthorId()])
 		shown.FavoriteCount, shown.CommentCount = counts[id].GetFavoriteCount(), counts[id].GetCommentCount()
 		shown.IsFavorite = slices.Contains(liked, id)
 		list = append(list, shown)
@@ -213,13 +217,15 @@ func assembleVideos(base string, ids []int64, found map[int64]*videov1.Video, au
 	return list
 }
 
-func publicVideo(base string, v *videov1.Video, author *apiv1.User) *apiv1.Video {
+// publicVideo is a video as the caller sees it.
+func (g *Gateway) publicVideo(ctx context.Context, v *videov1.Video, author *apiv1.User) *apiv1.Video {
+	url := func(key string) string { return mediaURL(rest.BaseURL(ctx), v, viewerOf(ctx), g.Now(), key) }
 	out := &apiv1.Video{
 		Id: v.GetId(), Author: author, Title: v.GetTitle(), CreateTime: v.GetPublishedAtMs(),
-		PlayUrl: base + mediaPrefix + v.GetMediaKey(), CoverUrl: base + mediaPrefix + v.GetCoverKey(),
+		PlayUrl: url(v.GetMediaKey()), CoverUrl: url(v.GetCoverKey()), Visibility: visibilityWord(v.GetVisibility()),
 	}
 	if v.GetHlsKey() != "" {
-		out.HlsUrl = base + mediaPrefix + v.GetHlsKey()
+		out.HlsUrl = url(v.GetHlsKey())
 	}
 	return out
 }

@@ -48,6 +48,8 @@ type linkedVideo struct {
 	PageURL, EmbedURL, OEmbedURL, PlayURL, CoverURL string
 	Published                                       time.Time
 	Likes                                           int64
+	// Unlisted says that search engines shall not list the page.
+	Unlisted bool
 }
 
 // Description is the sentence below the title in a preview.
@@ -80,7 +82,8 @@ var headTemplate = template.Must(template.New("head").Parse(`<title>{{.Title}} Â
     <meta property="og:video" content="{{.PlayURL}}" />
     <meta property="og:video:type" content="video/mp4" />
     <meta name="twitter:card" content="summary_large_image" />
-    <script type="application/ld+json">{{.JSONLD}}</script>`))
+    {{if .Unlisted}}<meta name="robots" content="noindex" />
+    {{end}}<script type="application/ld+json">{{.JSONLD}}</script>`))
 
 var embedTemplate = template.Must(template.New("embed").Parse(`<!doctype html>
 <html>
@@ -146,6 +149,7 @@ func newLinkedVideo(base string, v *apiv1.Video) linkedVideo {
 		Title: title, Author: oneLine(v.GetAuthor().GetName()),
 		PageURL: pageURL, EmbedURL: base + embedPath + id, OEmbedURL: base + oembedPath + "?url=" + url.QueryEscape(pageURL),
 		PlayURL: v.GetPlayUrl(), CoverURL: v.GetCoverUrl(), Published: time.UnixMilli(v.GetCreateTime()), Likes: v.GetFavoriteCount(),
+		Unlisted: isUnlisted(v),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"time"
 
 	"douyin.dev/services/platform/blob"
@@ -30,9 +31,9 @@ var (
 	backgroundSVG []byte
 )
 
-// publicObject is what of the object store anyone may read: the files of
+// publicObject is what of the object store clients may read: the files of
 // videos. Media types are fixed by the name we chose, never by what was sent.
-var publicObject = regexp.MustCompile(`^videos/[0-9]+/[a-z0-9_./-]+\.(mp4|jpg|png|m3u8|ts|m4s)$`)
+var publicObject = regexp.MustCompile(`^videos/([0-9]{1,16})/[a-z0-9_./-]+\.(mp4|jpg|png|m3u8|ts|m4s)$`)
 
 var mediaTypes = map[string]string{
 	"mp4": "video/mp4", "jpg": "image/jpeg", "png": "image/png",
@@ -52,13 +53,23 @@ func servesRange(asked string) bool {
 
 // media serves videos and covers from the object store. http.ServeContent
 // decides what of an object is sent: ranges, conditions and HEAD. A request
-// costs one call to the store; a second one only when a condition did not hold
+// costs one look at the video, and one call to the store; a second one only when a condition did not hold
 // or a range lies outside of the object.
 func (g *Gateway) media(w http.ResponseWriter, r *http.Request) {
-	key := r.PathValue("key")
+	access := mediaAccessOf(r.PathValue("key"))
+	key := access.key
 	match := publicObject.FindStringSubmatch(key)
 	if match == nil {
 		http.NotFound(w, r)
+		return
+	}
+	id, _ := strconv.ParseInt(match[1], 10, 64) // digits, and few
+	video, err := g.admits(r.Context(), access, id)
+	if err == nil && video == nil {
+		err = blob.ErrNotFound
+	}
+	if err != nil {
+		g.mediaFailed(w, r, key, err)
 		return
 	}
 	if asked := r.Header.Get("Range"); asked != "" && (r.Method == http.MethodHead || !servesRange(asked)) {
@@ -71,8 +82,11 @@ func (g *Gateway) media(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", mediaTypes[match[1]])
+	h.Set("Content-Type", mediaTypes[match[2]])
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	if video.GetRestricted() {
+		h.Set("Cache-Control", "private, max-age=3600")
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	if o.etag != "" {
 		h.Set("ETag", o.etag)

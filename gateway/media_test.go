@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/infratest"
 )
@@ -32,6 +35,11 @@ type mediaBench struct {
 	etag     string
 	modified string
 
+	// The video of the object, and who may see it when it is restricted.
+	videov1connect.VideoServiceClient
+	video *videov1.Video
+	mayBe int64
+
 	mu    sync.Mutex
 	calls []string // of the store since they were last looked at
 	limit int64    // bytes of an answer after which the store breaks off; 0 for none
@@ -39,7 +47,8 @@ type mediaBench struct {
 
 func newMediaBench(t *testing.T) *mediaBench {
 	t.Helper()
-	m := &mediaBench{key: fmt.Sprintf("videos/%d/original.mp4", rand.Int64()), body: make([]byte, 300_000)}
+	video := &videov1.Video{Id: rand.Int64N(1 << 53)}
+	m := &mediaBench{video: video, key: fmt.Sprintf("videos/%d/original.mp4", video.GetId()), body: make([]byte, 300_000)}
 	for i := range m.body {
 		m.body[i] = byte(rand.IntN(256))
 	}
@@ -79,7 +88,7 @@ func newMediaBench(t *testing.T) *mediaBench {
 		t.Fatal(err)
 	}
 	log := &bytes.Buffer{}
-	g := New(Deps{Media: store, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))})
+	g := New(Deps{Media: store, Now: time.Now, Video: m, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+mediaPrefix+"{key...}", g.media)
 	m.httpClient, m.log = serve(t, mux), log
@@ -87,6 +96,23 @@ func newMediaBench(t *testing.T) *mediaBench {
 	m.etag, m.modified = first.Header.Get("ETag"), first.Header.Get("Last-Modified")
 	m.asked()
 	return m
+}
+
+// BatchGetVideos answers the one video there is.
+func (m *mediaBench) BatchGetVideos(_ context.Context, req *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error) {
+	if !slices.Contains(req.GetIds(), m.video.GetId()) {
+		return &videov1.BatchGetVideosResponse{}, nil
+	}
+	return &videov1.BatchGetVideosResponse{Videos: []*videov1.Video{m.video}}, nil
+}
+
+// BatchCheckVisible answers it to who may see it.
+func (m *mediaBench) BatchCheckVisible(_ context.Context, req *videov1.BatchCheckVisibleRequest) (*videov1.BatchCheckVisibleResponse, error) {
+	res := &videov1.BatchCheckVisibleResponse{}
+	if req.GetViewerId() == m.mayBe {
+		res.VisibleVideoIds = req.GetVideoIds()
+	}
+	return res, nil
 }
 
 // ask asks for the object with headers, given as name, value, name, value.
@@ -231,7 +257,7 @@ func TestADownloadThatTheClientBreaksOffIsNotLogged(t *testing.T) {
 	t.Parallel()
 	m := newMediaBench(t)
 	log := &bytes.Buffer{}
-	g := New(Deps{Media: m.store(), Log: slog.New(slog.NewTextHandler(log, nil))})
+	g := New(Deps{Media: m.store(), Video: m, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil))})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, mediaPrefix+m.key, nil)
 	r.SetPathValue("key", m.key)
 	g.media(goneClient{httptest.NewRecorder()}, r)
@@ -267,5 +293,47 @@ func TestStaticFilesAreConditional(t *testing.T) {
 	head := b.do(request(http.MethodHead, defaultAvatarPath, nil))
 	if head.StatusCode != http.StatusOK || head.ContentLength != int64(len(avatarSVG)) {
 		t.Errorf("HEAD: HTTP %d, %d bytes", head.StatusCode, head.ContentLength)
+	}
+}
+
+// The files of a restricted video are for those it was answered to, as long as
+// they may see it.
+func TestRestrictedMediaIsForItsViewerAlone(t *testing.T) {
+	t.Parallel()
+	m := newMediaBench(t)
+	m.video = &videov1.Video{Id: m.video.GetId(), Restricted: true, MediaSecret: []byte("secret")}
+	m.mayBe = 7
+	other := &videov1.Video{Id: m.video.GetId(), Restricted: true, MediaSecret: []byte("another")}
+	now := time.Now()
+	get := func(url string) (int, string) {
+		answer := m.do(request(http.MethodGet, url, nil))
+		return answer.StatusCode, answer.Header.Get("Cache-Control")
+	}
+	signed := mediaURL("", m.video, 7, now, m.key)
+	if status, cache := get(signed); status != http.StatusOK || !strings.HasPrefix(cache, "private") {
+		t.Errorf("as its viewer: %d %q", status, cache)
+	}
+	beside := strings.Replace(signed, m.key, fmt.Sprintf("videos/%d/nothing.m3u8", m.video.GetId()), 1)
+	for name, url := range map[string]string{
+		"not signed": mediaPrefix + m.key, "by another secret": mediaURL("", other, 7, now, m.key), "for who may not see it": mediaURL("", m.video, 8, now, m.key),
+		"ended": mediaURL("", m.video, 7, now.Add(-14*time.Hour), m.key), "a file that is not there": beside,
+		"for another viewer than it is signed for": strings.Replace(signed, "/as/7.", "/as/8.", 1),
+		"for another video":                        strings.Replace(signed, fmt.Sprintf("videos/%d/", m.video.GetId()), "videos/1/", 1),
+	} {
+		if status, _ := get(url); status != http.StatusNotFound {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	m.mayBe = 0
+	if status, _ := get(signed); status != http.StatusNotFound {
+		t.Errorf("as who may not see it any more: %d", status)
+	}
+	m.video = &videov1.Video{Id: m.video.GetId()}
+	if status, cache := get(mediaPrefix + m.key); status != http.StatusOK || !strings.HasPrefix(cache, "public") {
+		t.Errorf("when everybody may see it: %d %q", status, cache)
+	}
+	m.video = &videov1.Video{Id: 1}
+	if status, _ := get(mediaPrefix + m.key); status != http.StatusNotFound {
+		t.Errorf("when it is deleted: %d", status)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
@@ -121,10 +122,19 @@ func (u *upload) publishUploaded() (*apiv1.PublishVideoResponse, error) {
 	return u.g.publishUploaded(ctx, u.form.UploadID(), header)
 }
 
+// publishHeader is what the parameters so far say of the file, as the video service takes it.
+func (u *upload) publishHeader() (*videov1.PublishVideoHeader, error) {
+	header, err := u.form.PublishHeader()
+	if err != nil {
+		return nil, err
+	}
+	return serviceHeader(header)
+}
+
 // admit returns what the parameters say so far, and the context of a publication
 // in the name of their token, which has a place and is within the user's budget.
 func (u *upload) admit() (context.Context, *videov1.PublishVideoHeader, error) {
-	header, err := u.form.PublishHeader()
+	header, err := u.publishHeader()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -248,11 +258,11 @@ func (u *upload) finish() (*apiv1.PublishVideoResponse, error) {
 	if u.form.Token() != u.sent.token {
 		return nil, fault.Invalid(rest.TokenParam, "is another one behind the file than in the headers")
 	}
-	header, err := u.form.PublishHeader()
+	header, err := u.publishHeader()
 	if err != nil {
 		return nil, err
 	}
-	if header.GetTitle() != u.sent.header.GetTitle() || header.GetIdempotencyKey() != u.sent.header.GetIdempotencyKey() {
+	if !proto.Equal(header, u.sent.header) {
 		if err := u.sent.send(&videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}}); err != nil {
 			return nil, err
 		}
@@ -403,15 +413,22 @@ func (g *Gateway) published(ctx context.Context, stream *connect.ClientStreamFor
 	if err != nil {
 		return nil, err
 	}
-	return g.publishedVideo(ctx, res.GetVideo()), nil
+	return g.publishedVideo(ctx, res.GetVideo())
 }
 
-func (g *Gateway) publishedVideo(ctx context.Context, v *videov1.Video) *apiv1.PublishVideoResponse {
+func (g *Gateway) publishedVideo(ctx context.Context, v *videov1.Video) (*apiv1.PublishVideoResponse, error) {
+	if v.GetRestricted() && len(v.GetMediaSecret()) == 0 { // the answer to a repeated call has none
+		now, err := g.visibleVideo(ctx, v.GetId())
+		if err != nil {
+			return nil, err
+		}
+		v = now
+	}
 	author, err := g.user(ctx, v.GetAuthorId())
 	if err != nil { // stored all the same
 		author = &apiv1.User{Id: v.GetAuthorId()}
 	}
-	return &apiv1.PublishVideoResponse{Video: publicVideo(rest.BaseURL(ctx), v, author)}
+	return &apiv1.PublishVideoResponse{Video: g.publicVideo(ctx, v, author)}, nil
 }
 
 // PublishVideo is the same over Connect and gRPC: parts pass through as they come.
@@ -427,7 +444,11 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 		if err := in.Err(); err != nil {
 			return nil, err
 		}
-		return g.publishUploaded(ctx, h.GetUploadId(), streamedHeader(h, in.RequestHeader()))
+		header, err := streamedHeader(h, in.RequestHeader())
+		if err != nil {
+			return nil, err
+		}
+		return g.publishUploaded(ctx, h.GetUploadId(), header)
 	}
 	out, err := g.Video.PublishVideo(ctx)
 	if err != nil {
@@ -437,7 +458,11 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 		var part *videov1.PublishVideoRequest
 		switch p := in.Msg().GetPart().(type) {
 		case *apiv1.PublishVideoRequest_Header:
-			part = &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: streamedHeader(p.Header, in.RequestHeader())}}
+			header, err := streamedHeader(p.Header, in.RequestHeader())
+			if err != nil {
+				return nil, err
+			}
+			part = &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Header{Header: header}}
 		case *apiv1.PublishVideoRequest_Chunk:
 			part = chunk(p.Chunk)
 		default:
@@ -453,9 +478,19 @@ func (g *Gateway) PublishVideo(ctx context.Context, in *connect.ClientStream[api
 	return g.published(ctx, out)
 }
 
-// streamedHeader is a header as the video service takes it.
-func streamedHeader(header *apiv1.PublishVideoHeader, fields http.Header) *videov1.PublishVideoHeader {
-	return &videov1.PublishVideoHeader{
-		Title: header.GetTitle(), IdempotencyKey: cmp.Or(header.GetIdempotencyKey(), rest.IdempotencyKey(fields)),
+// streamedHeader is a header of a stream as the video service takes it.
+func streamedHeader(header *apiv1.PublishVideoHeader, fields http.Header) (*videov1.PublishVideoHeader, error) {
+	out, err := serviceHeader(header)
+	if err == nil && out.GetIdempotencyKey() == "" {
+		out.IdempotencyKey = rest.IdempotencyKey(fields)
 	}
+	return out, err
+}
+
+func serviceHeader(header *apiv1.PublishVideoHeader) (*videov1.PublishVideoHeader, error) {
+	visibility, err := visibilityOf(header.GetVisibility())
+	if err != nil {
+		return nil, err
+	}
+	return &videov1.PublishVideoHeader{Title: header.GetTitle(), IdempotencyKey: header.GetIdempotencyKey(), Visibility: visibility}, nil
 }

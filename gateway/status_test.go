@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -33,13 +34,14 @@ func TestStatusIsSaidInTheWordsOfTheContract(t *testing.T) {
 
 func TestVideosNameTheirPlaylistOnceThereIsOne(t *testing.T) {
 	t.Parallel()
+	g, ctx := New(Deps{Now: time.Now}), t.Context()
 	v := &videov1.Video{Id: 1, MediaKey: "videos/1/original.mp4"}
-	if got := publicVideo("http://h", v, nil); got.GetHlsUrl() != "" || got.GetPlayUrl() != "http://h/media/videos/1/original.mp4" {
+	if got := g.publicVideo(ctx, v, nil); got.GetHlsUrl() != "" || got.GetPlayUrl() != "/media/videos/1/original.mp4" {
 		t.Errorf("at first: %v", got)
 	}
 	v.MediaKey, v.HlsKey = "videos/1/r1/progressive.mp4", "videos/1/r1/master-1.m3u8"
-	got := publicVideo("http://h", v, nil)
-	if got.GetHlsUrl() != "http://h/media/videos/1/r1/master-1.m3u8" || got.GetPlayUrl() != "http://h/media/videos/1/r1/progressive.mp4" {
+	got := g.publicVideo(ctx, v, nil)
+	if got.GetHlsUrl() != "/media/videos/1/r1/master-1.m3u8" || got.GetPlayUrl() != "/media/videos/1/r1/progressive.mp4" {
 		t.Errorf("then: %v", got)
 	}
 }

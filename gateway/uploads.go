@@ -103,12 +103,12 @@ func (g *Gateway) publishUploaded(ctx context.Context, id string, header *videov
 		return made.GetId(), nil
 	})
 	if err == nil && made == nil { // it was published before
-		made, err = g.video(ctx, videoID)
+		made, err = g.visibleVideo(ctx, videoID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return g.publishedVideo(ctx, made), nil
+	return g.publishedVideo(ctx, made)
 }
 
 // storedFile is a file of an upload that is stored here. Its errors are faults.

@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
 )
@@ -53,12 +54,14 @@ func (f *Form) Token() string { return tokenOf(f.fields.found, f.header) }
 func (f *Form) UploadID() string { return f.fields.found.value(UploadIDParam) }
 
 // PublishHeader is what the parameters so far say of the file.
-func (f *Form) PublishHeader() (*videov1.PublishVideoHeader, error) {
+func (f *Form) PublishHeader() (*apiv1.PublishVideoHeader, error) {
 	values, err := f.endpoint.canonicalize(withIdempotencyKey(f.fields.found, f.header), time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	return &videov1.PublishVideoHeader{Title: values.Get("title"), IdempotencyKey: values.Get(idempotencyParam)}, nil
+	return &apiv1.PublishVideoHeader{
+		Title: values.Get("title"), IdempotencyKey: values.Get(idempotencyParam), Visibility: values.Get("visibility"),
+	}, nil
 }
 
 // NextFile reads parameters until a file begins, and returns the file; io.EOF

@@ -269,6 +269,7 @@ func contractPaths() map[string]string {
 		"POST /douyin/user/logout/everywhere": ``,
 		"POST /douyin/publish/action":         `"video":null`,
 		"GET /douyin/publish/list":            `"video_list":[]` + page,
+		"POST /douyin/publish/edit":           `"video":null`,
 		"POST /douyin/publish/delete":         ``,
 		"GET /douyin/publish/status":          `"status":null`,
 		"POST /douyin/publish/retry":          ``,

@@ -16,11 +16,18 @@ import (
 )
 
 func TestEventsAreCounted(t *testing.T) {
+	const public, private = videov1.Visibility_VISIBILITY_PUBLIC, videov1.Visibility_VISIBILITY_PRIVATE
 	b := setup(t)
 	b.mustApply(t, messagesOf(t, "a",
 		&videov1.VideoChanged{VideoId: 5, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_PUBLISHED},
 		&videov1.VideoChanged{VideoId: 6, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_PUBLISHED},
 		&videov1.VideoChanged{VideoId: 6, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_DELETED},
+		// Private videos are no works; one that was shown and hidden counts to nothing, however it ends.
+		&videov1.VideoChanged{VideoId: 7, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_PUBLISHED, Visibility: private},
+		&videov1.VideoChanged{VideoId: 7, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_EDITED, Visibility: public, PreviousVisibility: private},
+		&videov1.VideoChanged{VideoId: 7, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_EDITED, Visibility: public, PreviousVisibility: public},
+		&videov1.VideoChanged{VideoId: 7, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_EDITED, Visibility: private, PreviousVisibility: public},
+		&videov1.VideoChanged{VideoId: 7, AuthorId: 9, State: videov1.VideoState_VIDEO_STATE_DELETED, Visibility: private},
 		&interactionv1.LikeChanged{UserId: 1, VideoId: 5, AuthorId: 9, Liked: true},
 		&interactionv1.LikeChanged{UserId: 2, VideoId: 5, AuthorId: 9, Liked: true},
 		&interactionv1.LikeChanged{UserId: 2, VideoId: 5, AuthorId: 9},

@@ -93,15 +93,26 @@ func (d *deltas) addVideo(e *videov1.VideoChanged) error {
 	if e.GetAuthorId() <= 0 {
 		return incomplete()
 	}
+	now := isWork(e.GetVisibility())
 	switch e.GetState() {
 	case videov1.VideoState_VIDEO_STATE_PUBLISHED:
-		d.user(e.GetAuthorId()).Works++
+		d.user(e.GetAuthorId()).Works += now
 	case videov1.VideoState_VIDEO_STATE_DELETED:
-		d.user(e.GetAuthorId()).Works--
+		d.user(e.GetAuthorId()).Works -= now
+	case videov1.VideoState_VIDEO_STATE_EDITED:
+		d.user(e.GetAuthorId()).Works += now - isWork(e.GetPreviousVisibility())
 	default:
 		return bus.Poison(errors.New("video changed to a state that is not known"))
 	}
 	return nil
+}
+
+// isWork is what a video adds to the works of its author: public ones are counted.
+func isWork(visibility videov1.Visibility) int64 {
+	if visibility == videov1.Visibility_VISIBILITY_PUBLIC || visibility == videov1.Visibility_VISIBILITY_UNSPECIFIED {
+		return 1
+	}
+	return 0
 }
 
 func incomplete() error { return bus.Poison(errors.New("event without an id it needs")) }

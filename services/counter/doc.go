@@ -1,6 +1,8 @@
 // Package counter owns counts: likes and comments of videos; follows, followers,
 // works and likes of users.
 //
+// The works of a user are their public videos: a count shows nobody what they may not see.
+//
 // It promises: once the events are applied, every count equals the rows it
 // counts. Each event is recorded in the transaction that applies it, so a crash,
 // a duplicate or a replay from offset 0 changes no row. No count is ever read
@@ -16,7 +18,7 @@
 // # Why no count is ever negative
 //
 // A count is a sum over things that are there or not: a like per (user, video),
-// a comment, a follow per (follower, followee), a video. The owner announces
+// a comment, a follow per (follower, followee), a public video. The owner announces
 // each change of a thing once, coming and going in turn, in the order of commits,
 // under one key: the video for likes, comments and videos, the follower for
 // follows. Events of one key share a partition. A partition is applied as a

@@ -29,7 +29,8 @@ type world struct {
 	follows    map[[2]int64]bool // follower, followee
 	comments   map[int64]int64   // by video
 	published  map[int64]bool
-	announced  int // events, for their ids
+	private    map[int64]bool // of the published ones
+	announced  int            // events, for their ids
 	outbox     []pendingEvent
 	partitions map[string][]bus.Message
 	settled    map[string]int
@@ -45,7 +46,7 @@ type pendingEvent struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	return &world{
 		t: t, random: rand.New(rand.NewPCG(seed, 2)),
-		likes: map[[2]int64]bool{}, follows: map[[2]int64]bool{}, comments: map[int64]int64{}, published: map[int64]bool{},
+		likes: map[[2]int64]bool{}, follows: map[[2]int64]bool{}, comments: map[int64]int64{}, published: map[int64]bool{}, private: map[int64]bool{},
 		partitions: map[string][]bus.Message{}, settled: map[string]int{},
 	}
 }
@@ -57,7 +58,7 @@ func (w *world) change() {
 	defer w.mu.Unlock()
 	user, video := 1+w.random.Int64N(manyUsers), 1+w.random.Int64N(manyVideos)
 	times := 1 + w.random.IntN(2)
-	switch w.random.IntN(4) {
+	switch w.random.IntN(5) {
 	case 0:
 		for range times {
 			w.like(user, video, !w.likes[[2]int64{user, video}])
@@ -78,8 +79,28 @@ func (w *world) change() {
 		if w.published[video] = !w.published[video]; w.published[video] {
 			state = videov1.VideoState_VIDEO_STATE_PUBLISHED
 		}
-		w.announce("video", video, &videov1.VideoChanged{VideoId: video, AuthorId: authorOf(video), State: state}, nil, []int64{authorOf(video)})
+		w.announceVideo(video, &videov1.VideoChanged{State: state, Visibility: w.visibility(video)})
+	case 4:
+		if w.published[video] {
+			before := w.visibility(video)
+			w.private[video] = w.random.IntN(2) == 0
+			w.announceVideo(video, &videov1.VideoChanged{
+				State: videov1.VideoState_VIDEO_STATE_EDITED, Visibility: w.visibility(video), PreviousVisibility: before,
+			})
+		}
 	}
+}
+
+func (w *world) announceVideo(video int64, e *videov1.VideoChanged) {
+	e.VideoId, e.AuthorId = video, authorOf(video)
+	w.announce("video", video, e, nil, []int64{authorOf(video)})
+}
+
+func (w *world) visibility(video int64) videov1.Visibility {
+	if w.private[video] {
+		return videov1.Visibility_VISIBILITY_PRIVATE
+	}
+	return videov1.Visibility_VISIBILITY_PUBLIC
 }
 
 func (w *world) like(user, video int64, liked bool) {
@@ -186,7 +207,7 @@ func (w *world) truth() (map[int64]videoCount, map[int64]userCount) {
 		}
 	}
 	for video, there := range w.published {
-		if there {
+		if there && !w.private[video] {
 			d.user(authorOf(video)).Works++
 		}
 	}

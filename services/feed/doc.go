@@ -24,7 +24,7 @@
 //	.             the list is complete
 //	~<token>      the list is being rebuilt by whoever drew the token
 //	@<author>     this author's videos are to be pulled
-//	-<16 digits>  a video that was deleted; a late push must not bring it back
+//	-<16 digits>  a video that was deleted or hidden; a late push must not bring it back
 //
 // A rebuild begins by writing its token, reads relation and video, and ends by
 // adding what it read where its token still is. Pushes, deletions and marks that

@@ -22,11 +22,13 @@ func TestFeedIsExactAtRest(t *testing.T) {
 		inside, reading := false, int64(0)
 		someone := func(name string) int64 { return b.user(rapid.IntRange(1, users).Draw(r, name)) }
 		happen := func() {
-			switch rapid.IntRange(0, 7).Draw(r, "what") {
+			switch rapid.IntRange(0, 9).Draw(r, "what") {
 			case 0, 1:
 				b.publish(someone("author"), rapid.Int64Range(0, 1).Draw(r, "step"))
 			case 2:
 				b.remove(max(b.nextID-rapid.Int64Range(0, 4).Draw(r, "video"), 1))
+			case 8, 9:
+				b.edit(max(b.nextID-rapid.Int64Range(0, 4).Draw(r, "edited"), 1), rapid.Bool().Draw(r, "private"))
 			case 3:
 				b.follow(someone("follower"), someone("followee"), true)
 			case 4:
@@ -95,6 +97,9 @@ func TestReplayChangesNothing(t *testing.T) {
 		b.publish(b.user(2+n%3), 1)
 	}
 	b.remove(5)
+	b.edit(7, true)
+	b.edit(8, true)
+	b.edit(8, false)
 	b.remove(11)
 	b.follow(reader, b.user(3), false)
 	b.follow(reader, b.user(3), true)

@@ -95,7 +95,7 @@ func (p *Pusher) Handle(ctx context.Context, batch []bus.Message) error {
 	return p.videosChanged(ctx, changes)
 }
 
-// videosChanged applies publications and deletions. What a video is now counts,
+// videosChanged applies publications, deletions and edits. What a video is now counts,
 // not what the event says: an old event may come again after a newer one.
 func (p *Pusher) videosChanged(ctx context.Context, changes []*videov1.VideoChanged) error {
 	for first := 0; first < len(changes); first += lookup {
@@ -105,10 +105,14 @@ func (p *Pusher) videosChanged(ctx context.Context, changes []*videov1.VideoChan
 			return err
 		}
 		for _, c := range chunk {
-			if c.GetState() == videov1.VideoState_VIDEO_STATE_PUBLISHED && visible[c.GetVideoId()] {
-				err = p.publish(ctx, c)
-			} else {
+			switch {
+			case c.GetState() == videov1.VideoState_VIDEO_STATE_EDITED && fed(c.GetVisibility()) == fed(c.GetPreviousVisibility()):
+			case c.GetState() == videov1.VideoState_VIDEO_STATE_DELETED || !visible[c.GetVideoId()]:
 				err = p.remove(ctx, c)
+			case c.GetState() == videov1.VideoState_VIDEO_STATE_EDITED:
+				err = p.show(ctx, c)
+			default:
+				err = p.publish(ctx, c)
 			}
 			if err != nil {
 				return err
@@ -121,7 +125,7 @@ func (p *Pusher) videosChanged(ctx context.Context, changes []*videov1.VideoChan
 	return nil
 }
 
-// recheck removes what was deleted while it was pushed. A deletion committed
+// recheck removes what was deleted or hidden while it was pushed. A deletion committed
 // after this has its event handled after the push.
 func (p *Pusher) recheck(ctx context.Context, chunk []*videov1.VideoChanged, before map[int64]bool) error {
 	now, err := p.visible(ctx, chunk)
@@ -149,9 +153,27 @@ func (p *Pusher) visible(ctx context.Context, chunk []*videov1.VideoChanged) (ma
 	}
 	visible := make(map[int64]bool, len(res.GetVideos()))
 	for _, v := range res.GetVideos() {
-		visible[v.GetId()] = true
+		visible[v.GetId()] = fed(v.GetVisibility())
 	}
 	return visible, nil
+}
+
+// fed reports whether following feeds hold videos of a visibility. Which of them
+// the reader of a feed may see is decided when it is shown.
+func fed(visibility videov1.Visibility) bool {
+	return visibility != videov1.Visibility_VISIBILITY_UNLISTED && visibility != videov1.Visibility_VISIBILITY_PRIVATE
+}
+
+// show brings a video back that was removed. A timeline remembers that it is
+// gone, so it is deleted, to be rebuilt. Those of an author who is pulled hold no
+// videos of theirs.
+func (p *Pusher) show(ctx context.Context, c *videov1.VideoChanged) error {
+	if pulled, err := p.timelines.isMarked(ctx, c.GetAuthorId()); err != nil || pulled {
+		return err
+	}
+	return p.eachPage(ctx, c.GetAuthorId(), func(followers []int64, _ int64) error {
+		return p.timelines.discard(ctx, followers)
+	})
 }
 
 // publish pushes a video to the author's followers, or makes sure that they

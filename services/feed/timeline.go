@@ -206,6 +206,22 @@ func (t *timelines) remove(ctx context.Context, id int64, followers []int64) err
 	return t.each(ctx, t.scripts.remove, followers, []string{member(id), strconv.Itoa(t.cap)})
 }
 
+// discard deletes timelines, and lets rebuilds that are under way end without one.
+func (t *timelines) discard(ctx context.Context, users []int64) error {
+	for chunk := range slices.Chunk(users, pipeline) {
+		commands := make(rueidis.Commands, len(chunk))
+		for i, user := range chunk {
+			commands[i] = t.redis.B().Del().Key(timelineKey(user)).Build()
+		}
+		for _, r := range t.redis.DoMulti(ctx, commands...) {
+			if err := r.Error(); err != nil {
+				return fmt.Errorf("discard timelines: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // changed discards the timeline of a user who follows or unfollowed an author.
 func (t *timelines) changed(ctx context.Context, user, author int64, following bool) error {
 	flag := "0"

@@ -48,6 +48,7 @@ type world struct {
 	base    int64 // ids are base + small numbers: the Redis is shared by all tests
 	videos  map[int64]*videov1.VideoRef
 	deleted map[int64]bool
+	hidden  map[int64]bool    // private
 	follows map[int64][]int64 // follower to followees, most recent last
 	nextID  int64
 	clock   int64
@@ -60,7 +61,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		base: rand.Int64N(1<<52) / 1000 * 1000, videos: map[int64]*videov1.VideoRef{}, deleted: map[int64]bool{},
+		base: rand.Int64N(1<<52) / 1000 * 1000, videos: map[int64]*videov1.VideoRef{}, deleted: map[int64]bool{}, hidden: map[int64]bool{},
 		follows: map[int64][]int64{}, clock: 1_700_000_000_000, calls: map[string]int{},
 	}
 }
@@ -108,6 +109,22 @@ func (w *world) remove(id int64) {
 	w.announce(id, &videov1.VideoChanged{VideoId: id, AuthorId: v.AuthorId, PublishedAtMs: v.PublishedAtMs, State: videov1.VideoState_VIDEO_STATE_DELETED})
 }
 
+// edit makes a video private or public.
+func (w *world) edit(id int64, private bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.videos[id]
+	if v == nil || w.deleted[id] {
+		return
+	}
+	visibility := map[bool]videov1.Visibility{true: videov1.Visibility_VISIBILITY_PRIVATE, false: videov1.Visibility_VISIBILITY_PUBLIC}
+	w.announce(id, &videov1.VideoChanged{
+		VideoId: id, AuthorId: v.AuthorId, PublishedAtMs: v.PublishedAtMs, State: videov1.VideoState_VIDEO_STATE_EDITED,
+		Visibility: visibility[private], PreviousVisibility: visibility[w.hidden[id]],
+	})
+	w.hidden[id] = private
+}
+
 func (w *world) follow(follower, followee int64, following bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -132,7 +149,7 @@ func (w *world) feed(user int64, size int) []entry {
 func (w *world) newest(authors []int64, limit int) []entry {
 	var all []entry
 	for id, v := range w.videos {
-		if !w.deleted[id] && slices.Contains(authors, v.AuthorId) {
+		if !w.deleted[id] && !w.hidden[id] && slices.Contains(authors, v.AuthorId) {
 			all = append(all, entry{id: id, at: v.PublishedAtMs})
 		}
 	}
@@ -184,7 +201,11 @@ func (w *world) BatchGetVideos(_ context.Context, req *videov1.BatchGetVideosReq
 	res := &videov1.BatchGetVideosResponse{}
 	for _, id := range req.Ids {
 		if v := w.videos[id]; v != nil && !w.deleted[id] {
-			res.Videos = append(res.Videos, &videov1.Video{Id: id, AuthorId: v.AuthorId})
+			card := &videov1.Video{Id: id, AuthorId: v.AuthorId, Visibility: videov1.Visibility_VISIBILITY_PUBLIC}
+			if w.hidden[id] {
+				card.Visibility = videov1.Visibility_VISIBILITY_PRIVATE
+			}
+			res.Videos = append(res.Videos, card)
 		}
 	}
 	w.mu.Unlock()

@@ -9,12 +9,13 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/id"
 )
 
 const (
-	// videoTTL is how long a video is taken to exist. What slips through while
-	// a deletion is on its way is removed by it.
+	// videoTTL is how long a video is taken to exist, and to be for everybody. What
+	// slips through while a deletion is on its way is removed by it.
 	videoTTL = 5 * time.Second
 	// videoCacheSize bounds the remembered videos.
 	videoCacheSize = 100_000
@@ -22,55 +23,73 @@ const (
 	lookupTimeout = 3 * time.Second
 )
 
-// directory knows which videos exist and who published them. That a video does
+// directory knows which videos exist, who published them and whether all may see them. That a video does
 // not exist is never remembered: it may be published the next moment.
 type directory struct {
-	videos  Videos
-	authors *otter.Cache[int64, int64]
+	videos Videos
+	known  *otter.Cache[int64, known]
+}
+
+// known is what is remembered of a video.
+type known struct {
+	author int64
+	// restricted videos are not everybody's to see.
+	restricted bool
 }
 
 func newDirectory(videos Videos) (*directory, error) {
-	authors, err := otter.New(&otter.Options[int64, int64]{
+	all, err := otter.New(&otter.Options[int64, known]{
 		MaximumSize:      videoCacheSize,
-		ExpiryCalculator: otter.ExpiryWriting[int64, int64](videoTTL),
+		ExpiryCalculator: otter.ExpiryWriting[int64, known](videoTTL),
 		Logger:           &otter.NoopLogger{}, // the caller gets the error
 	})
 	if err != nil {
 		return nil, fmt.Errorf("video cache: %w", err)
 	}
-	return &directory{videos: videos, authors: authors}, nil
+	return &directory{videos: videos, known: all}, nil
 }
 
-// author returns who published a video, or VIDEO_NOT_FOUND.
+// author returns who published a video, or VIDEO_NOT_FOUND, also where the
+// viewer may not see it.
 func (d *directory) author(ctx context.Context, videoID int64) (int64, error) {
 	if videoID <= 0 || videoID >= id.Max {
 		return 0, noSuchVideo()
 	}
-	author, err := d.authors.Get(ctx, videoID, otter.LoaderFunc[int64, int64](d.load))
+	v, err := d.known.Get(ctx, videoID, otter.LoaderFunc[int64, known](d.load))
 	if errors.Is(err, otter.ErrNotFound) {
 		return 0, noSuchVideo()
 	}
 	if err != nil {
 		return 0, fmt.Errorf("look up video: %w", err)
 	}
-	return author, nil
+	if v.restricted {
+		viewer, _ := auth.ViewerFrom(ctx)
+		res, err := d.videos.BatchCheckVisible(ctx, &videov1.BatchCheckVisibleRequest{ViewerId: viewer.UserID, VideoIds: []int64{videoID}})
+		if err != nil {
+			return 0, fmt.Errorf("check whether a video is visible: %w", err)
+		}
+		if len(res.GetVisibleVideoIds()) == 0 {
+			return 0, noSuchVideo()
+		}
+	}
+	return v.author, nil
 }
 
 // load asks for all who wait, so it does not end with the first one's call.
-func (d *directory) load(ctx context.Context, videoID int64) (int64, error) {
+func (d *directory) load(ctx context.Context, videoID int64) (known, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 	defer cancel()
 	res, err := d.videos.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: []int64{videoID}})
 	if err != nil {
-		return 0, err
+		return known{}, err
 	}
 	for _, v := range res.GetVideos() {
 		if v.GetId() == videoID {
-			return v.GetAuthorId(), nil
+			return known{v.GetAuthorId(), v.GetRestricted()}, nil
 		}
 	}
-	return 0, otter.ErrNotFound
+	return known{}, otter.ErrNotFound
 }
 
 // forget makes the next caller ask again.
-func (d *directory) forget(videoID int64) { d.authors.Invalidate(videoID) }
+func (d *directory) forget(videoID int64) { d.known.Invalidate(videoID) }

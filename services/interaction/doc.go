@@ -10,7 +10,8 @@
 // same time together. So users see their own writes, through any instance.
 //
 // It asks the video service which videos exist and whose they are, and remembers
-// the answer for a few seconds. It listens to VideoChanged: a deleted video gets
+// the answer for a few seconds. Of a video that not everybody may see it asks each
+// time whether the viewer may. It listens to VideoChanged: a deleted video gets
 // a tombstone and loses its likes and comments, each with its event, so that
 // counts follow exactly.
 //

@@ -33,6 +33,9 @@ func (s *Service) handleVideos(ctx context.Context, batch []bus.Message) error {
 		if err != nil {
 			return err
 		}
+		if e.GetState() == videov1.VideoState_VIDEO_STATE_EDITED {
+			s.videos.forget(e.GetVideoId())
+		}
 		if e.GetState() != videov1.VideoState_VIDEO_STATE_DELETED {
 			continue
 		}

@@ -25,6 +25,7 @@ const (
 // Videos is what this service asks the video service.
 type Videos interface {
 	BatchGetVideos(context.Context, *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error)
+	BatchCheckVisible(context.Context, *videov1.BatchCheckVisibleRequest) (*videov1.BatchCheckVisibleResponse, error)
 }
 
 // IDs makes ids that rise with time.

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -51,6 +52,39 @@ func TestUnknownVideosAreRefused(t *testing.T) {
 	}
 	if n := count(t, b.db, `SELECT count(*) FROM outbox`); n != 0 {
 		t.Errorf("refused calls announced %d events", n)
+	}
+}
+
+func TestWhoMayNotSeeAVideoFindsNone(t *testing.T) {
+	b := setup(t)
+	b.videos.seenBy[7] = alice
+	reason := interactionv1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND
+	b.mustLike(t, alice, 7)
+	b.mustComment(t, alice, 7, "mine")
+	before := count(t, b.db, `SELECT count(*) FROM outbox`)
+	if _, err := b.LikeVideo(as(t, bob), &interactionv1.LikeVideoRequest{VideoId: 7}); !fault.HasReason(err, reason) {
+		t.Errorf("like: %v", err)
+	}
+	if _, err := b.LikeVideo(as(t, bob), &interactionv1.LikeVideoRequest{VideoId: 7, IdempotencyKey: "k"}); !fault.HasReason(err, reason) {
+		t.Errorf("like with a key: %v", err)
+	}
+	if _, err := b.UnlikeVideo(as(t, bob), &interactionv1.UnlikeVideoRequest{VideoId: 7}); !fault.HasReason(err, reason) {
+		t.Errorf("unlike: %v", err)
+	}
+	if _, err := b.CreateComment(as(t, bob), &interactionv1.CreateCommentRequest{VideoId: 7, Text: "x"}); !fault.HasReason(err, reason) {
+		t.Errorf("comment: %v", err)
+	}
+	for who, ctx := range map[string]context.Context{"bob": as(t, bob), "a guest": t.Context()} {
+		if _, err := b.ListComments(ctx, &interactionv1.ListCommentsRequest{VideoId: 7}); !fault.HasReason(err, reason) {
+			t.Errorf("list as %s: %v", who, err)
+		}
+	}
+	if after := count(t, b.db, `SELECT count(*) FROM outbox`); after != before {
+		t.Errorf("refused calls announced %d events", after-before)
+	}
+	res, err := b.ListComments(as(t, alice), &interactionv1.ListCommentsRequest{VideoId: 7})
+	if err != nil || len(res.GetComments()) != 1 {
+		t.Errorf("list as who may see it: %v %v", res.GetComments(), err)
 	}
 }
 

@@ -32,7 +32,9 @@ const (
 type videos struct {
 	mu    sync.Mutex
 	exist map[int64]bool
-	asked atomic.Int64
+	// seenBy has the one viewer of each video that is not for everybody.
+	seenBy map[int64]int64
+	asked  atomic.Int64
 }
 
 func (v *videos) BatchGetVideos(_ context.Context, req *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error) {
@@ -42,7 +44,20 @@ func (v *videos) BatchGetVideos(_ context.Context, req *videov1.BatchGetVideosRe
 	res := &videov1.BatchGetVideosResponse{}
 	for _, id := range req.GetIds() {
 		if v.exist[id] {
-			res.Videos = append(res.Videos, &videov1.Video{Id: id, AuthorId: author})
+			_, restricted := v.seenBy[id]
+			res.Videos = append(res.Videos, &videov1.Video{Id: id, AuthorId: author, Restricted: restricted})
+		}
+	}
+	return res, nil
+}
+
+func (v *videos) BatchCheckVisible(_ context.Context, req *videov1.BatchCheckVisibleRequest) (*videov1.BatchCheckVisibleResponse, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	res := &videov1.BatchCheckVisibleResponse{}
+	for _, id := range req.GetVideoIds() {
+		if only, restricted := v.seenBy[id]; !restricted || only == req.GetViewerId() {
+			res.VisibleVideoIds = append(res.VisibleVideoIds, id)
 		}
 	}
 	return res, nil
@@ -65,7 +80,7 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	t.Parallel()
-	b := &bundle{db: pgtest.New(t, migrations), videos: &videos{exist: map[int64]bool{}}}
+	b := &bundle{db: pgtest.New(t, migrations), videos: &videos{exist: map[int64]bool{}, seenBy: map[int64]int64{}}}
 	for id := range int64(20) {
 		b.videos.set(id+1, true)
 	}

@@ -81,7 +81,7 @@ func (s *Service) BatchCheckFollows(ctx context.Context, req *relationv1.BatchCh
 }
 
 // BatchCheckFollowers answers which of the users follow a user.
-func (s *Service) BatchCheckFollowers(ctx context.Context, req *v1.BatchCheckFollowersRequest) (*v1.BatchCheckFollowersResponse, error) {
+func (s *Service) BatchCheckFollowers(ctx context.Context, req *relationv1.BatchCheckFollowersRequest) (*relationv1.BatchCheckFollowersResponse, error) {
 	if len(req.GetUserIds()) > maxCheck {
 		return nil, fault.Invalid("user_ids", fmt.Sprintf("must be at most %d", maxCheck))
 	}
@@ -89,7 +89,7 @@ func (s *Service) BatchCheckFollowers(ctx context.Context, req *v1.BatchCheckFol
 	if err != nil {
 		return nil, fmt.Errorf("check followers: %w", err)
 	}
-	return &v1.BatchCheckFollowersResponse{FollowerUserIds: followers}, nil
+	return &relationv1.BatchCheckFollowersResponse{FollowerUserIds: followers}, nil
 }
 
 // pairOf is the viewer and whom the request names.

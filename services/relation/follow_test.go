@@ -128,14 +128,14 @@ func TestBatchCheckFollowers(t *testing.T) {
 	b.follow(t, 2, 1)
 	b.follow(t, 3, 1)
 	b.follow(t, 1, 4)
-	res, err := b.BatchCheckFollowers(t.Context(), &v1.BatchCheckFollowersRequest{FolloweeId: 1, UserIds: []int64{5, 3, 4, 2, 3, 0}})
+	res, err := b.BatchCheckFollowers(t.Context(), &relationv1.BatchCheckFollowersRequest{FolloweeId: 1, UserIds: []int64{5, 3, 4, 2, 3, 0}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]int64{2, 3}, slices.Sorted(slices.Values(res.GetFollowerUserIds()))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	_, err = b.BatchCheckFollowers(t.Context(), &v1.BatchCheckFollowersRequest{FolloweeId: 1, UserIds: make([]int64, 1001)})
+	_, err = b.BatchCheckFollowers(t.Context(), &relationv1.BatchCheckFollowersRequest{FolloweeId: 1, UserIds: make([]int64, 1001)})
 	wantField(t, err, "user_ids")
 }
 

@@ -38,7 +38,7 @@ func (b *bench) cached(t *testing.T, db *pg.DB) *Service {
 		t.Fatal(err)
 	}
 	s, err := New(Deps{
-		DB: db, Objects: store, WorkDir: b.dir, Limits: DefaultLimits(), NextID: b.nextID, Redis: redis,
+		DB: db, Objects: store, WorkDir: b.dir, Limits: DefaultLimits(), NextID: b.nextID, Redis: redis, Relations: b.follows,
 		Now: func() time.Time { return time.UnixMilli(b.now.Load()) },
 	})
 	if err != nil {

@@ -56,6 +56,8 @@ func deleteVideo(ctx context.Context, tx pgx.Tx, viewer, id int64) error {
 		return noSuchVideo()
 	case err != nil:
 		return err
+	case v.GetAuthorId() != viewer && restricted(v.GetVisibility()):
+		return noSuchVideo()
 	case v.GetAuthorId() != viewer:
 		return fault.Forbidden("only its author may delete a video")
 	}

@@ -23,6 +23,11 @@
 // worker that lost its job writes nothing (docs/decisions/015). Its jobs, and what
 // is ready of a video, are rows beside the video's.
 //
-// It asks Postgres for the rows, the object store for the files, and ffmpeg,
-// where there is one, for the first frame and the renditions. It calls no other service.
+// Who may see a video is decided by canSee alone (docs/decisions/019). Lists leave
+// out what their reader may not see; a card says whether a video is restricted, and
+// whoever shows or changes something of a restricted one asks BatchCheckVisible.
+//
+// It asks Postgres for the rows, the object store for the files, ffmpeg, where
+// there is one, for the first frame and the renditions, and the relation service
+// who follows whom where that decides who may see a video.
 package video

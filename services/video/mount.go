@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
+	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/app"
 	"douyin.dev/services/platform/bus"
@@ -68,7 +69,8 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	svc, err := New(Deps{
 		DB: db, Objects: objects, NextID: ids.Next, Now: rt.Clock(), Wake: rt.Outbox(db).Wake, Log: rt.Log,
 		WorkDir: dir, Limits: limits, Redis: redis, Meters: otel.GetMeterProvider(),
-		Cover: CoverOptions{FFmpeg: c.ffmpeg(ctx, rt), Timeout: c.CoverTimeout, AtOnce: 2},
+		Relations: app.NewClient(rt, "relation", relationv1connect.NewRelationServiceClient),
+		Cover:     CoverOptions{FFmpeg: c.ffmpeg(ctx, rt), Timeout: c.CoverTimeout, AtOnce: 2},
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package video
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -59,6 +60,10 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*videov
 		Id: id, AuthorId: author, Title: u.header.GetTitle(),
 		MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
 		DurationMs: m.durationMS, Width: m.width, Height: m.height, Version: 1,
+		Visibility: cmp.Or(u.header.GetVisibility(), videov1.Visibility_VISIBILITY_PUBLIC),
+	}
+	if video.Restricted = restricted(video.GetVisibility()); video.GetRestricted() {
+		video.MediaSecret = newMediaSecret()
 	}
 	if err := s.putFiles(ctx, video, u, cover); err != nil {
 		s.removeFiles(ctx, video)
@@ -112,8 +117,8 @@ func (s *Service) removeFiles(ctx context.Context, v *videov1.Video) {
 // announce makes the video visible: its row and its event in one transaction.
 func (s *Service) announce(ctx context.Context, v *videov1.Video, u *upload) (*videov1.PublishVideoResponse, error) {
 	sum := u.sum.Sum(nil)
-	// What makes two uploads the same request: the title and the bytes, here by their hash.
-	request := &videov1.PublishVideoHeader{Title: v.GetTitle(), IdempotencyKey: hex.EncodeToString(sum)}
+	// What makes two uploads the same request: the title, who may see it, and the bytes, here by their hash.
+	request := &videov1.PublishVideoHeader{Title: v.GetTitle(), IdempotencyKey: hex.EncodeToString(sum), Visibility: u.header.GetVisibility()}
 	res := &videov1.PublishVideoResponse{}
 	err := pg.Once(ctx, s.db, v.GetAuthorId(), u.header.GetIdempotencyKey(), request, res, func(tx pgx.Tx) error {
 		v.PublishedAtMs = s.publishTime()
@@ -124,7 +129,7 @@ func (s *Service) announce(ctx context.Context, v *videov1.Video, u *upload) (*v
 			return err
 		}
 		res.Video = proto.CloneOf(v)
-		res.Video.Title = "" // it must not outlive the video
+		res.Video.Title, res.Video.MediaSecret = "", nil // they must not outlive the video
 		if err := outbox.Append(ctx, tx, changed(v, videov1.VideoState_VIDEO_STATE_PUBLISHED)); err != nil {
 			return err
 		}
@@ -134,12 +139,16 @@ func (s *Service) announce(ctx context.Context, v *videov1.Video, u *upload) (*v
 		return nil, fmt.Errorf("publish video: %w", err)
 	}
 	res.Video.Title = v.GetTitle()
+	if res.Video.GetId() == v.GetId() {
+		res.Video.MediaSecret = v.GetMediaSecret()
+	}
 	return res, nil
 }
 
 func changed(v *videov1.Video, state videov1.VideoState) outbox.Event {
 	return outbox.Event{Key: v.GetId(), Message: &videov1.VideoChanged{
 		VideoId: v.GetId(), AuthorId: v.GetAuthorId(), PublishedAtMs: v.GetPublishedAtMs(), State: state,
+		Visibility: v.GetVisibility(),
 	}}
 }
 

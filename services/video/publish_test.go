@@ -35,7 +35,7 @@ func TestPublishedVideoIsVisibleAndStored(t *testing.T) {
 	want := &videov1.Video{
 		Id: got.GetId(), AuthorId: author, Title: "猫", MediaKey: prefix(got.GetId()) + "original.mp4",
 		CoverKey: prefix(got.GetId()) + "cover.jpg", PublishedAtMs: b.now.Load(),
-		DurationMs: 1000, Width: 320, Height: 240, Version: 1,
+		DurationMs: 1000, Width: 320, Height: 240, Version: 1, Visibility: public,
 	}
 	read, err := b.BatchGetVideos(t.Context(), &videov1.BatchGetVideosRequest{Ids: []int64{got.GetId(), got.GetId(), 1}})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
 )
@@ -99,7 +100,7 @@ func (s *Service) ListAuthorVideos(ctx context.Context, req *videov1.ListAuthorV
 	if from == nil {
 		from = &page.Cursor{Time: math.MaxInt64, ID: math.MaxInt64}
 	}
-	refs, err := s.byAuthor(ctx, req.GetAuthorId(), *from, size+1)
+	refs, err := s.listedTo(ctx, req.GetAuthorId(), *from, size+1)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +111,29 @@ func (s *Service) ListAuthorVideos(ctx context.Context, req *videov1.ListAuthorV
 		res.NextPageToken = page.Cursor{Time: last.GetPublishedAtMs(), ID: last.GetId()}.Token()
 	}
 	return res, nil
+}
+
+// listedTo returns what an author's list shows to the viewer. Who follows whom is
+// asked only where that decides something.
+func (s *Service) listedTo(ctx context.Context, author int64, from page.Cursor, limit int) ([]*videov1.VideoRef, error) {
+	viewer, known := auth.ViewerFrom(ctx)
+	if r := (relation{self: known && viewer.UserID == author}); r.self || !known {
+		refs, _, err := s.byAuthor(ctx, author, from, limit, listed(r))
+		return refs, err
+	}
+	refs, some, err := s.byAuthor(ctx, author, from, limit, fedVisibilities)
+	if err != nil || !some {
+		return refs, err
+	}
+	relations, err := s.relationsOf(ctx, viewer.UserID, []int64{author})
+	if err != nil {
+		return nil, err
+	}
+	visible := listed(relations[author])
+	if len(visible) < len(fedVisibilities) {
+		refs, _, err = s.byAuthor(ctx, author, from, limit, visible)
+	}
+	return refs, err
 }
 
 // ListVideosByAuthors implements VideoService.

@@ -284,7 +284,7 @@ func TestPagesOfManyVideosAreNotPlannedEachTime(t *testing.T) {
 		}
 	}
 	for range pages {
-		if refs, err := b.byAuthor(ctx, prolific, page.Cursor{Time: anyTime}, 30); len(refs) != 30 || err != nil {
+		if refs, err := b.listedTo(ctx, prolific, page.Cursor{Time: anyTime}, 30); len(refs) != 30 || err != nil {
 			t.Fatalf("an author's: %d videos, %v", len(refs), err)
 		}
 		if refs, err := b.recent(ctx, anyTime, 30); len(refs) != 30 || err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/auth"
@@ -39,10 +40,11 @@ const author = int64(7)
 // bench is a service with its own schema, work directory and ids, and a client of it.
 type bench struct {
 	*Service
-	client videov1connect.VideoServiceClient
-	store  *blob.Store
-	dir    string
-	now    atomic.Int64 // what the clock shows, in Unix milliseconds
+	client  videov1connect.VideoServiceClient
+	follows follows
+	store   *blob.Store
+	dir     string
+	now     atomic.Int64 // what the clock shows, in Unix milliseconds
 	// refusals has an entry for every upload the server has refused.
 	refusals chan struct{}
 }
@@ -53,15 +55,16 @@ func newBench(t *testing.T, change func(*Deps)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{store: store, dir: t.TempDir(), refusals: make(chan struct{}, 100)}
+	b := &bench{follows: follows{}, store: store, dir: t.TempDir(), refusals: make(chan struct{}, 100)}
 	b.now.Store(time.Now().UnixMilli())
 	// The bucket is shared by all tests: ids of their own keep objects apart.
 	var next atomic.Int64
 	next.Store(rand.Int64N(1<<52) / 10000 * 10000)
 	deps := Deps{
 		DB: pgtest.New(t, migrations), Objects: store, WorkDir: b.dir, Limits: DefaultLimits(),
-		NextID: func() (int64, error) { return next.Add(1), nil },
-		Now:    func() time.Time { return time.UnixMilli(b.now.Load()) },
+		NextID:    func() (int64, error) { return next.Add(1), nil },
+		Now:       func() time.Time { return time.UnixMilli(b.now.Load()) },
+		Relations: b.follows,
 	}
 	if change != nil {
 		change(&deps)
@@ -100,6 +103,30 @@ func (a actAs) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.S
 
 func as(ctx context.Context, user int64) context.Context {
 	return auth.WithViewer(ctx, auth.Viewer{UserID: user})
+}
+
+// follows stands for the relation service, which is another process: follower, followee.
+// A test writes it before it asks.
+type follows map[[2]int64]bool
+
+func (f follows) BatchCheckFollows(_ context.Context, req *relationv1.BatchCheckFollowsRequest) (*relationv1.BatchCheckFollowsResponse, error) {
+	res := &relationv1.BatchCheckFollowsResponse{}
+	for _, user := range req.GetUserIds() {
+		if f[[2]int64{req.GetFollowerId(), user}] {
+			res.FollowedUserIds = append(res.FollowedUserIds, user)
+		}
+	}
+	return res, nil
+}
+
+func (f follows) BatchCheckFollowers(_ context.Context, req *relationv1.BatchCheckFollowersRequest) (*relationv1.BatchCheckFollowersResponse, error) {
+	res := &relationv1.BatchCheckFollowersResponse{}
+	for _, user := range req.GetUserIds() {
+		if f[[2]int64{user, req.GetFolloweeId()}] {
+			res.FollowerUserIds = append(res.FollowerUserIds, user)
+		}
+	}
+	return res, nil
 }
 
 // upload sends a file as clients do.

@@ -1,6 +1,7 @@
 package video
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -152,7 +153,7 @@ func (s *spooler) accept(u *upload, part *videov1.PublishVideoRequest) (*upload,
 
 // begin takes a slot: a stream that has sent nothing yet holds none.
 func (s *spooler) begin(h *videov1.PublishVideoHeader) (*upload, error) {
-	if err := checkTitle(h.GetTitle()); err != nil {
+	if err := cmp.Or(checkTitle(h.GetTitle()), checkVisibility(h.GetVisibility())); err != nil {
 		return nil, err
 	}
 	if err := pg.CheckKey(h.GetIdempotencyKey()); err != nil {
@@ -184,12 +185,13 @@ func checkTitle(title string) error {
 // complete takes from a later header what the earlier ones left empty: a form
 // may name its title behind its file.
 func (u *upload) complete(h *videov1.PublishVideoHeader) error {
-	if err := checkTitle(h.GetTitle()); err != nil {
+	if err := cmp.Or(checkTitle(h.GetTitle()), checkVisibility(h.GetVisibility())); err != nil {
 		return err
 	}
 	if u.header.GetTitle() == "" {
 		u.header.Title = h.GetTitle()
 	}
+	u.header.Visibility = cmp.Or(u.header.GetVisibility(), h.GetVisibility())
 	if u.header.GetIdempotencyKey() == "" {
 		u.header.IdempotencyKey = h.GetIdempotencyKey()
 	}

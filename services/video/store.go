@@ -1,6 +1,7 @@
 package video
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -16,9 +17,9 @@ import (
 const fewAuthors = 64
 
 const insertSQL = `INSERT INTO video (id, author_id, title, media_key, cover_key, published_at_ms,
-    duration_ms, width, height, size_bytes, sha256, state, version)
+    duration_ms, width, height, size_bytes, sha256, state, version, visibility, media_secret)
 VALUES (@id, @author_id, @title, @media_key, @cover_key, @published_at_ms,
-    @duration_ms, @width, @height, @size_bytes, @sha256, 1, @version)`
+    @duration_ms, @width, @height, @size_bytes, @sha256, 1, @version, @visibility, @media_secret)`
 
 func insert(ctx context.Context, tx pgx.Tx, v *videov1.Video, size int64, sum []byte) error {
 	_, err := tx.Exec(ctx, insertSQL, pgx.NamedArgs{
@@ -26,6 +27,7 @@ func insert(ctx context.Context, tx pgx.Tx, v *videov1.Video, size int64, sum []
 		"media_key": v.GetMediaKey(), "cover_key": v.GetCoverKey(), "published_at_ms": v.GetPublishedAtMs(),
 		"duration_ms": v.GetDurationMs(), "width": v.GetWidth(), "height": v.GetHeight(),
 		"size_bytes": size, "sha256": sum, "version": v.GetVersion(),
+		"visibility": cmp.Or(v.GetVisibility(), videov1.Visibility_VISIBILITY_PUBLIC), "media_secret": append([]byte{}, v.GetMediaSecret()...), // not NULL
 	})
 	if err != nil {
 		return fmt.Errorf("insert video: %w", err)
@@ -34,11 +36,12 @@ func insert(ctx context.Context, tx pgx.Tx, v *videov1.Video, size int64, sum []
 }
 
 // Waits for a deletion under way; a deleted video is none.
-const lockSQL = `SELECT author_id, published_at_ms, duration_ms FROM video WHERE id = @id AND state = 1 FOR UPDATE`
+const lockSQL = `SELECT author_id, published_at_ms, duration_ms, title, visibility FROM video WHERE id = @id AND state = 1 FOR UPDATE`
 
 func lock(ctx context.Context, tx pgx.Tx, id int64) (*videov1.Video, error) {
 	v := &videov1.Video{Id: id}
-	if err := tx.QueryRow(ctx, lockSQL, pgx.NamedArgs{"id": id}).Scan(&v.AuthorId, &v.PublishedAtMs, &v.DurationMs); err != nil {
+	err := tx.QueryRow(ctx, lockSQL, pgx.NamedArgs{"id": id}).Scan(&v.AuthorId, &v.PublishedAtMs, &v.DurationMs, &v.Title, &v.Visibility)
+	if err != nil {
 		return nil, fmt.Errorf("lock video: %w", err)
 	}
 	return v, nil
@@ -53,15 +56,19 @@ func markDeleted(ctx context.Context, tx pgx.Tx, id int64) error {
 	return nil
 }
 
-// cardColumns are what cardFields scans. The file to play is the best that is ready.
+// cardColumns are what scanCard scans. The file to play is the best that is ready.
 const cardColumns = `id, author_id, title, CASE WHEN play_key = '' THEN media_key ELSE play_key END, cover_key, hls_key,
-    published_at_ms, duration_ms, width, height, version`
+    published_at_ms, duration_ms, width, height, version, visibility, media_secret`
 
-func cardFields(v *videov1.Video) []any {
-	return []any{
+// scanCard reads a video, and what follows its columns.
+func scanCard(row pgx.CollectableRow, more ...any) (*videov1.Video, error) {
+	v := &videov1.Video{}
+	err := row.Scan(append([]any{
 		&v.Id, &v.AuthorId, &v.Title, &v.MediaKey, &v.CoverKey, &v.HlsKey,
-		&v.PublishedAtMs, &v.DurationMs, &v.Width, &v.Height, &v.Version,
-	}
+		&v.PublishedAtMs, &v.DurationMs, &v.Width, &v.Height, &v.Version, &v.Visibility, &v.MediaSecret,
+	}, more...)...)
+	v.Restricted = restricted(v.GetVisibility())
+	return v, err
 }
 
 const statesSQL = `SELECT ` + cardColumns + `, state FROM video WHERE id = ANY(@ids)`
@@ -76,8 +83,8 @@ func (s *Service) states(ctx context.Context, ids []int64) (published map[int64]
 	published, deleted = map[int64]*videov1.Video{}, map[int64]int64{}
 	for rows.Next() {
 		var state videov1.VideoState
-		v := &videov1.Video{}
-		if err := rows.Scan(append(cardFields(v), &state)...); err != nil {
+		v, err := scanCard(rows, &state)
+		if err != nil {
 			return nil, nil, fmt.Errorf("read videos: %w", err)
 		}
 		if state == videov1.VideoState_VIDEO_STATE_PUBLISHED {
@@ -101,10 +108,7 @@ func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*videov1.Video, err
 	if err != nil {
 		return nil, fmt.Errorf("read videos: %w", err)
 	}
-	videos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*videov1.Video, error) {
-		v := &videov1.Video{}
-		return v, row.Scan(cardFields(v)...)
-	})
+	videos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*videov1.Video, error) { return scanCard(row) })
 	if err != nil {
 		return nil, fmt.Errorf("read videos: %w", err)
 	}
@@ -116,7 +120,7 @@ func (s *Service) byIDs(ctx context.Context, ids []int64) ([]*videov1.Video, err
 
 // Uses video_recent. The ties complete the last millisecond.
 const recentSQL = `SELECT id, author_id, published_at_ms FROM video
-WHERE state = 1 AND published_at_ms < @before
+WHERE state = 1 AND visibility = 1 AND published_at_ms < @before
 ORDER BY published_at_ms DESC FETCH FIRST (SELECT @limit::bigint) ROWS WITH TIES`
 
 // anyTime is before no video.
@@ -136,19 +140,24 @@ func (s *Service) recent(ctx context.Context, before int64, limit int) ([]*video
 }
 
 // Uses video_author.
-const byAuthorSQL = `SELECT id, author_id, published_at_ms FROM video
-WHERE state = 1 AND author_id = @author AND (published_at_ms, id) < (@time, @id)
+const byAuthorSQL = `SELECT id, author_id, published_at_ms, visibility FROM video
+WHERE state = 1 AND author_id = @author AND (published_at_ms, id) < (@time, @id) AND visibility = ANY(@visible::smallint[])
 ORDER BY published_at_ms DESC, id DESC LIMIT (SELECT @limit::bigint)`
 
-func (s *Service) byAuthor(ctx context.Context, author int64, from page.Cursor, limit int) ([]*videov1.VideoRef, error) {
-	rows, err := s.db.RW().Query(ctx, byAuthorSQL, pgx.NamedArgs{"author": author, "time": from.Time, "id": from.ID, "limit": limit})
-	return collectRefs(rows, err)
+// byAuthor returns videos of some visibilities, and whether any of them is restricted.
+func (s *Service) byAuthor(ctx context.Context, author int64, from page.Cursor, limit int, visible []videov1.Visibility) (refs []*videov1.VideoRef, some bool, err error) {
+	rows, err := s.db.RW().Query(ctx, byAuthorSQL, byAuthorArgs(author, from, limit, visible))
+	return collectVisible(rows, err)
+}
+
+func byAuthorArgs(author int64, from page.Cursor, limit int, visible []videov1.Visibility) pgx.NamedArgs {
+	return pgx.NamedArgs{"author": author, "time": from.Time, "id": from.ID, "limit": limit, "visible": visible}
 }
 
 // Uses video_author. Reads every video of the authors: no worse than their
 // number, and a plan that a distributed table has as well.
 const byAuthorsSQL = `SELECT id, author_id, published_at_ms FROM video
-WHERE state = 1 AND author_id = ANY(@authors) AND published_at_ms < @before
+WHERE state = 1 AND author_id = ANY(@authors) AND published_at_ms < @before AND visibility = ANY(@visible::smallint[])
 ORDER BY published_at_ms DESC, id DESC LIMIT @limit`
 
 // byAuthors reads the primary: timelines are kept for long, so what goes into
@@ -157,7 +166,7 @@ func (s *Service) byAuthors(ctx context.Context, authors []int64, before int64, 
 	if len(authors) <= fewAuthors {
 		return s.byFewAuthors(ctx, authors, before, limit)
 	}
-	rows, err := s.db.RW().Query(ctx, byAuthorsSQL, pgx.NamedArgs{"authors": authors, "before": before, "limit": limit})
+	rows, err := s.db.RW().Query(ctx, byAuthorsSQL, pgx.NamedArgs{"authors": authors, "before": before, "limit": limit, "visible": fedVisibilities})
 	return collectRefs(rows, err)
 }
 
@@ -167,14 +176,14 @@ func (s *Service) byFewAuthors(ctx context.Context, authors []int64, before int6
 	batch := &pgx.Batch{}
 	for _, a := range authors {
 		// Below (before, 0) is what was published before it: ids are positive.
-		batch.Queue(byAuthorSQL, pgx.NamedArgs{"author": a, "time": before, "id": 0, "limit": limit})
+		batch.Queue(byAuthorSQL, byAuthorArgs(a, page.Cursor{Time: before}, limit, fedVisibilities))
 	}
 	results := s.db.RW().SendBatch(ctx, batch)
 	defer results.Close()
 	var all []*videov1.VideoRef
 	for range authors {
 		rows, err := results.Query()
-		refs, err := collectRefs(rows, err)
+		refs, _, err := collectVisible(rows, err)
 		if err != nil {
 			return nil, err
 		}
@@ -196,4 +205,21 @@ func collectRefs(rows pgx.Rows, err error) ([]*videov1.VideoRef, error) {
 		return nil, fmt.Errorf("list videos: %w", err)
 	}
 	return refs, nil
+}
+
+// collectVisible is collectRefs for rows with a visibility; some is whether any is restricted.
+func collectVisible(rows pgx.Rows, err error) (refs []*videov1.VideoRef, some bool, _ error) {
+	if err != nil {
+		return nil, false, fmt.Errorf("list videos: %w", err)
+	}
+	refs, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*videov1.VideoRef, error) {
+		r, visibility := &videov1.VideoRef{}, videov1.Visibility(0)
+		err := row.Scan(&r.Id, &r.AuthorId, &r.PublishedAtMs, &visibility)
+		some = some || restricted(visibility)
+		return r, err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("list videos: %w", err)
+	}
+	return refs, some, nil
 }

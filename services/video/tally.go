@@ -24,10 +24,10 @@ func (s *Service) TallyAuthors(ctx context.Context, req *videov1.TallyAuthorsReq
 }
 
 // Uses video_author.
-const tallySQL = `SELECT author_id, count(*) FROM video WHERE state = 1 AND author_id > @after
+const tallySQL = `SELECT author_id, count(*) FROM video WHERE state = 1 AND visibility = 1 AND author_id > @after
 GROUP BY author_id ORDER BY author_id LIMIT @limit`
 
-// tally counts the videos of up to limit authors, and says which have changes
+// tally counts the public videos of up to limit authors, and says which have changes
 // that nobody can have heard of. All of it is read at one moment, from the
 // primary: who asks relies on seeing every change whose event was published before.
 func (s *Service) tally(ctx context.Context, after int64, limit int) (tallies []*videov1.AuthorTally, unannounced []int64, err error) {

@@ -55,9 +55,10 @@ type Deps struct {
 	Wake func()
 	Log  *slog.Logger
 	// WorkDir is where uploads are spooled.
-	WorkDir string
-	Limits  Limits
-	Cover   CoverOptions
+	WorkDir   string
+	Limits    Limits
+	Cover     CoverOptions
+	Relations Relations
 	// Redis holds copies of videos for all instances; nil for none.
 	Redis rueidis.Client
 	// Meters gets the caches' counts; nil for none.
@@ -68,16 +69,19 @@ var _ videov1connect.VideoServiceHandler = (*Service)(nil)
 
 // Service implements VideoService. It is safe for concurrent use.
 type Service struct {
-	db      *pg.DB
-	objects Objects
-	nextID  func() (int64, error)
-	now     func() time.Time
-	wake    func()
-	log     *slog.Logger
-	spooler *spooler
-	prober  *prober
-	covers  *covers
-	copies  *copies
+	videov1connect.UnimplementedVideoServiceHandler
+
+	db        *pg.DB
+	objects   Objects
+	nextID    func() (int64, error)
+	now       func() time.Time
+	wake      func()
+	log       *slog.Logger
+	spooler   *spooler
+	prober    *prober
+	covers    *covers
+	copies    *copies
+	relations Relations
 
 	mu     sync.Mutex
 	newest int64 // the last publish time given out
@@ -88,6 +92,8 @@ func New(d Deps) (*Service, error) {
 	switch {
 	case d.DB == nil || d.Objects == nil || d.NextID == nil || d.WorkDir == "":
 		return nil, errors.New("video service needs a database, objects, ids and a work directory")
+	case d.Relations == nil:
+		return nil, errors.New("video service needs relations")
 	case d.Limits.MaxBytes <= 0 || d.Limits.Uploads <= 0:
 		return nil, errors.New("video service needs limits")
 	}
@@ -102,9 +108,10 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{
 		db: d.DB, objects: d.Objects, nextID: d.NextID, now: d.Now, wake: d.Wake, log: d.Log,
-		spooler: newSpooler(d.WorkDir, d.Limits),
-		prober:  newProber(),
-		covers:  newCovers(d.Cover, d.Log),
+		spooler:   newSpooler(d.WorkDir, d.Limits),
+		prober:    newProber(),
+		covers:    newCovers(d.Cover, d.Log),
+		relations: d.Relations,
 	}
 	var err error
 	if s.copies, err = newCopies(d.DB, d.Redis, d.Meters, s); err != nil {

@@ -76,7 +76,7 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 	all := map[string]any{
 		"username": caller.name, "password": caller.password, "old_password": caller.password, "new_password": caller.password,
 		"user_id": s.author.id, "to_user_id": s.crowd.id, "video_id": s.crowded.ID,
-		"comment_text": "matrix", "content": "matrix", "signature": "matrix",
+		"comment_text": "matrix", "content": "matrix", "signature": "matrix", "title": "matrix", "visibility": "public",
 		"page_size": 1, "latest_time": int64(1_000_000_000_000), "pre_msg_time": int64(1_000_000_000_000), "after": int64(0),
 		// These stay empty.
 		"page_token": nil, "idempotency_key": nil, "name": nil, "avatar": nil, "background_image": nil, "header": nil, "chunk": nil,
@@ -84,7 +84,7 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 	switch m.Name() {
 	case "Register":
 		all["username"] = harness.Name("matrix")
-	case "DeleteVideo", "GetVideoStatus", "RetryTranscode":
+	case "UpdateVideo", "DeleteVideo", "GetVideoStatus", "RetryTranscode":
 		all["video_id"] = caller.publish(t).ID
 	case "DeleteComment":
 		all["comment_id"] = caller.comment(t, s.crowded.ID, "matrix").ID

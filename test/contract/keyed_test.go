@@ -33,7 +33,7 @@ func changes(t *testing.T, p *person) map[string]repeatable {
 	t.Helper()
 	target := newPerson(t)
 	video := target.publish(t).ID
-	doomed := p.publish(t).ID
+	doomed, own := p.publish(t).ID, p.publish(t).ID
 	stays := p.comment(t, video, "stays").ID
 	gone := p.comment(t, video, "goes").ID
 	post := func(path string, pairs ...string) func(*testing.T) {
@@ -75,6 +75,13 @@ func changes(t *testing.T, p *person) map[string]repeatable {
 		"DeleteVideo": {
 			path: "/douyin/publish/delete/", params: []string{"video_id", text(doomed)}, other: [2]string{"video_id", id},
 			done: func(t *testing.T) bool { return !slices.Contains(videoIDs(p.published(t)), doomed) },
+		},
+		"UpdateVideo": {
+			path: "/douyin/publish/edit/", params: []string{"video_id", text(own), "title", "keyed"}, other: [2]string{"title", "else"},
+			done: func(t *testing.T) bool {
+				return slices.ContainsFunc(p.published(t), func(v harness.Video) bool { return v.ID == own && v.Title == "keyed" })
+			},
+			undo: post("/douyin/publish/edit/", "video_id", text(own), "title", "back"),
 		},
 		"UpdateProfile": {
 			path: "/douyin/user/profile/", params: []string{"signature", "keyed"}, done: signature, other: [2]string{"signature", "else"},

@@ -105,6 +105,7 @@ type Video struct {
 	Title         string `json:"title"`
 	CreateTime    int64  `json:"create_time"`
 	HLSURL        string `json:"hls_url"`
+	Visibility    string `json:"visibility"`
 }
 
 // Comment is the contract's Comment.

@@ -32,7 +32,7 @@ func objectKeys() map[string][]string {
 		"user":    user,
 		"author":  user,
 		"friend":  append(slices.Clone(user), "message", "msgType"),
-		"video":   {"id", "author", "play_url", "cover_url", "favorite_count", "comment_count", "is_favorite", "title", "hls_url"},
+		"video":   {"id", "author", "play_url", "cover_url", "favorite_count", "comment_count", "is_favorite", "title", "hls_url", "visibility"},
 		"status":  {"state", "playable", "percent", "stage", "queue_position", "renditions", "reason", "message", "retryable"},
 		"comment": {"id", "user", "content", "create_date"},
 		"message": {"id", "to_user_id", "from_user_id", "content", "create_time"},
@@ -163,7 +163,7 @@ func isFlag(key string) bool {
 
 func isText(key string) bool {
 	switch key {
-	case "name", "avatar", "background_image", "signature", "play_url", "cover_url", "hls_url", "title", "content", "create_date",
+	case "name", "avatar", "background_image", "signature", "play_url", "cover_url", "hls_url", "visibility", "title", "content", "create_date",
 		"message", "token", "status_msg", "next_page_token":
 		return true
 	}

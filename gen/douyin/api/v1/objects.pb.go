@@ -42,7 +42,7 @@ type User struct {
 	Signature string `protobuf:"bytes,8,opt,name=signature,proto3" json:"signature,omitempty"`
 	// Likes the videos of this user have.
 	TotalFavorited int64 `protobuf:"varint,9,opt,name=total_favorited,json=totalFavorited,proto3" json:"total_favorited,omitempty"`
-	// Videos this user published.
+	// Public videos this user published.
 	WorkCount int64 `protobuf:"varint,10,opt,name=work_count,json=workCount,proto3" json:"work_count,omitempty"`
 	// Videos this user likes.
 	FavoriteCount int64 `protobuf:"varint,11,opt,name=favorite_count,json=favoriteCount,proto3" json:"favorite_count,omitempty"`
@@ -179,7 +179,9 @@ type Video struct {
 	// Publish time, Unix milliseconds.
 	CreateTime int64 `protobuf:"varint,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Absolute URL of an HLS playlist of all qualities that are ready; empty while there are none.
-	HlsUrl        string `protobuf:"bytes,10,opt,name=hls_url,json=hlsUrl,proto3" json:"hls_url,omitempty"`
+	HlsUrl string `protobuf:"bytes,10,opt,name=hls_url,json=hlsUrl,proto3" json:"hls_url,omitempty"`
+	// Who may see it: "public", "followers", "friends", "unlisted" or "private".
+	Visibility    string `protobuf:"bytes,11,opt,name=visibility,proto3" json:"visibility,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,6 +282,13 @@ func (x *Video) GetCreateTime() int64 {
 func (x *Video) GetHlsUrl() string {
 	if x != nil {
 		return x.HlsUrl
+	}
+	return ""
+}
+
+func (x *Video) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
 	}
 	return ""
 }
@@ -821,7 +830,7 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
 	"work_count\x18\n" +
 	" \x01(\x03R\tworkCount\x12%\n" +
-	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xbd\x02\n" +
+	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xdd\x02\n" +
 	"\x05Video\x12\x12\n" +
 	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12+\n" +
 	"\x06author\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x06author\x12\x19\n" +
@@ -835,7 +844,10 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\vcreate_time\x18\t \x01(\x03R\n" +
 	"createTime\x12\x17\n" +
 	"\ahls_url\x18\n" +
-	" \x01(\tR\x06hlsUrl\"\xa0\x02\n" +
+	" \x01(\tR\x06hlsUrl\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\v \x01(\tR\n" +
+	"visibility\"\xa0\x02\n" +
 	"\vVideoStatus\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x1a\n" +
 	"\bplayable\x18\x02 \x01(\bR\bplayable\x12\x18\n" +

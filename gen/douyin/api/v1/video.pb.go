@@ -417,6 +417,126 @@ func (x *ListPublishedVideosResponse) GetNextPageToken() string {
 	return ""
 }
 
+// What to change.
+type UpdateVideoRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the caller.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// At most 100 characters; absent leaves it as it is.
+	Title *string `protobuf:"bytes,2,opt,name=title,proto3,oneof" json:"title,omitempty"`
+	// Who may see it: "public", "followers", "friends" (who follow and are followed back), "unlisted" (everybody who
+	// has the link) or "private"; absent leaves it as it is.
+	Visibility string `protobuf:"bytes,3,opt,name=visibility,proto3" json:"visibility,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UpdateVideoRequest) Reset() {
+	*x = UpdateVideoRequest{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateVideoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateVideoRequest) ProtoMessage() {}
+
+func (x *UpdateVideoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateVideoRequest.ProtoReflect.Descriptor instead.
+func (*UpdateVideoRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdateVideoRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *UpdateVideoRequest) GetTitle() string {
+	if x != nil && x.Title != nil {
+		return *x.Title
+	}
+	return ""
+}
+
+func (x *UpdateVideoRequest) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
+func (x *UpdateVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// The video after the change.
+type UpdateVideoResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As lists answer it.
+	Video         *Video `protobuf:"bytes,1,opt,name=video,proto3" json:"video,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateVideoResponse) Reset() {
+	*x = UpdateVideoResponse{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateVideoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateVideoResponse) ProtoMessage() {}
+
+func (x *UpdateVideoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateVideoResponse.ProtoReflect.Descriptor instead.
+func (*UpdateVideoResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateVideoResponse) GetVideo() *Video {
+	if x != nil {
+		return x.Video
+	}
+	return nil
+}
+
 // Which video.
 type DeleteVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -430,7 +550,7 @@ type DeleteVideoRequest struct {
 
 func (x *DeleteVideoRequest) Reset() {
 	*x = DeleteVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +562,7 @@ func (x *DeleteVideoRequest) String() string {
 func (*DeleteVideoRequest) ProtoMessage() {}
 
 func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +575,7 @@ func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteVideoRequest) GetVideoId() int64 {
@@ -481,7 +601,7 @@ type DeleteVideoResponse struct {
 
 func (x *DeleteVideoResponse) Reset() {
 	*x = DeleteVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +613,7 @@ func (x *DeleteVideoResponse) String() string {
 func (*DeleteVideoResponse) ProtoMessage() {}
 
 func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +626,7 @@ func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
 }
 
 // One part of an upload.
@@ -525,7 +645,7 @@ type PublishVideoRequest struct {
 
 func (x *PublishVideoRequest) Reset() {
 	*x = PublishVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +657,7 @@ func (x *PublishVideoRequest) String() string {
 func (*PublishVideoRequest) ProtoMessage() {}
 
 func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +670,7 @@ func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoRequest.ProtoReflect.Descriptor instead.
 func (*PublishVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PublishVideoRequest) GetPart() isPublishVideoRequest_Part {
@@ -605,14 +725,17 @@ type PublishVideoHeader struct {
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// A complete resumable upload of the caller's, the last part of its URL below
 	// /uploads/, in place of the bytes. Publishing one twice answers the same video.
-	UploadId      string `protobuf:"bytes,3,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	UploadId string `protobuf:"bytes,3,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	// Who may see it: "public", "followers", "friends" (who follow and are followed back), "unlisted" (everybody who
+	// has the link) or "private"; absent is public.
+	Visibility    string `protobuf:"bytes,4,opt,name=visibility,proto3" json:"visibility,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PublishVideoHeader) Reset() {
 	*x = PublishVideoHeader{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +747,7 @@ func (x *PublishVideoHeader) String() string {
 func (*PublishVideoHeader) ProtoMessage() {}
 
 func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +760,7 @@ func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoHeader.ProtoReflect.Descriptor instead.
 func (*PublishVideoHeader) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PublishVideoHeader) GetTitle() string {
@@ -661,6 +784,13 @@ func (x *PublishVideoHeader) GetUploadId() string {
 	return ""
 }
 
+func (x *PublishVideoHeader) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
 // The published video.
 type PublishVideoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -672,7 +802,7 @@ type PublishVideoResponse struct {
 
 func (x *PublishVideoResponse) Reset() {
 	*x = PublishVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -684,7 +814,7 @@ func (x *PublishVideoResponse) String() string {
 func (*PublishVideoResponse) ProtoMessage() {}
 
 func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -697,7 +827,7 @@ func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoResponse.ProtoReflect.Descriptor instead.
 func (*PublishVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PublishVideoResponse) GetVideo() *Video {
@@ -732,7 +862,17 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x1bListPublishedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"g\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x12UpdateVideoRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12\x1f\n" +
+	"\x05title\x18\x02 \x01(\tB\x04\xe0\xb5\x18dH\x00R\x05title\x88\x01\x01\x12$\n" +
+	"\n" +
+	"visibility\x18\x03 \x01(\tB\x04\xe0\xb5\x18\x10R\n" +
+	"visibility\x12.\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKeyB\b\n" +
+	"\x06_title\"A\n" +
+	"\x13UpdateVideoResponse\x12*\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\"g\n" +
 	"\x12DeleteVideoRequest\x12!\n" +
 	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12.\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\x15\n" +
@@ -740,18 +880,22 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x13PublishVideoRequest\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2!.douyin.api.v1.PublishVideoHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"}\n" +
+	"\x04part\"\x9d\x01\n" +
 	"\x12PublishVideoHeader\x12\x1a\n" +
 	"\x05title\x18\x01 \x01(\tB\x04\xe0\xb5\x18dR\x05title\x12.\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\x12\x1b\n" +
-	"\tupload_id\x18\x03 \x01(\tR\buploadId\"B\n" +
+	"\tupload_id\x18\x03 \x01(\tR\buploadId\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\x04 \x01(\tR\n" +
+	"visibility\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\xb1\x04\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\x96\x05\n" +
 	"\fVideoService\x12~\n" +
 	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12]\n" +
 	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12o\n" +
 	"\x0eGetVideoStatus\x12$.douyin.api.v1.GetVideoStatusRequest\x1a%.douyin.api.v1.GetVideoStatusResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12l\n" +
 	"\x0eRetryTranscode\x12$.douyin.api.v1.RetryTranscodeRequest\x1a%.douyin.api.v1.RetryTranscodeResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x04\x12c\n" +
+	"\vUpdateVideo\x12!.douyin.api.v1.UpdateVideoRequest\x1a\".douyin.api.v1.UpdateVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01\x12c\n" +
 	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x012y\n" +
 	"\rUploadService\x12h\n" +
 	"\fPublishVideo\x12\".douyin.api.v1.PublishVideoRequest\x1a#.douyin.api.v1.PublishVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01(\x01B\x99\x01\n" +
@@ -770,7 +914,7 @@ func file_douyin_api_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_video_proto_rawDescData
 }
 
-var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_douyin_api_v1_video_proto_goTypes = []any{
 	(*GetVideoRequest)(nil),             // 0: douyin.api.v1.GetVideoRequest
 	(*GetVideoResponse)(nil),            // 1: douyin.api.v1.GetVideoResponse
@@ -780,37 +924,42 @@ var file_douyin_api_v1_video_proto_goTypes = []any{
 	(*RetryTranscodeResponse)(nil),      // 5: douyin.api.v1.RetryTranscodeResponse
 	(*ListPublishedVideosRequest)(nil),  // 6: douyin.api.v1.ListPublishedVideosRequest
 	(*ListPublishedVideosResponse)(nil), // 7: douyin.api.v1.ListPublishedVideosResponse
-	(*DeleteVideoRequest)(nil),          // 8: douyin.api.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 9: douyin.api.v1.DeleteVideoResponse
-	(*PublishVideoRequest)(nil),         // 10: douyin.api.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 11: douyin.api.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 12: douyin.api.v1.PublishVideoResponse
-	(*Video)(nil),                       // 13: douyin.api.v1.Video
-	(*VideoStatus)(nil),                 // 14: douyin.api.v1.VideoStatus
+	(*UpdateVideoRequest)(nil),          // 8: douyin.api.v1.UpdateVideoRequest
+	(*UpdateVideoResponse)(nil),         // 9: douyin.api.v1.UpdateVideoResponse
+	(*DeleteVideoRequest)(nil),          // 10: douyin.api.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 11: douyin.api.v1.DeleteVideoResponse
+	(*PublishVideoRequest)(nil),         // 12: douyin.api.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 13: douyin.api.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 14: douyin.api.v1.PublishVideoResponse
+	(*Video)(nil),                       // 15: douyin.api.v1.Video
+	(*VideoStatus)(nil),                 // 16: douyin.api.v1.VideoStatus
 }
 var file_douyin_api_v1_video_proto_depIdxs = []int32{
-	13, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
-	14, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
-	13, // 2: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
-	11, // 3: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
-	13, // 4: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
-	6,  // 5: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
-	0,  // 6: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
-	2,  // 7: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
-	4,  // 8: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
-	8,  // 9: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
-	10, // 10: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
-	7,  // 11: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
-	1,  // 12: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
-	3,  // 13: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
-	5,  // 14: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
-	9,  // 15: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
-	12, // 16: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
-	11, // [11:17] is the sub-list for method output_type
-	5,  // [5:11] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	15, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
+	16, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
+	15, // 2: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
+	15, // 3: douyin.api.v1.UpdateVideoResponse.video:type_name -> douyin.api.v1.Video
+	13, // 4: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
+	15, // 5: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
+	6,  // 6: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
+	0,  // 7: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
+	2,  // 8: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
+	4,  // 9: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
+	8,  // 10: douyin.api.v1.VideoService.UpdateVideo:input_type -> douyin.api.v1.UpdateVideoRequest
+	10, // 11: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
+	12, // 12: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
+	7,  // 13: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
+	1,  // 14: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
+	3,  // 15: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
+	5,  // 16: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
+	9,  // 17: douyin.api.v1.VideoService.UpdateVideo:output_type -> douyin.api.v1.UpdateVideoResponse
+	11, // 18: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
+	14, // 19: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
+	13, // [13:20] is the sub-list for method output_type
+	6,  // [6:13] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_video_proto_init() }
@@ -819,7 +968,8 @@ func file_douyin_api_v1_video_proto_init() {
 		return
 	}
 	file_douyin_api_v1_objects_proto_init()
-	file_douyin_api_v1_video_proto_msgTypes[10].OneofWrappers = []any{
+	file_douyin_api_v1_video_proto_msgTypes[8].OneofWrappers = []any{}
+	file_douyin_api_v1_video_proto_msgTypes[12].OneofWrappers = []any{
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
@@ -829,7 +979,7 @@ func file_douyin_api_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_video_proto_rawDesc), len(file_douyin_api_v1_video_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

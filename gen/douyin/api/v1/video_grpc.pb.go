@@ -23,6 +23,7 @@ const (
 	VideoService_GetVideo_FullMethodName            = "/douyin.api.v1.VideoService/GetVideo"
 	VideoService_GetVideoStatus_FullMethodName      = "/douyin.api.v1.VideoService/GetVideoStatus"
 	VideoService_RetryTranscode_FullMethodName      = "/douyin.api.v1.VideoService/RetryTranscode"
+	VideoService_UpdateVideo_FullMethodName         = "/douyin.api.v1.VideoService/UpdateVideo"
 	VideoService_DeleteVideo_FullMethodName         = "/douyin.api.v1.VideoService/DeleteVideo"
 )
 
@@ -32,15 +33,17 @@ const (
 //
 // VideoService is the videos people publish.
 type VideoServiceClient interface {
-	// ListPublishedVideos answers a user's videos, newest first.
+	// ListPublishedVideos answers a user's videos that the caller may see, newest first; unlisted ones to their author alone.
 	ListPublishedVideos(ctx context.Context, in *ListPublishedVideosRequest, opts ...grpc.CallOption) (*ListPublishedVideosResponse, error)
-	// GetVideo answers one video.
+	// GetVideo answers one video that the caller may see.
 	GetVideo(ctx context.Context, in *GetVideoRequest, opts ...grpc.CallOption) (*GetVideoResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the caller are.
 	GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error)
+	// UpdateVideo changes the given parts of a video of the caller.
+	UpdateVideo(ctx context.Context, in *UpdateVideoRequest, opts ...grpc.CallOption) (*UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error)
 }
@@ -93,6 +96,16 @@ func (c *videoServiceClient) RetryTranscode(ctx context.Context, in *RetryTransc
 	return out, nil
 }
 
+func (c *videoServiceClient) UpdateVideo(ctx context.Context, in *UpdateVideoRequest, opts ...grpc.CallOption) (*UpdateVideoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateVideoResponse)
+	err := c.cc.Invoke(ctx, VideoService_UpdateVideo_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *videoServiceClient) DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteVideoResponse)
@@ -109,15 +122,17 @@ func (c *videoServiceClient) DeleteVideo(ctx context.Context, in *DeleteVideoReq
 //
 // VideoService is the videos people publish.
 type VideoServiceServer interface {
-	// ListPublishedVideos answers a user's videos, newest first.
+	// ListPublishedVideos answers a user's videos that the caller may see, newest first; unlisted ones to their author alone.
 	ListPublishedVideos(context.Context, *ListPublishedVideosRequest) (*ListPublishedVideosResponse, error)
-	// GetVideo answers one video.
+	// GetVideo answers one video that the caller may see.
 	GetVideo(context.Context, *GetVideoRequest) (*GetVideoResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the caller are.
 	GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error)
+	// UpdateVideo changes the given parts of a video of the caller.
+	UpdateVideo(context.Context, *UpdateVideoRequest) (*UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error)
 }
@@ -140,6 +155,9 @@ func (UnimplementedVideoServiceServer) GetVideoStatus(context.Context, *GetVideo
 }
 func (UnimplementedVideoServiceServer) RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryTranscode not implemented")
+}
+func (UnimplementedVideoServiceServer) UpdateVideo(context.Context, *UpdateVideoRequest) (*UpdateVideoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateVideo not implemented")
 }
 func (UnimplementedVideoServiceServer) DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteVideo not implemented")
@@ -236,6 +254,24 @@ func _VideoService_RetryTranscode_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VideoService_UpdateVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateVideoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).UpdateVideo(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_UpdateVideo_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).UpdateVideo(ctx, req.(*UpdateVideoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _VideoService_DeleteVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteVideoRequest)
 	if err := dec(in); err != nil {
@@ -276,6 +312,10 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RetryTranscode",
 			Handler:    _VideoService_RetryTranscode_Handler,
+		},
+		{
+			MethodName: "UpdateVideo",
+			Handler:    _VideoService_UpdateVideo_Handler,
 		},
 		{
 			MethodName: "DeleteVideo",

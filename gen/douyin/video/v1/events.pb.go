@@ -27,10 +27,12 @@ type VideoState int32
 const (
 	// Never sent.
 	VideoState_VIDEO_STATE_UNSPECIFIED VideoState = 0
-	// Visible to everyone.
+	// There, for those who may see it.
 	VideoState_VIDEO_STATE_PUBLISHED VideoState = 1
 	// Gone from every list; final.
 	VideoState_VIDEO_STATE_DELETED VideoState = 2
+	// There as before; its title or who may see it changed.
+	VideoState_VIDEO_STATE_EDITED VideoState = 3
 )
 
 // Enum value maps for VideoState.
@@ -39,11 +41,13 @@ var (
 		0: "VIDEO_STATE_UNSPECIFIED",
 		1: "VIDEO_STATE_PUBLISHED",
 		2: "VIDEO_STATE_DELETED",
+		3: "VIDEO_STATE_EDITED",
 	}
 	VideoState_value = map[string]int32{
 		"VIDEO_STATE_UNSPECIFIED": 0,
 		"VIDEO_STATE_PUBLISHED":   1,
 		"VIDEO_STATE_DELETED":     2,
+		"VIDEO_STATE_EDITED":      3,
 	}
 )
 
@@ -74,8 +78,8 @@ func (VideoState) EnumDescriptor() ([]byte, []int) {
 	return file_douyin_video_v1_events_proto_rawDescGZIP(), []int{0}
 }
 
-// VideoChanged is published when a video becomes visible and when it is
-// deleted: once each. Key: video_id.
+// VideoChanged is published when a video is published and when it is deleted,
+// once each, and in between for each edit. Key: video_id.
 type VideoChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The video.
@@ -85,9 +89,13 @@ type VideoChanged struct {
 	// Unix milliseconds.
 	PublishedAtMs int64 `protobuf:"varint,3,opt,name=published_at_ms,json=publishedAtMs,proto3" json:"published_at_ms,omitempty"`
 	// The state it changed to.
-	State         VideoState `protobuf:"varint,4,opt,name=state,proto3,enum=douyin.video.v1.VideoState" json:"state,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	State VideoState `protobuf:"varint,4,opt,name=state,proto3,enum=douyin.video.v1.VideoState" json:"state,omitempty"`
+	// Who may see it after the change, of a deleted one until then; unspecified is public.
+	Visibility Visibility `protobuf:"varint,5,opt,name=visibility,proto3,enum=douyin.video.v1.Visibility" json:"visibility,omitempty"`
+	// Of an edit: who could see it before. Equal to visibility when only the title changed.
+	PreviousVisibility Visibility `protobuf:"varint,6,opt,name=previous_visibility,json=previousVisibility,proto3,enum=douyin.video.v1.Visibility" json:"previous_visibility,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *VideoChanged) Reset() {
@@ -146,6 +154,20 @@ func (x *VideoChanged) GetState() VideoState {
 		return x.State
 	}
 	return VideoState_VIDEO_STATE_UNSPECIFIED
+}
+
+func (x *VideoChanged) GetVisibility() Visibility {
+	if x != nil {
+		return x.Visibility
+	}
+	return Visibility_VISIBILITY_UNSPECIFIED
+}
+
+func (x *VideoChanged) GetPreviousVisibility() Visibility {
+	if x != nil {
+		return x.PreviousVisibility
+	}
+	return Visibility_VISIBILITY_UNSPECIFIED
 }
 
 // TranscodeChanged is published when renditions of a video appear, and when
@@ -208,20 +230,25 @@ var File_douyin_video_v1_events_proto protoreflect.FileDescriptor
 
 const file_douyin_video_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1cdouyin/video/v1/events.proto\x12\x0fdouyin.video.v1\"\xa1\x01\n" +
+	"\x1cdouyin/video/v1/events.proto\x12\x0fdouyin.video.v1\x1a\x1bdouyin/video/v1/video.proto\"\xac\x02\n" +
 	"\fVideoChanged\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +
 	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId\x12&\n" +
 	"\x0fpublished_at_ms\x18\x03 \x01(\x03R\rpublishedAtMs\x121\n" +
-	"\x05state\x18\x04 \x01(\x0e2\x1b.douyin.video.v1.VideoStateR\x05state\"J\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1b.douyin.video.v1.VideoStateR\x05state\x12;\n" +
+	"\n" +
+	"visibility\x18\x05 \x01(\x0e2\x1b.douyin.video.v1.VisibilityR\n" +
+	"visibility\x12L\n" +
+	"\x13previous_visibility\x18\x06 \x01(\x0e2\x1b.douyin.video.v1.VisibilityR\x12previousVisibility\"J\n" +
 	"\x10TranscodeChanged\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +
-	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId*]\n" +
+	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId*u\n" +
 	"\n" +
 	"VideoState\x12\x1b\n" +
 	"\x17VIDEO_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15VIDEO_STATE_PUBLISHED\x10\x01\x12\x17\n" +
-	"\x13VIDEO_STATE_DELETED\x10\x02B\xa8\x01\n" +
+	"\x13VIDEO_STATE_DELETED\x10\x02\x12\x16\n" +
+	"\x12VIDEO_STATE_EDITED\x10\x03B\xa8\x01\n" +
 	"\x13com.douyin.video.v1B\vEventsProtoP\x01Z&douyin.dev/gen/douyin/video/v1;videov1\xa2\x02\x03DVX\xaa\x02\x0fDouyin.Video.V1\xca\x02\x0fDouyin\\Video\\V1\xe2\x02\x1bDouyin\\Video\\V1\\GPBMetadata\xea\x02\x11Douyin::Video::V1b\x06proto3"
 
 var (
@@ -242,14 +269,17 @@ var file_douyin_video_v1_events_proto_goTypes = []any{
 	(VideoState)(0),          // 0: douyin.video.v1.VideoState
 	(*VideoChanged)(nil),     // 1: douyin.video.v1.VideoChanged
 	(*TranscodeChanged)(nil), // 2: douyin.video.v1.TranscodeChanged
+	(Visibility)(0),          // 3: douyin.video.v1.Visibility
 }
 var file_douyin_video_v1_events_proto_depIdxs = []int32{
 	0, // 0: douyin.video.v1.VideoChanged.state:type_name -> douyin.video.v1.VideoState
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	3, // 1: douyin.video.v1.VideoChanged.visibility:type_name -> douyin.video.v1.Visibility
+	3, // 2: douyin.video.v1.VideoChanged.previous_visibility:type_name -> douyin.video.v1.Visibility
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_douyin_video_v1_events_proto_init() }
@@ -257,6 +287,7 @@ func file_douyin_video_v1_events_proto_init() {
 	if File_douyin_video_v1_events_proto != nil {
 		return
 	}
+	file_douyin_video_v1_video_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

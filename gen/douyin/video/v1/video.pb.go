@@ -79,6 +79,71 @@ func (ErrorReason) EnumDescriptor() ([]byte, []int) {
 	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{0}
 }
 
+// Visibility says who may see a video, and which lists show it. Its author always sees it.
+type Visibility int32
+
+const (
+	// Not chosen: public.
+	Visibility_VISIBILITY_UNSPECIFIED Visibility = 0
+	// Everybody; in every list.
+	Visibility_VISIBILITY_PUBLIC Visibility = 1
+	// Those who follow the author; in the author's list and in following feeds.
+	Visibility_VISIBILITY_FOLLOWERS Visibility = 2
+	// Those who follow the author and are followed back; in the author's list and in following feeds.
+	Visibility_VISIBILITY_FRIENDS Visibility = 3
+	// Everybody who knows its id; in no list of others.
+	Visibility_VISIBILITY_UNLISTED Visibility = 4
+	// The author alone.
+	Visibility_VISIBILITY_PRIVATE Visibility = 5
+)
+
+// Enum value maps for Visibility.
+var (
+	Visibility_name = map[int32]string{
+		0: "VISIBILITY_UNSPECIFIED",
+		1: "VISIBILITY_PUBLIC",
+		2: "VISIBILITY_FOLLOWERS",
+		3: "VISIBILITY_FRIENDS",
+		4: "VISIBILITY_UNLISTED",
+		5: "VISIBILITY_PRIVATE",
+	}
+	Visibility_value = map[string]int32{
+		"VISIBILITY_UNSPECIFIED": 0,
+		"VISIBILITY_PUBLIC":      1,
+		"VISIBILITY_FOLLOWERS":   2,
+		"VISIBILITY_FRIENDS":     3,
+		"VISIBILITY_UNLISTED":    4,
+		"VISIBILITY_PRIVATE":     5,
+	}
+)
+
+func (x Visibility) Enum() *Visibility {
+	p := new(Visibility)
+	*p = x
+	return p
+}
+
+func (x Visibility) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Visibility) Descriptor() protoreflect.EnumDescriptor {
+	return file_douyin_video_v1_video_proto_enumTypes[1].Descriptor()
+}
+
+func (Visibility) Type() protoreflect.EnumType {
+	return &file_douyin_video_v1_video_proto_enumTypes[1]
+}
+
+func (x Visibility) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Visibility.Descriptor instead.
+func (Visibility) EnumDescriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{1}
+}
+
 // TranscodeState says how far the renditions of a video are.
 type TranscodeState int32
 
@@ -124,11 +189,11 @@ func (x TranscodeState) String() string {
 }
 
 func (TranscodeState) Descriptor() protoreflect.EnumDescriptor {
-	return file_douyin_video_v1_video_proto_enumTypes[1].Descriptor()
+	return file_douyin_video_v1_video_proto_enumTypes[2].Descriptor()
 }
 
 func (TranscodeState) Type() protoreflect.EnumType {
-	return &file_douyin_video_v1_video_proto_enumTypes[1]
+	return &file_douyin_video_v1_video_proto_enumTypes[2]
 }
 
 func (x TranscodeState) Number() protoreflect.EnumNumber {
@@ -137,7 +202,7 @@ func (x TranscodeState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TranscodeState.Descriptor instead.
 func (TranscodeState) EnumDescriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{1}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{2}
 }
 
 // TranscodeStage is what a worker does.
@@ -181,11 +246,11 @@ func (x TranscodeStage) String() string {
 }
 
 func (TranscodeStage) Descriptor() protoreflect.EnumDescriptor {
-	return file_douyin_video_v1_video_proto_enumTypes[2].Descriptor()
+	return file_douyin_video_v1_video_proto_enumTypes[3].Descriptor()
 }
 
 func (TranscodeStage) Type() protoreflect.EnumType {
-	return &file_douyin_video_v1_video_proto_enumTypes[2]
+	return &file_douyin_video_v1_video_proto_enumTypes[3]
 }
 
 func (x TranscodeStage) Number() protoreflect.EnumNumber {
@@ -194,7 +259,7 @@ func (x TranscodeStage) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TranscodeStage.Descriptor instead.
 func (TranscodeStage) EnumDescriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{2}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{3}
 }
 
 // TranscodeReason is why there are not all renditions.
@@ -266,11 +331,11 @@ func (x TranscodeReason) String() string {
 }
 
 func (TranscodeReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_douyin_video_v1_video_proto_enumTypes[3].Descriptor()
+	return file_douyin_video_v1_video_proto_enumTypes[4].Descriptor()
 }
 
 func (TranscodeReason) Type() protoreflect.EnumType {
-	return &file_douyin_video_v1_video_proto_enumTypes[3]
+	return &file_douyin_video_v1_video_proto_enumTypes[4]
 }
 
 func (x TranscodeReason) Number() protoreflect.EnumNumber {
@@ -279,7 +344,7 @@ func (x TranscodeReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TranscodeReason.Descriptor instead.
 func (TranscodeReason) EnumDescriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{3}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{4}
 }
 
 // Video is what the owner knows of a published video.
@@ -307,7 +372,13 @@ type Video struct {
 	// Grows with every change of the row.
 	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
 	// Object key of the HLS master playlist; empty until there is a rendition.
-	HlsKey        string `protobuf:"bytes,11,opt,name=hls_key,json=hlsKey,proto3" json:"hls_key,omitempty"`
+	HlsKey string `protobuf:"bytes,11,opt,name=hls_key,json=hlsKey,proto3" json:"hls_key,omitempty"`
+	// Who may see it; unspecified is public.
+	Visibility Visibility `protobuf:"varint,12,opt,name=visibility,proto3,enum=douyin.video.v1.Visibility" json:"visibility,omitempty"`
+	// Whether only some may see it: BatchCheckVisible says who.
+	Restricted bool `protobuf:"varint,13,opt,name=restricted,proto3" json:"restricted,omitempty"`
+	// Signs the URLs of its files while it is restricted. It does not leave the platform.
+	MediaSecret   []byte `protobuf:"bytes,14,opt,name=media_secret,json=mediaSecret,proto3" json:"media_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +488,27 @@ func (x *Video) GetHlsKey() string {
 		return x.HlsKey
 	}
 	return ""
+}
+
+func (x *Video) GetVisibility() Visibility {
+	if x != nil {
+		return x.Visibility
+	}
+	return Visibility_VISIBILITY_UNSPECIFIED
+}
+
+func (x *Video) GetRestricted() bool {
+	if x != nil {
+		return x.Restricted
+	}
+	return false
+}
+
+func (x *Video) GetMediaSecret() []byte {
+	if x != nil {
+		return x.MediaSecret
+	}
+	return nil
 }
 
 // Rendition is one version of a video's picture that a player may choose.
@@ -777,8 +869,10 @@ type PublishVideoHeader struct {
 	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
 	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Who may see it; unspecified is public.
+	Visibility    Visibility `protobuf:"varint,3,opt,name=visibility,proto3,enum=douyin.video.v1.Visibility" json:"visibility,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PublishVideoHeader) Reset() {
@@ -823,6 +917,13 @@ func (x *PublishVideoHeader) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *PublishVideoHeader) GetVisibility() Visibility {
+	if x != nil {
+		return x.Visibility
+	}
+	return Visibility_VISIBILITY_UNSPECIFIED
 }
 
 // The published video.
@@ -963,6 +1064,217 @@ func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
 	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{8}
 }
 
+// What to change.
+type UpdateVideoRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the viewer.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// At most 100 characters; absent leaves it as it is.
+	Title *string `protobuf:"bytes,2,opt,name=title,proto3,oneof" json:"title,omitempty"`
+	// Unspecified leaves it as it is.
+	Visibility Visibility `protobuf:"varint,3,opt,name=visibility,proto3,enum=douyin.video.v1.Visibility" json:"visibility,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UpdateVideoRequest) Reset() {
+	*x = UpdateVideoRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateVideoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateVideoRequest) ProtoMessage() {}
+
+func (x *UpdateVideoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateVideoRequest.ProtoReflect.Descriptor instead.
+func (*UpdateVideoRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateVideoRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *UpdateVideoRequest) GetTitle() string {
+	if x != nil && x.Title != nil {
+		return *x.Title
+	}
+	return ""
+}
+
+func (x *UpdateVideoRequest) GetVisibility() Visibility {
+	if x != nil {
+		return x.Visibility
+	}
+	return Visibility_VISIBILITY_UNSPECIFIED
+}
+
+func (x *UpdateVideoRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// Nothing to say.
+type UpdateVideoResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateVideoResponse) Reset() {
+	*x = UpdateVideoResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateVideoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateVideoResponse) ProtoMessage() {}
+
+func (x *UpdateVideoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateVideoResponse.ProtoReflect.Descriptor instead.
+func (*UpdateVideoResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{10}
+}
+
+// Which videos.
+type BatchCheckVisibleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who wants to see them; 0 for a guest.
+	ViewerId int64 `protobuf:"varint,1,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"`
+	// At most 1000.
+	VideoIds      []int64 `protobuf:"varint,2,rep,packed,name=video_ids,json=videoIds,proto3" json:"video_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCheckVisibleRequest) Reset() {
+	*x = BatchCheckVisibleRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCheckVisibleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCheckVisibleRequest) ProtoMessage() {}
+
+func (x *BatchCheckVisibleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCheckVisibleRequest.ProtoReflect.Descriptor instead.
+func (*BatchCheckVisibleRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *BatchCheckVisibleRequest) GetViewerId() int64 {
+	if x != nil {
+		return x.ViewerId
+	}
+	return 0
+}
+
+func (x *BatchCheckVisibleRequest) GetVideoIds() []int64 {
+	if x != nil {
+		return x.VideoIds
+	}
+	return nil
+}
+
+// Those the viewer may see.
+type BatchCheckVisibleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A subset of the request's, in any order.
+	VisibleVideoIds []int64 `protobuf:"varint,1,rep,packed,name=visible_video_ids,json=visibleVideoIds,proto3" json:"visible_video_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *BatchCheckVisibleResponse) Reset() {
+	*x = BatchCheckVisibleResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCheckVisibleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCheckVisibleResponse) ProtoMessage() {}
+
+func (x *BatchCheckVisibleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCheckVisibleResponse.ProtoReflect.Descriptor instead.
+func (*BatchCheckVisibleResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *BatchCheckVisibleResponse) GetVisibleVideoIds() []int64 {
+	if x != nil {
+		return x.VisibleVideoIds
+	}
+	return nil
+}
+
 // Which video.
 type GetVideoStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -974,7 +1286,7 @@ type GetVideoStatusRequest struct {
 
 func (x *GetVideoStatusRequest) Reset() {
 	*x = GetVideoStatusRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1298,7 @@ func (x *GetVideoStatusRequest) String() string {
 func (*GetVideoStatusRequest) ProtoMessage() {}
 
 func (x *GetVideoStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1311,7 @@ func (x *GetVideoStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVideoStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetVideoStatusRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{9}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetVideoStatusRequest) GetVideoId() int64 {
@@ -1020,7 +1332,7 @@ type GetVideoStatusResponse struct {
 
 func (x *GetVideoStatusResponse) Reset() {
 	*x = GetVideoStatusResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1344,7 @@ func (x *GetVideoStatusResponse) String() string {
 func (*GetVideoStatusResponse) ProtoMessage() {}
 
 func (x *GetVideoStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1357,7 @@ func (x *GetVideoStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVideoStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetVideoStatusResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{10}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetVideoStatusResponse) GetStatus() *TranscodeStatus {
@@ -1068,7 +1380,7 @@ type RetryTranscodeRequest struct {
 
 func (x *RetryTranscodeRequest) Reset() {
 	*x = RetryTranscodeRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1392,7 @@ func (x *RetryTranscodeRequest) String() string {
 func (*RetryTranscodeRequest) ProtoMessage() {}
 
 func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1405,7 @@ func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTranscodeRequest.ProtoReflect.Descriptor instead.
 func (*RetryTranscodeRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{11}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RetryTranscodeRequest) GetVideoId() int64 {
@@ -1119,7 +1431,7 @@ type RetryTranscodeResponse struct {
 
 func (x *RetryTranscodeResponse) Reset() {
 	*x = RetryTranscodeResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1443,7 @@ func (x *RetryTranscodeResponse) String() string {
 func (*RetryTranscodeResponse) ProtoMessage() {}
 
 func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1456,7 @@ func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTranscodeResponse.ProtoReflect.Descriptor instead.
 func (*RetryTranscodeResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{12}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
 }
 
 // Which videos.
@@ -1161,7 +1473,7 @@ type BatchGetVideosRequest struct {
 
 func (x *BatchGetVideosRequest) Reset() {
 	*x = BatchGetVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1485,7 @@ func (x *BatchGetVideosRequest) String() string {
 func (*BatchGetVideosRequest) ProtoMessage() {}
 
 func (x *BatchGetVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1498,7 @@ func (x *BatchGetVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetVideosRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{13}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BatchGetVideosRequest) GetIds() []int64 {
@@ -1214,7 +1526,7 @@ type BatchGetVideosResponse struct {
 
 func (x *BatchGetVideosResponse) Reset() {
 	*x = BatchGetVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1538,7 @@ func (x *BatchGetVideosResponse) String() string {
 func (*BatchGetVideosResponse) ProtoMessage() {}
 
 func (x *BatchGetVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1551,7 @@ func (x *BatchGetVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetVideosResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{14}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchGetVideosResponse) GetVideos() []*Video {
@@ -1262,7 +1574,7 @@ type ListRecentVideosRequest struct {
 
 func (x *ListRecentVideosRequest) Reset() {
 	*x = ListRecentVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1586,7 @@ func (x *ListRecentVideosRequest) String() string {
 func (*ListRecentVideosRequest) ProtoMessage() {}
 
 func (x *ListRecentVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1599,7 @@ func (x *ListRecentVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecentVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListRecentVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListRecentVideosRequest) GetBeforeMs() int64 {
@@ -1315,7 +1627,7 @@ type ListRecentVideosResponse struct {
 
 func (x *ListRecentVideosResponse) Reset() {
 	*x = ListRecentVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1639,7 @@ func (x *ListRecentVideosResponse) String() string {
 func (*ListRecentVideosResponse) ProtoMessage() {}
 
 func (x *ListRecentVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1652,7 @@ func (x *ListRecentVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecentVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListRecentVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListRecentVideosResponse) GetVideos() []*VideoRef {
@@ -1365,7 +1677,7 @@ type ListAuthorVideosRequest struct {
 
 func (x *ListAuthorVideosRequest) Reset() {
 	*x = ListAuthorVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1689,7 @@ func (x *ListAuthorVideosRequest) String() string {
 func (*ListAuthorVideosRequest) ProtoMessage() {}
 
 func (x *ListAuthorVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1702,7 @@ func (x *ListAuthorVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuthorVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListAuthorVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListAuthorVideosRequest) GetAuthorId() int64 {
@@ -1427,7 +1739,7 @@ type ListAuthorVideosResponse struct {
 
 func (x *ListAuthorVideosResponse) Reset() {
 	*x = ListAuthorVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1751,7 @@ func (x *ListAuthorVideosResponse) String() string {
 func (*ListAuthorVideosResponse) ProtoMessage() {}
 
 func (x *ListAuthorVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1764,7 @@ func (x *ListAuthorVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuthorVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListAuthorVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{18}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListAuthorVideosResponse) GetVideos() []*VideoRef {
@@ -1484,7 +1796,7 @@ type ListVideosByAuthorsRequest struct {
 
 func (x *ListVideosByAuthorsRequest) Reset() {
 	*x = ListVideosByAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1808,7 @@ func (x *ListVideosByAuthorsRequest) String() string {
 func (*ListVideosByAuthorsRequest) ProtoMessage() {}
 
 func (x *ListVideosByAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1821,7 @@ func (x *ListVideosByAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVideosByAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*ListVideosByAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{19}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListVideosByAuthorsRequest) GetAuthorIds() []int64 {
@@ -1544,7 +1856,7 @@ type ListVideosByAuthorsResponse struct {
 
 func (x *ListVideosByAuthorsResponse) Reset() {
 	*x = ListVideosByAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1868,7 @@ func (x *ListVideosByAuthorsResponse) String() string {
 func (*ListVideosByAuthorsResponse) ProtoMessage() {}
 
 func (x *ListVideosByAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1881,7 @@ func (x *ListVideosByAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVideosByAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*ListVideosByAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{20}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListVideosByAuthorsResponse) GetVideos() []*VideoRef {
@@ -1592,7 +1904,7 @@ type TallyAuthorsRequest struct {
 
 func (x *TallyAuthorsRequest) Reset() {
 	*x = TallyAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1916,7 @@ func (x *TallyAuthorsRequest) String() string {
 func (*TallyAuthorsRequest) ProtoMessage() {}
 
 func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1929,7 @@ func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{21}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TallyAuthorsRequest) GetAfterId() int64 {
@@ -1639,7 +1951,7 @@ type AuthorTally struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The author.
 	AuthorId int64 `protobuf:"varint,1,opt,name=author_id,json=authorId,proto3" json:"author_id,omitempty"`
-	// Published videos, without the deleted ones.
+	// Public videos, without the deleted ones.
 	WorkCount     int64 `protobuf:"varint,2,opt,name=work_count,json=workCount,proto3" json:"work_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1647,7 +1959,7 @@ type AuthorTally struct {
 
 func (x *AuthorTally) Reset() {
 	*x = AuthorTally{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1971,7 @@ func (x *AuthorTally) String() string {
 func (*AuthorTally) ProtoMessage() {}
 
 func (x *AuthorTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1984,7 @@ func (x *AuthorTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorTally.ProtoReflect.Descriptor instead.
 func (*AuthorTally) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{22}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AuthorTally) GetAuthorId() int64 {
@@ -1702,7 +2014,7 @@ type TallyAuthorsResponse struct {
 
 func (x *TallyAuthorsResponse) Reset() {
 	*x = TallyAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +2026,7 @@ func (x *TallyAuthorsResponse) String() string {
 func (*TallyAuthorsResponse) ProtoMessage() {}
 
 func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +2039,7 @@ func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{23}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TallyAuthorsResponse) GetTallies() []*AuthorTally {
@@ -1748,7 +2060,7 @@ var File_douyin_video_v1_video_proto protoreflect.FileDescriptor
 
 const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\n" +
-	"\x1bdouyin/video/v1/video.proto\x12\x0fdouyin.video.v1\x1a\x1fdouyin/options/v1/options.proto\"\xae\x02\n" +
+	"\x1bdouyin/video/v1/video.proto\x12\x0fdouyin.video.v1\x1a\x1fdouyin/options/v1/options.proto\"\xae\x03\n" +
 	"\x05Video\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n" +
 	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId\x12\x14\n" +
@@ -1762,7 +2074,14 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x06height\x18\t \x01(\x05R\x06height\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\x03R\aversion\x12\x17\n" +
-	"\ahls_key\x18\v \x01(\tR\x06hlsKey\"\x83\x01\n" +
+	"\ahls_key\x18\v \x01(\tR\x06hlsKey\x12;\n" +
+	"\n" +
+	"visibility\x18\f \x01(\x0e2\x1b.douyin.video.v1.VisibilityR\n" +
+	"visibility\x12\x1e\n" +
+	"\n" +
+	"restricted\x18\r \x01(\bR\n" +
+	"restricted\x12!\n" +
+	"\fmedia_secret\x18\x0e \x01(\fR\vmediaSecret\"\x83\x01\n" +
 	"\tRendition\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
@@ -1788,16 +2107,33 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x13PublishVideoRequest\x12=\n" +
 	"\x06header\x18\x01 \x01(\v2#.douyin.video.v1.PublishVideoHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"S\n" +
+	"\x04part\"\x90\x01\n" +
 	"\x12PublishVideoHeader\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"D\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\x12;\n" +
+	"\n" +
+	"visibility\x18\x03 \x01(\x0e2\x1b.douyin.video.v1.VisibilityR\n" +
+	"visibility\"D\n" +
 	"\x14PublishVideoResponse\x12,\n" +
 	"\x05video\x18\x01 \x01(\v2\x16.douyin.video.v1.VideoR\x05video\"X\n" +
 	"\x12DeleteVideoRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"\x15\n" +
-	"\x13DeleteVideoResponse\"2\n" +
+	"\x13DeleteVideoResponse\"\xba\x01\n" +
+	"\x12UpdateVideoRequest\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x19\n" +
+	"\x05title\x18\x02 \x01(\tH\x00R\x05title\x88\x01\x01\x12;\n" +
+	"\n" +
+	"visibility\x18\x03 \x01(\x0e2\x1b.douyin.video.v1.VisibilityR\n" +
+	"visibility\x12'\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKeyB\b\n" +
+	"\x06_title\"\x15\n" +
+	"\x13UpdateVideoResponse\"T\n" +
+	"\x18BatchCheckVisibleRequest\x12\x1b\n" +
+	"\tviewer_id\x18\x01 \x01(\x03R\bviewerId\x12\x1b\n" +
+	"\tvideo_ids\x18\x02 \x03(\x03R\bvideoIds\"G\n" +
+	"\x19BatchCheckVisibleResponse\x12*\n" +
+	"\x11visible_video_ids\x18\x01 \x03(\x03R\x0fvisibleVideoIds\"2\n" +
 	"\x15GetVideoStatusRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"R\n" +
 	"\x16GetVideoStatusResponse\x128\n" +
@@ -1845,7 +2181,15 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_VIDEO_NOT_FOUND\x10\x01\x12\x1d\n" +
 	"\x19ERROR_REASON_NOT_PLAYABLE\x10\x02\x12\x1f\n" +
-	"\x1bERROR_REASON_FILE_TOO_LARGE\x10\x03*\xa4\x01\n" +
+	"\x1bERROR_REASON_FILE_TOO_LARGE\x10\x03*\xa2\x01\n" +
+	"\n" +
+	"Visibility\x12\x1a\n" +
+	"\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11VISIBILITY_PUBLIC\x10\x01\x12\x18\n" +
+	"\x14VISIBILITY_FOLLOWERS\x10\x02\x12\x16\n" +
+	"\x12VISIBILITY_FRIENDS\x10\x03\x12\x17\n" +
+	"\x13VISIBILITY_UNLISTED\x10\x04\x12\x16\n" +
+	"\x12VISIBILITY_PRIVATE\x10\x05*\xa4\x01\n" +
 	"\x0eTranscodeState\x12\x1f\n" +
 	"\x1bTRANSCODE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16TRANSCODE_STATE_QUEUED\x10\x01\x12\x1e\n" +
@@ -1869,10 +2213,12 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x16TRANSCODE_REASON_QUOTA\x10\b\x12\x1c\n" +
 	"\x18TRANSCODE_REASON_TIMEOUT\x10\t\x12\x1d\n" +
 	"\x19TRANSCODE_REASON_INTERNAL\x10\n" +
-	"2\xd9\a\n" +
+	"2\xae\t\n" +
 	"\fVideoService\x12c\n" +
 	"\fPublishVideo\x12$.douyin.video.v1.PublishVideoRequest\x1a%.douyin.video.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01\x12^\n" +
-	"\vDeleteVideo\x12#.douyin.video.v1.DeleteVideoRequest\x1a$.douyin.video.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
+	"\vDeleteVideo\x12#.douyin.video.v1.DeleteVideoRequest\x1a$.douyin.video.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x02\x12^\n" +
+	"\vUpdateVideo\x12#.douyin.video.v1.UpdateVideoRequest\x1a$.douyin.video.v1.UpdateVideoResponse\"\x04\x88\xb5\x18\x02\x12s\n" +
+	"\x11BatchCheckVisible\x12).douyin.video.v1.BatchCheckVisibleRequest\x1a*.douyin.video.v1.BatchCheckVisibleResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12j\n" +
 	"\x0eGetVideoStatus\x12&.douyin.video.v1.GetVideoStatusRequest\x1a'.douyin.video.v1.GetVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12g\n" +
 	"\x0eRetryTranscode\x12&.douyin.video.v1.RetryTranscodeRequest\x1a'.douyin.video.v1.RetryTranscodeResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
 	"\x0eBatchGetVideos\x12&.douyin.video.v1.BatchGetVideosRequest\x1a'.douyin.video.v1.BatchGetVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
@@ -1895,74 +2241,86 @@ func file_douyin_video_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_video_v1_video_proto_rawDescData
 }
 
-var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_douyin_video_v1_video_proto_goTypes = []any{
 	(ErrorReason)(0),                    // 0: douyin.video.v1.ErrorReason
-	(TranscodeState)(0),                 // 1: douyin.video.v1.TranscodeState
-	(TranscodeStage)(0),                 // 2: douyin.video.v1.TranscodeStage
-	(TranscodeReason)(0),                // 3: douyin.video.v1.TranscodeReason
-	(*Video)(nil),                       // 4: douyin.video.v1.Video
-	(*Rendition)(nil),                   // 5: douyin.video.v1.Rendition
-	(*TranscodeStatus)(nil),             // 6: douyin.video.v1.TranscodeStatus
-	(*VideoRef)(nil),                    // 7: douyin.video.v1.VideoRef
-	(*PublishVideoRequest)(nil),         // 8: douyin.video.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 9: douyin.video.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 10: douyin.video.v1.PublishVideoResponse
-	(*DeleteVideoRequest)(nil),          // 11: douyin.video.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 12: douyin.video.v1.DeleteVideoResponse
-	(*GetVideoStatusRequest)(nil),       // 13: douyin.video.v1.GetVideoStatusRequest
-	(*GetVideoStatusResponse)(nil),      // 14: douyin.video.v1.GetVideoStatusResponse
-	(*RetryTranscodeRequest)(nil),       // 15: douyin.video.v1.RetryTranscodeRequest
-	(*RetryTranscodeResponse)(nil),      // 16: douyin.video.v1.RetryTranscodeResponse
-	(*BatchGetVideosRequest)(nil),       // 17: douyin.video.v1.BatchGetVideosRequest
-	(*BatchGetVideosResponse)(nil),      // 18: douyin.video.v1.BatchGetVideosResponse
-	(*ListRecentVideosRequest)(nil),     // 19: douyin.video.v1.ListRecentVideosRequest
-	(*ListRecentVideosResponse)(nil),    // 20: douyin.video.v1.ListRecentVideosResponse
-	(*ListAuthorVideosRequest)(nil),     // 21: douyin.video.v1.ListAuthorVideosRequest
-	(*ListAuthorVideosResponse)(nil),    // 22: douyin.video.v1.ListAuthorVideosResponse
-	(*ListVideosByAuthorsRequest)(nil),  // 23: douyin.video.v1.ListVideosByAuthorsRequest
-	(*ListVideosByAuthorsResponse)(nil), // 24: douyin.video.v1.ListVideosByAuthorsResponse
-	(*TallyAuthorsRequest)(nil),         // 25: douyin.video.v1.TallyAuthorsRequest
-	(*AuthorTally)(nil),                 // 26: douyin.video.v1.AuthorTally
-	(*TallyAuthorsResponse)(nil),        // 27: douyin.video.v1.TallyAuthorsResponse
+	(Visibility)(0),                     // 1: douyin.video.v1.Visibility
+	(TranscodeState)(0),                 // 2: douyin.video.v1.TranscodeState
+	(TranscodeStage)(0),                 // 3: douyin.video.v1.TranscodeStage
+	(TranscodeReason)(0),                // 4: douyin.video.v1.TranscodeReason
+	(*Video)(nil),                       // 5: douyin.video.v1.Video
+	(*Rendition)(nil),                   // 6: douyin.video.v1.Rendition
+	(*TranscodeStatus)(nil),             // 7: douyin.video.v1.TranscodeStatus
+	(*VideoRef)(nil),                    // 8: douyin.video.v1.VideoRef
+	(*PublishVideoRequest)(nil),         // 9: douyin.video.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 10: douyin.video.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 11: douyin.video.v1.PublishVideoResponse
+	(*DeleteVideoRequest)(nil),          // 12: douyin.video.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 13: douyin.video.v1.DeleteVideoResponse
+	(*UpdateVideoRequest)(nil),          // 14: douyin.video.v1.UpdateVideoRequest
+	(*UpdateVideoResponse)(nil),         // 15: douyin.video.v1.UpdateVideoResponse
+	(*BatchCheckVisibleRequest)(nil),    // 16: douyin.video.v1.BatchCheckVisibleRequest
+	(*BatchCheckVisibleResponse)(nil),   // 17: douyin.video.v1.BatchCheckVisibleResponse
+	(*GetVideoStatusRequest)(nil),       // 18: douyin.video.v1.GetVideoStatusRequest
+	(*GetVideoStatusResponse)(nil),      // 19: douyin.video.v1.GetVideoStatusResponse
+	(*RetryTranscodeRequest)(nil),       // 20: douyin.video.v1.RetryTranscodeRequest
+	(*RetryTranscodeResponse)(nil),      // 21: douyin.video.v1.RetryTranscodeResponse
+	(*BatchGetVideosRequest)(nil),       // 22: douyin.video.v1.BatchGetVideosRequest
+	(*BatchGetVideosResponse)(nil),      // 23: douyin.video.v1.BatchGetVideosResponse
+	(*ListRecentVideosRequest)(nil),     // 24: douyin.video.v1.ListRecentVideosRequest
+	(*ListRecentVideosResponse)(nil),    // 25: douyin.video.v1.ListRecentVideosResponse
+	(*ListAuthorVideosRequest)(nil),     // 26: douyin.video.v1.ListAuthorVideosRequest
+	(*ListAuthorVideosResponse)(nil),    // 27: douyin.video.v1.ListAuthorVideosResponse
+	(*ListVideosByAuthorsRequest)(nil),  // 28: douyin.video.v1.ListVideosByAuthorsRequest
+	(*ListVideosByAuthorsResponse)(nil), // 29: douyin.video.v1.ListVideosByAuthorsResponse
+	(*TallyAuthorsRequest)(nil),         // 30: douyin.video.v1.TallyAuthorsRequest
+	(*AuthorTally)(nil),                 // 31: douyin.video.v1.AuthorTally
+	(*TallyAuthorsResponse)(nil),        // 32: douyin.video.v1.TallyAuthorsResponse
 }
 var file_douyin_video_v1_video_proto_depIdxs = []int32{
-	1,  // 0: douyin.video.v1.TranscodeStatus.state:type_name -> douyin.video.v1.TranscodeState
-	2,  // 1: douyin.video.v1.TranscodeStatus.stage:type_name -> douyin.video.v1.TranscodeStage
-	5,  // 2: douyin.video.v1.TranscodeStatus.renditions:type_name -> douyin.video.v1.Rendition
-	3,  // 3: douyin.video.v1.TranscodeStatus.reason:type_name -> douyin.video.v1.TranscodeReason
-	9,  // 4: douyin.video.v1.PublishVideoRequest.header:type_name -> douyin.video.v1.PublishVideoHeader
-	4,  // 5: douyin.video.v1.PublishVideoResponse.video:type_name -> douyin.video.v1.Video
-	6,  // 6: douyin.video.v1.GetVideoStatusResponse.status:type_name -> douyin.video.v1.TranscodeStatus
-	4,  // 7: douyin.video.v1.BatchGetVideosResponse.videos:type_name -> douyin.video.v1.Video
-	7,  // 8: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
-	7,  // 9: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
-	7,  // 10: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
-	26, // 11: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
-	8,  // 12: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
-	11, // 13: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
-	13, // 14: douyin.video.v1.VideoService.GetVideoStatus:input_type -> douyin.video.v1.GetVideoStatusRequest
-	15, // 15: douyin.video.v1.VideoService.RetryTranscode:input_type -> douyin.video.v1.RetryTranscodeRequest
-	17, // 16: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
-	19, // 17: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
-	21, // 18: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
-	23, // 19: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
-	25, // 20: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
-	10, // 21: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
-	12, // 22: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
-	14, // 23: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
-	16, // 24: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
-	18, // 25: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
-	20, // 26: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
-	22, // 27: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
-	24, // 28: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
-	27, // 29: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	1,  // 0: douyin.video.v1.Video.visibility:type_name -> douyin.video.v1.Visibility
+	2,  // 1: douyin.video.v1.TranscodeStatus.state:type_name -> douyin.video.v1.TranscodeState
+	3,  // 2: douyin.video.v1.TranscodeStatus.stage:type_name -> douyin.video.v1.TranscodeStage
+	6,  // 3: douyin.video.v1.TranscodeStatus.renditions:type_name -> douyin.video.v1.Rendition
+	4,  // 4: douyin.video.v1.TranscodeStatus.reason:type_name -> douyin.video.v1.TranscodeReason
+	10, // 5: douyin.video.v1.PublishVideoRequest.header:type_name -> douyin.video.v1.PublishVideoHeader
+	1,  // 6: douyin.video.v1.PublishVideoHeader.visibility:type_name -> douyin.video.v1.Visibility
+	5,  // 7: douyin.video.v1.PublishVideoResponse.video:type_name -> douyin.video.v1.Video
+	1,  // 8: douyin.video.v1.UpdateVideoRequest.visibility:type_name -> douyin.video.v1.Visibility
+	7,  // 9: douyin.video.v1.GetVideoStatusResponse.status:type_name -> douyin.video.v1.TranscodeStatus
+	5,  // 10: douyin.video.v1.BatchGetVideosResponse.videos:type_name -> douyin.video.v1.Video
+	8,  // 11: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
+	8,  // 12: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
+	8,  // 13: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
+	31, // 14: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
+	9,  // 15: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
+	12, // 16: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
+	14, // 17: douyin.video.v1.VideoService.UpdateVideo:input_type -> douyin.video.v1.UpdateVideoRequest
+	16, // 18: douyin.video.v1.VideoService.BatchCheckVisible:input_type -> douyin.video.v1.BatchCheckVisibleRequest
+	18, // 19: douyin.video.v1.VideoService.GetVideoStatus:input_type -> douyin.video.v1.GetVideoStatusRequest
+	20, // 20: douyin.video.v1.VideoService.RetryTranscode:input_type -> douyin.video.v1.RetryTranscodeRequest
+	22, // 21: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
+	24, // 22: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
+	26, // 23: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
+	28, // 24: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
+	30, // 25: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
+	11, // 26: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
+	13, // 27: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
+	15, // 28: douyin.video.v1.VideoService.UpdateVideo:output_type -> douyin.video.v1.UpdateVideoResponse
+	17, // 29: douyin.video.v1.VideoService.BatchCheckVisible:output_type -> douyin.video.v1.BatchCheckVisibleResponse
+	19, // 30: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
+	21, // 31: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
+	23, // 32: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
+	25, // 33: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
+	27, // 34: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
+	29, // 35: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
+	32, // 36: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
+	26, // [26:37] is the sub-list for method output_type
+	15, // [15:26] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_douyin_video_v1_video_proto_init() }
@@ -1974,13 +2332,14 @@ func file_douyin_video_v1_video_proto_init() {
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
+	file_douyin_video_v1_video_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_video_v1_video_proto_rawDesc), len(file_douyin_video_v1_video_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   24,
+			NumEnums:      5,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	VideoService_PublishVideo_FullMethodName        = "/douyin.video.v1.VideoService/PublishVideo"
 	VideoService_DeleteVideo_FullMethodName         = "/douyin.video.v1.VideoService/DeleteVideo"
+	VideoService_UpdateVideo_FullMethodName         = "/douyin.video.v1.VideoService/UpdateVideo"
+	VideoService_BatchCheckVisible_FullMethodName   = "/douyin.video.v1.VideoService/BatchCheckVisible"
 	VideoService_GetVideoStatus_FullMethodName      = "/douyin.video.v1.VideoService/GetVideoStatus"
 	VideoService_RetryTranscode_FullMethodName      = "/douyin.video.v1.VideoService/RetryTranscode"
 	VideoService_BatchGetVideos_FullMethodName      = "/douyin.video.v1.VideoService/BatchGetVideos"
@@ -45,6 +47,12 @@ type VideoServiceClient interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(ctx context.Context, in *DeleteVideoRequest, opts ...grpc.CallOption) (*DeleteVideoResponse, error)
+	// UpdateVideo sets the given parts of a video of the viewer: its title, and who may see it.
+	// Errors: INVALID_ARGUMENT, NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	UpdateVideo(ctx context.Context, in *UpdateVideoRequest, opts ...grpc.CallOption) (*UpdateVideoResponse, error)
+	// BatchCheckVisible answers which of the videos exist and may be seen by a user or a
+	// guest. Asked for videos whose card says restricted.
+	BatchCheckVisible(ctx context.Context, in *BatchCheckVisibleRequest, opts ...grpc.CallOption) (*BatchCheckVisibleResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error)
@@ -53,15 +61,18 @@ type VideoServiceClient interface {
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
+	// It is for services: it does not ask who may see them.
 	BatchGetVideos(ctx context.Context, in *BatchGetVideosRequest, opts ...grpc.CallOption) (*BatchGetVideosResponse, error)
-	// ListRecentVideos answers all authors' videos, newest first. A page never
+	// ListRecentVideos answers all authors' public videos, newest first. A page never
 	// ends inside a millisecond, so the last publish time is a complete cursor.
 	ListRecentVideos(ctx context.Context, in *ListRecentVideosRequest, opts ...grpc.CallOption) (*ListRecentVideosResponse, error)
-	// ListAuthorVideos answers one author's videos, newest first.
+	// ListAuthorVideos answers one author's videos, newest first: all of them to the author,
+	// to others those they may see, without unlisted ones.
 	ListAuthorVideos(ctx context.Context, in *ListAuthorVideosRequest, opts ...grpc.CallOption) (*ListAuthorVideosResponse, error)
-	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
+	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
+	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(ctx context.Context, in *ListVideosByAuthorsRequest, opts ...grpc.CallOption) (*ListVideosByAuthorsResponse, error)
-	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
 	TallyAuthors(ctx context.Context, in *TallyAuthorsRequest, opts ...grpc.CallOption) (*TallyAuthorsResponse, error)
@@ -92,6 +103,26 @@ func (c *videoServiceClient) DeleteVideo(ctx context.Context, in *DeleteVideoReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteVideoResponse)
 	err := c.cc.Invoke(ctx, VideoService_DeleteVideo_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *videoServiceClient) UpdateVideo(ctx context.Context, in *UpdateVideoRequest, opts ...grpc.CallOption) (*UpdateVideoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateVideoResponse)
+	err := c.cc.Invoke(ctx, VideoService_UpdateVideo_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *videoServiceClient) BatchCheckVisible(ctx context.Context, in *BatchCheckVisibleRequest, opts ...grpc.CallOption) (*BatchCheckVisibleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchCheckVisibleResponse)
+	err := c.cc.Invoke(ctx, VideoService_BatchCheckVisible_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +214,12 @@ type VideoServiceServer interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error)
+	// UpdateVideo sets the given parts of a video of the viewer: its title, and who may see it.
+	// Errors: INVALID_ARGUMENT, NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	UpdateVideo(context.Context, *UpdateVideoRequest) (*UpdateVideoResponse, error)
+	// BatchCheckVisible answers which of the videos exist and may be seen by a user or a
+	// guest. Asked for videos whose card says restricted.
+	BatchCheckVisible(context.Context, *BatchCheckVisibleRequest) (*BatchCheckVisibleResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error)
@@ -191,15 +228,18 @@ type VideoServiceServer interface {
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
+	// It is for services: it does not ask who may see them.
 	BatchGetVideos(context.Context, *BatchGetVideosRequest) (*BatchGetVideosResponse, error)
-	// ListRecentVideos answers all authors' videos, newest first. A page never
+	// ListRecentVideos answers all authors' public videos, newest first. A page never
 	// ends inside a millisecond, so the last publish time is a complete cursor.
 	ListRecentVideos(context.Context, *ListRecentVideosRequest) (*ListRecentVideosResponse, error)
-	// ListAuthorVideos answers one author's videos, newest first.
+	// ListAuthorVideos answers one author's videos, newest first: all of them to the author,
+	// to others those they may see, without unlisted ones.
 	ListAuthorVideos(context.Context, *ListAuthorVideosRequest) (*ListAuthorVideosResponse, error)
-	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
+	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
+	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(context.Context, *ListVideosByAuthorsRequest) (*ListVideosByAuthorsResponse, error)
-	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
 	TallyAuthors(context.Context, *TallyAuthorsRequest) (*TallyAuthorsResponse, error)
@@ -217,6 +257,12 @@ func (UnimplementedVideoServiceServer) PublishVideo(grpc.ClientStreamingServer[P
 }
 func (UnimplementedVideoServiceServer) DeleteVideo(context.Context, *DeleteVideoRequest) (*DeleteVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteVideo not implemented")
+}
+func (UnimplementedVideoServiceServer) UpdateVideo(context.Context, *UpdateVideoRequest) (*UpdateVideoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateVideo not implemented")
+}
+func (UnimplementedVideoServiceServer) BatchCheckVisible(context.Context, *BatchCheckVisibleRequest) (*BatchCheckVisibleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchCheckVisible not implemented")
 }
 func (UnimplementedVideoServiceServer) GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVideoStatus not implemented")
@@ -280,6 +326,42 @@ func _VideoService_DeleteVideo_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(VideoServiceServer).DeleteVideo(ctx, req.(*DeleteVideoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VideoService_UpdateVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateVideoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).UpdateVideo(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_UpdateVideo_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).UpdateVideo(ctx, req.(*UpdateVideoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VideoService_BatchCheckVisible_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchCheckVisibleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).BatchCheckVisible(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_BatchCheckVisible_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).BatchCheckVisible(ctx, req.(*BatchCheckVisibleRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -420,6 +502,14 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteVideo",
 			Handler:    _VideoService_DeleteVideo_Handler,
+		},
+		{
+			MethodName: "UpdateVideo",
+			Handler:    _VideoService_UpdateVideo_Handler,
+		},
+		{
+			MethodName: "BatchCheckVisible",
+			Handler:    _VideoService_BatchCheckVisible_Handler,
 		},
 		{
 			MethodName: "GetVideoStatus",

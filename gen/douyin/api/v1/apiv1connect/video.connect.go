@@ -46,6 +46,9 @@ const (
 	// VideoServiceRetryTranscodeProcedure is the fully-qualified name of the VideoService's
 	// RetryTranscode RPC.
 	VideoServiceRetryTranscodeProcedure = "/douyin.api.v1.VideoService/RetryTranscode"
+	// VideoServiceUpdateVideoProcedure is the fully-qualified name of the VideoService's UpdateVideo
+	// RPC.
+	VideoServiceUpdateVideoProcedure = "/douyin.api.v1.VideoService/UpdateVideo"
 	// VideoServiceDeleteVideoProcedure is the fully-qualified name of the VideoService's DeleteVideo
 	// RPC.
 	VideoServiceDeleteVideoProcedure = "/douyin.api.v1.VideoService/DeleteVideo"
@@ -56,15 +59,17 @@ const (
 
 // VideoServiceClient is a client for the douyin.api.v1.VideoService service.
 type VideoServiceClient interface {
-	// ListPublishedVideos answers a user's videos, newest first.
+	// ListPublishedVideos answers a user's videos that the caller may see, newest first; unlisted ones to their author alone.
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
-	// GetVideo answers one video.
+	// GetVideo answers one video that the caller may see.
 	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the caller are.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
+	// UpdateVideo changes the given parts of a video of the caller.
+	UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
 }
@@ -107,6 +112,12 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
 			connect.WithClientOptions(opts...),
 		),
+		updateVideo: connect.NewClient[v1.UpdateVideoRequest, v1.UpdateVideoResponse](
+			httpClient,
+			baseURL+VideoServiceUpdateVideoProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("UpdateVideo")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteVideo: connect.NewClient[v1.DeleteVideoRequest, v1.DeleteVideoResponse](
 			httpClient,
 			baseURL+VideoServiceDeleteVideoProcedure,
@@ -122,6 +133,7 @@ type videoServiceClient struct {
 	getVideo            *connect.Client[v1.GetVideoRequest, v1.GetVideoResponse]
 	getVideoStatus      *connect.Client[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse]
 	retryTranscode      *connect.Client[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse]
+	updateVideo         *connect.Client[v1.UpdateVideoRequest, v1.UpdateVideoResponse]
 	deleteVideo         *connect.Client[v1.DeleteVideoRequest, v1.DeleteVideoResponse]
 }
 
@@ -161,6 +173,15 @@ func (c *videoServiceClient) RetryTranscode(ctx context.Context, req *v1.RetryTr
 	return nil, err
 }
 
+// UpdateVideo calls douyin.api.v1.VideoService.UpdateVideo.
+func (c *videoServiceClient) UpdateVideo(ctx context.Context, req *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error) {
+	response, err := c.updateVideo.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteVideo calls douyin.api.v1.VideoService.DeleteVideo.
 func (c *videoServiceClient) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	response, err := c.deleteVideo.CallUnary(ctx, connect.NewRequest(req))
@@ -172,15 +193,17 @@ func (c *videoServiceClient) DeleteVideo(ctx context.Context, req *v1.DeleteVide
 
 // VideoServiceHandler is an implementation of the douyin.api.v1.VideoService service.
 type VideoServiceHandler interface {
-	// ListPublishedVideos answers a user's videos, newest first.
+	// ListPublishedVideos answers a user's videos that the caller may see, newest first; unlisted ones to their author alone.
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
-	// GetVideo answers one video.
+	// GetVideo answers one video that the caller may see.
 	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the caller are.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
+	// UpdateVideo changes the given parts of a video of the caller.
+	UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
 }
@@ -219,6 +242,12 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceUpdateVideoHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceUpdateVideoProcedure,
+		svc.UpdateVideo,
+		connect.WithSchema(videoServiceMethods.ByName("UpdateVideo")),
+		connect.WithHandlerOptions(opts...),
+	)
 	videoServiceDeleteVideoHandler := connect.NewUnaryHandlerSimple(
 		VideoServiceDeleteVideoProcedure,
 		svc.DeleteVideo,
@@ -235,6 +264,8 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServiceGetVideoStatusHandler.ServeHTTP(w, r)
 		case VideoServiceRetryTranscodeProcedure:
 			videoServiceRetryTranscodeHandler.ServeHTTP(w, r)
+		case VideoServiceUpdateVideoProcedure:
+			videoServiceUpdateVideoHandler.ServeHTTP(w, r)
 		case VideoServiceDeleteVideoProcedure:
 			videoServiceDeleteVideoHandler.ServeHTTP(w, r)
 		default:
@@ -260,6 +291,10 @@ func (UnimplementedVideoServiceHandler) GetVideoStatus(context.Context, *v1.GetV
 
 func (UnimplementedVideoServiceHandler) RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.RetryTranscode is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.UpdateVideo is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {

@@ -39,6 +39,12 @@ const (
 	// VideoServiceDeleteVideoProcedure is the fully-qualified name of the VideoService's DeleteVideo
 	// RPC.
 	VideoServiceDeleteVideoProcedure = "/douyin.video.v1.VideoService/DeleteVideo"
+	// VideoServiceUpdateVideoProcedure is the fully-qualified name of the VideoService's UpdateVideo
+	// RPC.
+	VideoServiceUpdateVideoProcedure = "/douyin.video.v1.VideoService/UpdateVideo"
+	// VideoServiceBatchCheckVisibleProcedure is the fully-qualified name of the VideoService's
+	// BatchCheckVisible RPC.
+	VideoServiceBatchCheckVisibleProcedure = "/douyin.video.v1.VideoService/BatchCheckVisible"
 	// VideoServiceGetVideoStatusProcedure is the fully-qualified name of the VideoService's
 	// GetVideoStatus RPC.
 	VideoServiceGetVideoStatusProcedure = "/douyin.video.v1.VideoService/GetVideoStatus"
@@ -73,6 +79,12 @@ type VideoServiceClient interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
+	// UpdateVideo sets the given parts of a video of the viewer: its title, and who may see it.
+	// Errors: INVALID_ARGUMENT, NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error)
+	// BatchCheckVisible answers which of the videos exist and may be seen by a user or a
+	// guest. Asked for videos whose card says restricted.
+	BatchCheckVisible(context.Context, *v1.BatchCheckVisibleRequest) (*v1.BatchCheckVisibleResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
@@ -81,15 +93,18 @@ type VideoServiceClient interface {
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
+	// It is for services: it does not ask who may see them.
 	BatchGetVideos(context.Context, *v1.BatchGetVideosRequest) (*v1.BatchGetVideosResponse, error)
-	// ListRecentVideos answers all authors' videos, newest first. A page never
+	// ListRecentVideos answers all authors' public videos, newest first. A page never
 	// ends inside a millisecond, so the last publish time is a complete cursor.
 	ListRecentVideos(context.Context, *v1.ListRecentVideosRequest) (*v1.ListRecentVideosResponse, error)
-	// ListAuthorVideos answers one author's videos, newest first.
+	// ListAuthorVideos answers one author's videos, newest first: all of them to the author,
+	// to others those they may see, without unlisted ones.
 	ListAuthorVideos(context.Context, *v1.ListAuthorVideosRequest) (*v1.ListAuthorVideosResponse, error)
-	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
+	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
+	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error)
-	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
 	TallyAuthors(context.Context, *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error)
@@ -116,6 +131,19 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+VideoServiceDeleteVideoProcedure,
 			connect.WithSchema(videoServiceMethods.ByName("DeleteVideo")),
+			connect.WithClientOptions(opts...),
+		),
+		updateVideo: connect.NewClient[v1.UpdateVideoRequest, v1.UpdateVideoResponse](
+			httpClient,
+			baseURL+VideoServiceUpdateVideoProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("UpdateVideo")),
+			connect.WithClientOptions(opts...),
+		),
+		batchCheckVisible: connect.NewClient[v1.BatchCheckVisibleRequest, v1.BatchCheckVisibleResponse](
+			httpClient,
+			baseURL+VideoServiceBatchCheckVisibleProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("BatchCheckVisible")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
 		getVideoStatus: connect.NewClient[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse](
@@ -173,6 +201,8 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type videoServiceClient struct {
 	publishVideo        *connect.Client[v1.PublishVideoRequest, v1.PublishVideoResponse]
 	deleteVideo         *connect.Client[v1.DeleteVideoRequest, v1.DeleteVideoResponse]
+	updateVideo         *connect.Client[v1.UpdateVideoRequest, v1.UpdateVideoResponse]
+	batchCheckVisible   *connect.Client[v1.BatchCheckVisibleRequest, v1.BatchCheckVisibleResponse]
 	getVideoStatus      *connect.Client[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse]
 	retryTranscode      *connect.Client[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse]
 	batchGetVideos      *connect.Client[v1.BatchGetVideosRequest, v1.BatchGetVideosResponse]
@@ -190,6 +220,24 @@ func (c *videoServiceClient) PublishVideo(ctx context.Context) (*connect.ClientS
 // DeleteVideo calls douyin.video.v1.VideoService.DeleteVideo.
 func (c *videoServiceClient) DeleteVideo(ctx context.Context, req *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	response, err := c.deleteVideo.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UpdateVideo calls douyin.video.v1.VideoService.UpdateVideo.
+func (c *videoServiceClient) UpdateVideo(ctx context.Context, req *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error) {
+	response, err := c.updateVideo.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// BatchCheckVisible calls douyin.video.v1.VideoService.BatchCheckVisible.
+func (c *videoServiceClient) BatchCheckVisible(ctx context.Context, req *v1.BatchCheckVisibleRequest) (*v1.BatchCheckVisibleResponse, error) {
+	response, err := c.batchCheckVisible.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -270,6 +318,12 @@ type VideoServiceHandler interface {
 	// DeleteVideo removes a video of the viewer from every list, then its files.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), PERMISSION_DENIED for another's video.
 	DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error)
+	// UpdateVideo sets the given parts of a video of the viewer: its title, and who may see it.
+	// Errors: INVALID_ARGUMENT, NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
+	UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error)
+	// BatchCheckVisible answers which of the videos exist and may be seen by a user or a
+	// guest. Asked for videos whose card says restricted.
+	BatchCheckVisible(context.Context, *v1.BatchCheckVisibleRequest) (*v1.BatchCheckVisibleResponse, error)
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
@@ -278,15 +332,18 @@ type VideoServiceHandler interface {
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
 	// BatchGetVideos answers the videos that exist, in any order; missing and deleted ids are left out.
+	// It is for services: it does not ask who may see them.
 	BatchGetVideos(context.Context, *v1.BatchGetVideosRequest) (*v1.BatchGetVideosResponse, error)
-	// ListRecentVideos answers all authors' videos, newest first. A page never
+	// ListRecentVideos answers all authors' public videos, newest first. A page never
 	// ends inside a millisecond, so the last publish time is a complete cursor.
 	ListRecentVideos(context.Context, *v1.ListRecentVideosRequest) (*v1.ListRecentVideosResponse, error)
-	// ListAuthorVideos answers one author's videos, newest first.
+	// ListAuthorVideos answers one author's videos, newest first: all of them to the author,
+	// to others those they may see, without unlisted ones.
 	ListAuthorVideos(context.Context, *v1.ListAuthorVideosRequest) (*v1.ListAuthorVideosResponse, error)
-	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first.
+	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
+	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error)
-	// TallyAuthors counts the published videos of authors, in the order of ids,
+	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
 	TallyAuthors(context.Context, *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error)
@@ -309,6 +366,19 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		VideoServiceDeleteVideoProcedure,
 		svc.DeleteVideo,
 		connect.WithSchema(videoServiceMethods.ByName("DeleteVideo")),
+		connect.WithHandlerOptions(opts...),
+	)
+	videoServiceUpdateVideoHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceUpdateVideoProcedure,
+		svc.UpdateVideo,
+		connect.WithSchema(videoServiceMethods.ByName("UpdateVideo")),
+		connect.WithHandlerOptions(opts...),
+	)
+	videoServiceBatchCheckVisibleHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceBatchCheckVisibleProcedure,
+		svc.BatchCheckVisible,
+		connect.WithSchema(videoServiceMethods.ByName("BatchCheckVisible")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
 	videoServiceGetVideoStatusHandler := connect.NewUnaryHandlerSimple(
@@ -365,6 +435,10 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServicePublishVideoHandler.ServeHTTP(w, r)
 		case VideoServiceDeleteVideoProcedure:
 			videoServiceDeleteVideoHandler.ServeHTTP(w, r)
+		case VideoServiceUpdateVideoProcedure:
+			videoServiceUpdateVideoHandler.ServeHTTP(w, r)
+		case VideoServiceBatchCheckVisibleProcedure:
+			videoServiceBatchCheckVisibleHandler.ServeHTTP(w, r)
 		case VideoServiceGetVideoStatusProcedure:
 			videoServiceGetVideoStatusHandler.ServeHTTP(w, r)
 		case VideoServiceRetryTranscodeProcedure:
@@ -394,6 +468,14 @@ func (UnimplementedVideoServiceHandler) PublishVideo(context.Context, *connect.C
 
 func (UnimplementedVideoServiceHandler) DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.DeleteVideo is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.UpdateVideo is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) BatchCheckVisible(context.Context, *v1.BatchCheckVisibleRequest) (*v1.BatchCheckVisibleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.BatchCheckVisible is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {

@@ -80,7 +80,7 @@ export declare type User = Message$1<"douyin.api.v1.User"> & {
   totalFavorited: bigint;
 
   /**
-   * Videos this user published.
+   * Public videos this user published.
    *
    * @generated from field: int64 work_count = 10;
    */
@@ -175,6 +175,13 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
    * @generated from field: string hls_url = 10;
    */
   hlsUrl: string;
+
+  /**
+   * Who may see it: "public", "followers", "friends", "unlisted" or "private".
+   *
+   * @generated from field: string visibility = 11;
+   */
+  visibility: string;
 };
 
 /**

@@ -194,6 +194,68 @@ export declare type ListPublishedVideosResponse = Message<"douyin.api.v1.ListPub
 export declare const ListPublishedVideosResponseSchema: GenMessage<ListPublishedVideosResponse>;
 
 /**
+ * What to change.
+ *
+ * @generated from message douyin.api.v1.UpdateVideoRequest
+ */
+export declare type UpdateVideoRequest = Message<"douyin.api.v1.UpdateVideoRequest"> & {
+  /**
+   * A video of the caller.
+   *
+   * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
+   */
+  videoId: string;
+
+  /**
+   * At most 100 characters; absent leaves it as it is.
+   *
+   * @generated from field: optional string title = 2;
+   */
+  title?: string | undefined;
+
+  /**
+   * Who may see it: "public", "followers", "friends" (who follow and are followed back), "unlisted" (everybody who
+   * has the link) or "private"; absent leaves it as it is.
+   *
+   * @generated from field: string visibility = 3;
+   */
+  visibility: string;
+
+  /**
+   * Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 4;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.UpdateVideoRequest.
+ * Use `create(UpdateVideoRequestSchema)` to create a new message.
+ */
+export declare const UpdateVideoRequestSchema: GenMessage<UpdateVideoRequest>;
+
+/**
+ * The video after the change.
+ *
+ * @generated from message douyin.api.v1.UpdateVideoResponse
+ */
+export declare type UpdateVideoResponse = Message<"douyin.api.v1.UpdateVideoResponse"> & {
+  /**
+   * As lists answer it.
+   *
+   * @generated from field: douyin.api.v1.Video video = 1;
+   */
+  video?: Video | undefined;
+};
+
+/**
+ * Describes the message douyin.api.v1.UpdateVideoResponse.
+ * Use `create(UpdateVideoResponseSchema)` to create a new message.
+ */
+export declare const UpdateVideoResponseSchema: GenMessage<UpdateVideoResponse>;
+
+/**
  * Which video.
  *
  * @generated from message douyin.api.v1.DeleteVideoRequest
@@ -297,6 +359,14 @@ export declare type PublishVideoHeader = Message<"douyin.api.v1.PublishVideoHead
    * @generated from field: string upload_id = 3;
    */
   uploadId: string;
+
+  /**
+   * Who may see it: "public", "followers", "friends" (who follow and are followed back), "unlisted" (everybody who
+   * has the link) or "private"; absent is public.
+   *
+   * @generated from field: string visibility = 4;
+   */
+  visibility: string;
 };
 
 /**
@@ -332,7 +402,7 @@ export declare const PublishVideoResponseSchema: GenMessage<PublishVideoResponse
  */
 export declare const VideoService: GenService<{
   /**
-   * ListPublishedVideos answers a user's videos, newest first.
+   * ListPublishedVideos answers a user's videos that the caller may see, newest first; unlisted ones to their author alone.
    *
    * @generated from rpc douyin.api.v1.VideoService.ListPublishedVideos
    */
@@ -342,7 +412,7 @@ export declare const VideoService: GenService<{
     output: typeof ListPublishedVideosResponseSchema;
   },
   /**
-   * GetVideo answers one video.
+   * GetVideo answers one video that the caller may see.
    *
    * @generated from rpc douyin.api.v1.VideoService.GetVideo
    */
@@ -371,6 +441,16 @@ export declare const VideoService: GenService<{
     methodKind: "unary";
     input: typeof RetryTranscodeRequestSchema;
     output: typeof RetryTranscodeResponseSchema;
+  },
+  /**
+   * UpdateVideo changes the given parts of a video of the caller.
+   *
+   * @generated from rpc douyin.api.v1.VideoService.UpdateVideo
+   */
+  updateVideo: {
+    methodKind: "unary";
+    input: typeof UpdateVideoRequestSchema;
+    output: typeof UpdateVideoResponseSchema;
   },
   /**
    * DeleteVideo deletes a video of the caller.
