@@ -880,13 +880,13 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x13PublishVideoRequest\x12;\n" +
 	"\x06header\x18\x01 \x01(\v2!.douyin.api.v1.PublishVideoHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"\x9d\x01\n" +
+	"\x04part\"\xa3\x01\n" +
 	"\x12PublishVideoHeader\x12\x1a\n" +
 	"\x05title\x18\x01 \x01(\tB\x04\xe0\xb5\x18dR\x05title\x12.\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\x12\x1b\n" +
-	"\tupload_id\x18\x03 \x01(\tR\buploadId\x12\x1e\n" +
+	"\tupload_id\x18\x03 \x01(\tR\buploadId\x12$\n" +
 	"\n" +
-	"visibility\x18\x04 \x01(\tR\n" +
+	"visibility\x18\x04 \x01(\tB\x04\xe0\xb5\x18\x10R\n" +
 	"visibility\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
 	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\x96\x05\n" +
