@@ -3,11 +3,14 @@ package video
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,12 +44,10 @@ func runWorker(settings string) error {
 	if err != nil {
 		return err
 	}
-	slow := &encoder{before: func(context.Context, string) error {
-		time.Sleep(rand.N(40 * time.Millisecond)) // encoding takes time
-		return nil
-	}}
+	death := &deadline{steps: 10 + rand.Int64N(50)}
+	encoder := &encoder{before: func(context.Context, string) error { death.step(); return nil }}
 	w, err := NewWorker(WorkerDeps{
-		DB: db, Objects: objects, Encoder: slow, Scratch: s.Scratch, AtOnce: 2, Lease: time.Second,
+		DB: db, Objects: dying{objects, death}, Encoder: encoder, Scratch: s.Scratch, AtOnce: 2, Lease: 2 * time.Second,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
@@ -55,25 +56,40 @@ func runWorker(settings string) error {
 	return w.Run(ctx)
 }
 
-// killed runs worker processes and kills one after the other, each with SIGKILL
-// after a while that is drawn by lot, until told to stop.
+// deadline kills its process with SIGKILL a moment after a number of steps, so that
+// a slow machine does not kill it before it has done anything.
+type deadline struct{ steps, taken int64 }
+
+// step counts one step. It is safe for concurrent use.
+func (d *deadline) step() {
+	if atomic.AddInt64(&d.taken, 1) == d.steps {
+		time.AfterFunc(rand.N(10*time.Millisecond), func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+	}
+}
+
+// dying is a store each of whose objects is a step towards the end of its process.
+type dying struct {
+	WorkerObjects
+	death *deadline
+}
+
+func (d dying) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string) error {
+	d.death.step()
+	return d.WorkerObjects.Put(ctx, key, body, size, contentType)
+}
+
+// killed runs worker processes one after the other, each until it is killed in the
+// middle of its work, until ctx ends.
 func killed(ctx context.Context, t *testing.T, settings string) (kills int) {
 	t.Helper()
 	for ctx.Err() == nil {
-		cmd := exec.Command(os.Args[0])
+		cmd := exec.CommandContext(ctx, os.Args[0])
 		cmd.Env = append(os.Environ(), workerEnv+"="+settings)
-		if err := cmd.Start(); err != nil {
-			t.Error(err)
+		err := cmd.Run()
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+			t.Errorf("a worker ended by itself: %v", err)
 			return kills
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(100*time.Millisecond + rand.N(400*time.Millisecond)):
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Errorf("a worker ended by itself: %v", err)
-		}
-		_ = cmd.Wait()
 		kills++
 	}
 	return kills
@@ -93,7 +109,7 @@ func TestKilledWorkersLeaveEveryVideoReadyOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	var workers sync.WaitGroup
 	kills := make([]int, 2)
@@ -108,7 +124,9 @@ func TestKilledWorkersLeaveEveryVideoReadyOnce(t *testing.T) {
 	}
 	stop()
 	workers.Wait()
-	t.Logf("%v workers were killed", kills)
+	if kills[0]+kills[1] < videos/4 {
+		t.Errorf("only %v workers were killed", kills)
+	}
 	// What a worker was killed with in its hands is old by then.
 	b.now.Add(2 * time.Hour.Milliseconds())
 	if err := b.Sweep(t.Context()); err != nil {
