@@ -55,13 +55,17 @@ func tall(t *testing.T) []byte {
 	return file
 }
 
+// readyWithin bounds the wait for a transcode: other tests' videos, and those of a first
+// start, are before it in the queue.
+const readyWithin = 5 * time.Minute
+
 // awaitReady polls a video's status until it is ready, and checks on the way that
 // it only goes forward.
 func (p *person) awaitReady(t *testing.T, id int64) videoStatus {
 	t.Helper()
 	order := []string{"queued", "processing", "ready"}
 	last := videoStatus{State: "queued"}
-	harness.Eventually(t, 2*time.Minute, func() error {
+	harness.Eventually(t, readyWithin, func() error {
 		now := p.videoStatus(t, id)
 		if slices.Index(order, now.State) < slices.Index(order, last.State) || now.Percent < last.Percent ||
 			last.Playable && !now.Playable || len(now.Renditions) < len(last.Renditions) {
