@@ -20,6 +20,9 @@ type person struct {
 	password string
 	token    string
 	client   *harness.Client
+	// publishing is held while a test uploads: a user may send few videos at once, and
+	// tests that run side by side share some people.
+	publishing sync.Mutex
 }
 
 func anonymous() *person { return &person{client: shared()} }
@@ -134,7 +137,7 @@ func (p *person) user(t testing.TB, id int64) harness.User {
 func (p *person) publish(t testing.TB) harness.Video {
 	t.Helper()
 	title := harness.Name("title")
-	accepted(t, p.upload(t, drawn(t), title))
+	accepted(t, p.uploadAlone(t, drawn(t), title))
 	for _, video := range p.published(t) {
 		if video.Title == title {
 			return video
@@ -142,6 +145,14 @@ func (p *person) publish(t testing.TB) harness.Video {
 	}
 	t.Fatalf("%q is not in publish/list right after it was published", title)
 	panic("unreachable")
+}
+
+// uploadAlone uploads when no other test uploads for this person.
+func (p *person) uploadAlone(t testing.TB, file []byte, title string) *harness.Answer {
+	t.Helper()
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	return p.upload(t, file, title)
 }
 
 // upload sends a file the way apps do.
