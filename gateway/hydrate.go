@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -204,12 +205,13 @@ func (g *Gateway) assembleVideos(ctx context.Context, ids []int64, found map[int
 	counts map[int64]*counterv1.VideoCounts, liked []int64,
 ) []*apiv1.Video {
 	list := make([]*apiv1.Video, 0, len(ids))
+	to := g.readerOf(ctx)
 	for _, id := range ids {
 		v := found[id]
 		if v == nil || authors[v.GetAuthorId()] == nil {
 			continue
 		}
-		shown := g.publicVideo(ctx, v, authors[v.GetAuthorId()])
+		shown := publicVideo(to, v, authors[v.GetAuthorId()])
 		shown.FavoriteCount, shown.CommentCount = counts[id].GetFavoriteCount(), counts[id].GetCommentCount()
 		shown.IsFavorite = slices.Contains(liked, id)
 		list = append(list, shown)
@@ -217,9 +219,20 @@ func (g *Gateway) assembleVideos(ctx context.Context, ids []int64, found map[int
 	return list
 }
 
-// publicVideo is a video as the caller sees it.
-func (g *Gateway) publicVideo(ctx context.Context, v *videov1.Video, author *apiv1.User) *apiv1.Video {
-	url := func(key string) string { return mediaURL(rest.BaseURL(ctx), v, viewerOf(ctx), g.Now(), key) }
+// reader is what the URLs in an answer depend on; the same for all videos of it.
+type reader struct {
+	base   string
+	viewer int64 // 0 for a guest
+	now    time.Time
+}
+
+func (g *Gateway) readerOf(ctx context.Context) reader {
+	return reader{base: rest.BaseURL(ctx), viewer: viewerOf(ctx), now: g.Now()}
+}
+
+// publicVideo is a video as its reader sees it.
+func publicVideo(to reader, v *videov1.Video, author *apiv1.User) *apiv1.Video {
+	url := func(key string) string { return mediaURL(to.base, v, to.viewer, to.now, key) }
 	out := &apiv1.Video{
 		Id: v.GetId(), Author: author, Title: v.GetTitle(), CreateTime: v.GetPublishedAtMs(),
 		PlayUrl: url(v.GetMediaKey()), CoverUrl: url(v.GetCoverKey()), Visibility: visibilityWord(v.GetVisibility()),

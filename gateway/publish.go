@@ -428,7 +428,7 @@ func (g *Gateway) publishedVideo(ctx context.Context, v *videov1.Video) (*apiv1.
 	if err != nil { // stored all the same
 		author = &apiv1.User{Id: v.GetAuthorId()}
 	}
-	return &apiv1.PublishVideoResponse{Video: g.publicVideo(ctx, v, author)}, nil
+	return &apiv1.PublishVideoResponse{Video: publicVideo(g.readerOf(ctx), v, author)}, nil
 }
 
 // PublishVideo is the same over Connect and gRPC: parts pass through as they come.

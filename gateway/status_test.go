@@ -36,11 +36,11 @@ func TestVideosNameTheirPlaylistOnceThereIsOne(t *testing.T) {
 	t.Parallel()
 	g, ctx := New(Deps{Now: time.Now}), t.Context()
 	v := &videov1.Video{Id: 1, MediaKey: "videos/1/original.mp4"}
-	if got := g.publicVideo(ctx, v, nil); got.GetHlsUrl() != "" || got.GetPlayUrl() != "/media/videos/1/original.mp4" {
+	if got := publicVideo(g.readerOf(ctx), v, nil); got.GetHlsUrl() != "" || got.GetPlayUrl() != "/media/videos/1/original.mp4" {
 		t.Errorf("at first: %v", got)
 	}
 	v.MediaKey, v.HlsKey = "videos/1/r1/progressive.mp4", "videos/1/r1/master-1.m3u8"
-	got := g.publicVideo(ctx, v, nil)
+	got := publicVideo(g.readerOf(ctx), v, nil)
 	if got.GetHlsUrl() != "/media/videos/1/r1/master-1.m3u8" || got.GetPlayUrl() != "/media/videos/1/r1/progressive.mp4" {
 		t.Errorf("then: %v", got)
 	}

@@ -36,10 +36,19 @@ func visibilityOf(word string) (videov1.Visibility, error) {
 	return videov1.Visibility(v), nil
 }
 
+// visibilityWords are the words for all visibilities, made once: every video of an
+// answer has one.
+var visibilityWords = func() map[videov1.Visibility]string {
+	words := make(map[videov1.Visibility]string, len(videov1.Visibility_name))
+	for n := range videov1.Visibility_name {
+		v := videov1.Visibility(n)
+		words[v] = strings.ToLower(nameOf(cmp.Or(v, videov1.Visibility_VISIBILITY_PUBLIC), "VISIBILITY_"))
+	}
+	return words
+}()
+
 // visibilityWord is the opposite of visibilityOf.
-func visibilityWord(v videov1.Visibility) string {
-	return strings.ToLower(nameOf(cmp.Or(v, videov1.Visibility_VISIBILITY_PUBLIC), "VISIBILITY_"))
-}
+func visibilityWord(v videov1.Visibility) string { return visibilityWords[v] }
 
 // isUnlisted reports whether a video is for those who know its link: neither
 // another's list nor a search engine may lead to it.
