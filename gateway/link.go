@@ -127,15 +127,23 @@ func (l links) video(ctx context.Context, id string) (linkedVideo, error) {
 	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
 		return linkedVideo{}, fault.NotFound("no such video")
 	}
-	if !l.gateway.admission.enterCall(ctx, getVideoProcedure) {
-		return linkedVideo{}, rest.ErrOverloaded
+	return countedAs(ctx, l.gateway, getVideoProcedure, func() (linkedVideo, error) {
+		res, err := l.gateway.GetVideo(ctx, &apiv1.GetVideoRequest{VideoId: n})
+		if err != nil {
+			return linkedVideo{}, err
+		}
+		return newLinkedVideo(rest.BaseURL(ctx), res.GetVideo()), nil
+	})
+}
+
+// countedAs reads what a link shows, as one of the calls under way to a procedure.
+func countedAs[T any](ctx context.Context, g *Gateway, procedure string, read func() (T, error)) (T, error) {
+	if !g.admission.enterCall(ctx, procedure) {
+		var none T
+		return none, rest.ErrOverloaded
 	}
-	defer l.gateway.admission.calls.leave()
-	res, err := l.gateway.GetVideo(ctx, &apiv1.GetVideoRequest{VideoId: n})
-	if err != nil {
-		return linkedVideo{}, err
-	}
-	return newLinkedVideo(rest.BaseURL(ctx), res.GetVideo()), nil
+	defer g.admission.calls.leave()
+	return read()
 }
 
 func newLinkedVideo(base string, v *apiv1.Video) linkedVideo {
@@ -168,7 +176,7 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(visible), " ")
 }
 
-// linkStatus is the status of a link whose video could not be read.
+// linkStatus is the status of a link whose video or user could not be read.
 func linkStatus(err error) int {
 	if fault.CodeOf(err) == connect.CodeNotFound {
 		return http.StatusNotFound
@@ -176,18 +184,24 @@ func linkStatus(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// watch answers the web client with the video's description. Where there is no
-// video the client says so itself; its status tells crawlers.
+// watch answers the web client with the video's description.
 func (l links) watch(w http.ResponseWriter, r *http.Request) {
 	video, err := l.video(r.Context(), r.PathValue("id"))
+	l.describe(w, r, headTemplate, video, err)
+}
+
+// describe answers the web client with what a template says of a video or a user in
+// place of its title; err is that of reading them. Where there is none the client
+// says so itself; its status tells crawlers.
+func (l links) describe(w http.ResponseWriter, r *http.Request, head *template.Template, linked any, err error) {
 	if err != nil {
 		l.page.answer(w, r, linkStatus(err), l.page.index.plain)
 		return
 	}
 	var body bytes.Buffer
 	body.Write(l.page.beforeTitle)
-	if err := headTemplate.Execute(&body, video); err != nil {
-		l.gateway.Log.ErrorContext(r.Context(), "describe video", "error", err)
+	if err := head.Execute(&body, linked); err != nil {
+		l.gateway.Log.ErrorContext(r.Context(), "describe link", "error", err)
 		l.page.answer(w, r, http.StatusOK, l.page.index.plain)
 		return
 	}

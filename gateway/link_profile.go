@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/xml"
 	"html/template"
@@ -87,8 +86,7 @@ func newLinkedProfile(base string, u *apiv1.User) linkedProfile {
 	}
 }
 
-// profile answers /@{name} and /@{name}/feed.atom. The web client itself says
-// where there is nobody; its status tells crawlers.
+// profile answers /@{name} and /@{name}/feed.atom.
 func (l links) profile(w http.ResponseWriter, r *http.Request) {
 	escaped, file, isFile := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), profilePath), "/")
 	name, err := url.PathUnescape(escaped)
@@ -101,32 +99,18 @@ func (l links) profile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	profile, err := l.userNamed(r.Context(), name)
-	if err != nil {
-		l.page.answer(w, r, linkStatus(err), l.page.index.plain)
-		return
-	}
-	var body bytes.Buffer
-	body.Write(l.page.beforeTitle)
-	if err := profileHeadTemplate.Execute(&body, profile); err != nil {
-		l.gateway.Log.ErrorContext(r.Context(), "describe user", "error", err)
-		l.page.answer(w, r, http.StatusOK, l.page.index.plain)
-		return
-	}
-	body.Write(l.page.afterTitle)
-	l.page.answer(w, r, http.StatusOK, body.Bytes())
+	l.describe(w, r, profileHeadTemplate, profile, err)
 }
 
 // userNamed reads what is said of a user, as anybody sees it.
 func (l links) userNamed(ctx context.Context, name string) (linkedProfile, error) {
-	if !l.gateway.admission.enterCall(ctx, getProfileProcedure) {
-		return linkedProfile{}, rest.ErrOverloaded
-	}
-	defer l.gateway.admission.calls.leave()
-	res, err := l.gateway.GetProfile(ctx, &apiv1.GetProfileRequest{Name: name})
-	if err != nil {
-		return linkedProfile{}, err
-	}
-	return newLinkedProfile(rest.BaseURL(ctx), res.GetUser()), nil
+	return countedAs(ctx, l.gateway, getProfileProcedure, func() (linkedProfile, error) {
+		res, err := l.gateway.GetProfile(ctx, &apiv1.GetProfileRequest{Name: name})
+		if err != nil {
+			return linkedProfile{}, err
+		}
+		return newLinkedProfile(rest.BaseURL(ctx), res.GetUser()), nil
+	})
 }
 
 // atomFeed is a feed document of RFC 4287.
@@ -171,11 +155,9 @@ func (l links) newestOf(ctx context.Context, name string) (linkedProfile, []*api
 	if err != nil {
 		return linkedProfile{}, nil, err
 	}
-	if !l.gateway.admission.enterCall(ctx, getProfileProcedure) {
-		return linkedProfile{}, nil, rest.ErrOverloaded
-	}
-	defer l.gateway.admission.calls.leave()
-	list, err := l.gateway.ListPublishedVideos(ctx, &apiv1.ListPublishedVideosRequest{UserId: profile.ID, PageSize: atomEntries})
+	list, err := countedAs(ctx, l.gateway, getProfileProcedure, func() (*apiv1.ListPublishedVideosResponse, error) {
+		return l.gateway.ListPublishedVideos(ctx, &apiv1.ListPublishedVideosRequest{UserId: profile.ID, PageSize: atomEntries})
+	})
 	return profile, list.GetVideoList(), err
 }
 

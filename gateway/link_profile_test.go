@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"douyin.dev/gateway/rest"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
@@ -44,13 +43,7 @@ func profileServer(t *testing.T, name, signature string) *httptest.Server {
 	deps := stillGateway().Deps
 	found := people{s, name}
 	deps.User, deps.Video, deps.Feed, deps.Settings.Web = found, found, s, true
-	mux := http.NewServeMux()
-	if err := New(deps).handle(rest.Signals{}, mux.Handle); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server
+	return listening(t, deps)
 }
 
 func TestALinkSaysWhoTheUserIs(t *testing.T) {

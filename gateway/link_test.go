@@ -24,6 +24,12 @@ func linkServer(t *testing.T, title string) *httptest.Server {
 	s.videos.Videos[0].Title = title
 	deps := stillGateway().Deps
 	deps.User, deps.Video, deps.Feed, deps.Settings.Web = s, s, s, true
+	return listening(t, deps)
+}
+
+// listening is a gateway of these dependencies, as clients reach it.
+func listening(t *testing.T, deps Deps) *httptest.Server {
+	t.Helper()
 	mux := http.NewServeMux()
 	if err := New(deps).handle(rest.Signals{}, mux.Handle); err != nil {
 		t.Fatal(err)

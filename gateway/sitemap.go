@@ -43,7 +43,8 @@ type sitemapEntry struct {
 
 // sitemap answers the addresses of the newest videos.
 func (l links) sitemap(w http.ResponseWriter, r *http.Request) {
-	document, err := l.newestAddresses(r.Context())
+	ctx := r.Context()
+	document, err := countedAs(ctx, l.gateway, getFeedProcedure, func() (sitemapDocument, error) { return l.newestAddresses(ctx) })
 	if err != nil {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "the sitemap cannot be read now", http.StatusServiceUnavailable)
@@ -53,10 +54,6 @@ func (l links) sitemap(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l links) newestAddresses(ctx context.Context) (sitemapDocument, error) {
-	if !l.gateway.admission.enterCall(ctx, getFeedProcedure) {
-		return sitemapDocument{}, rest.ErrOverloaded
-	}
-	defer l.gateway.admission.calls.leave()
 	base := rest.BaseURL(ctx)
 	document := sitemapDocument{Entries: []sitemapEntry{{Address: base + "/"}}}
 	var before int64
