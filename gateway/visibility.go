@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,23 +72,23 @@ func (g *Gateway) visible(ctx context.Context, viewer int64, ids []int64, found 
 		return nil, err
 	}
 	seen := maps.Clone(found) // others read the same
-	maps.DeleteFunc(seen, func(id int64, v *videov1.Video) bool {
-		return v.GetRestricted() && !slices.Contains(res.GetVisibleVideoIds(), id)
-	})
+	for _, id := range restricted {
+		delete(seen, id)
+	}
+	for _, id := range res.GetVisibleVideoIds() {
+		seen[id] = found[id]
+	}
 	return seen, nil
 }
 
 // visibleVideo returns a video that the caller may see, or that there is none.
 func (g *Gateway) visibleVideo(ctx context.Context, id int64) (*videov1.Video, error) {
-	res, err := g.Video.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: []int64{id}})
+	all, err := g.reads.videos.Load(ctx, []int64{id})
 	if err != nil {
 		return nil, err
 	}
-	found := map[int64]*videov1.Video{}
-	for _, v := range res.GetVideos() {
-		found[v.GetId()] = v
-	}
-	if found, err = g.visible(ctx, viewerOf(ctx), []int64{id}, found); err != nil {
+	found, err := g.visible(ctx, viewerOf(ctx), []int64{id}, all)
+	if err != nil {
 		return nil, err
 	}
 	if found[id] == nil {
