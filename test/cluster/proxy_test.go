@@ -135,14 +135,12 @@ http {
 	cmd.WaitDelay = 10 * time.Second
 	check(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Wait() })
-	for until := time.Now().Add(10 * time.Second); ; {
+	harness.Eventually(t, 10*time.Second, func() error {
 		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			check(t, c.Close())
-			return "http://" + address
+		if err != nil {
+			return err
 		}
-		if time.Now().After(until) {
-			t.Fatal(err)
-		}
-	}
+		return c.Close()
+	})
+	return "http://" + address
 }

@@ -23,6 +23,7 @@ import (
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pause"
 )
 
 // clips holds one that counts its seconds, and those with sound that tools/demo
@@ -135,10 +136,8 @@ func untilAnswered(ctx context.Context, call func() error) error {
 		default: // answered, with or without an error
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, retryPause) {
 			return errors.Join(context.Cause(ctx), err)
-		case <-time.After(retryPause):
 		}
 	}
 }
