@@ -24,8 +24,8 @@
 // is ready of a video, are rows beside the video's.
 //
 // Who may see a video is decided by canSee alone (docs/decisions/019). Lists leave
-// out what their reader may not see; a card says whether a video is restricted, and
-// whoever shows or changes something of a restricted one asks BatchCheckVisible.
+// out what their reader may not see; a card says whether a video is restricted. A
+// service that shows or changes something of a restricted one asks BatchCheckVisible.
 //
 // It asks Postgres for the rows, the object store for the files, ffmpeg, where
 // there is one, for the first frame and the renditions, and the relation service

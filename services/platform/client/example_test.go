@@ -9,7 +9,7 @@ import (
 	"douyin.dev/services/platform/client"
 )
 
-// Only what a trusted proxy says of a client is believed.
+// A client's address is taken from X-Forwarded-For only when a trusted proxy sent it.
 func ExampleProxies() {
 	proxies := client.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
 	r := httptest.NewRequest(http.MethodGet, "http://douyin.example/", nil)
