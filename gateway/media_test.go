@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"douyin.dev/gateway/gatewaytest"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/blob"
@@ -116,9 +117,9 @@ func (m *mediaBench) BatchCheckVisible(_ context.Context, req *videov1.BatchChec
 }
 
 // ask asks for the object with headers, given as name, value, name, value.
-func (m *mediaBench) ask(method string, pairs ...string) reply {
+func (m *mediaBench) ask(method string, pairs ...string) gatewaytest.Reply {
 	m.t.Helper()
-	r := request(method, mediaPrefix+m.key, nil)
+	r := gatewaytest.Request(method, mediaPrefix+m.key, nil)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		r.Header.Set(pairs[i], pairs[i+1])
 	}
@@ -184,9 +185,9 @@ func TestMediaAnswersRangesAndConditions(t *testing.T) {
 		if got.StatusCode != tt.status || got.Header.Get("Content-Range") != tt.place {
 			t.Errorf("%s: HTTP %d, Content-Range %q", name, got.StatusCode, got.Header.Get("Content-Range"))
 		}
-		if tt.status < 300 && (!bytes.Equal(got.body, m.body[tt.from:tt.to]) || got.Header.Get("Accept-Ranges") != "bytes" ||
+		if tt.status < 300 && (!bytes.Equal(got.Text, m.body[tt.from:tt.to]) || got.Header.Get("Accept-Ranges") != "bytes" ||
 			got.Header.Get("Content-Type") != "video/mp4" || got.Header.Get("Last-Modified") != m.modified) {
-			t.Errorf("%s: %d bytes, headers %v", name, len(got.body), got.Header)
+			t.Errorf("%s: %d bytes, headers %v", name, len(got.Text), got.Header)
 		}
 		if length := got.ContentLength; tt.method == "HEAD" && tt.status == 200 && length != int64(size) {
 			t.Errorf("%s: Content-Length %d", name, length)
@@ -203,8 +204,8 @@ func TestMediaAnswersRangesAndConditions(t *testing.T) {
 func TestMalformedMediaKeysAreNotFoundWithoutAskingTheStore(t *testing.T) {
 	t.Parallel()
 	m := newMediaBench(t)
-	ask := func(key string) reply {
-		r := request(http.MethodGet, mediaPrefix, nil)
+	ask := func(key string) gatewaytest.Reply {
+		r := gatewaytest.Request(http.MethodGet, mediaPrefix, nil)
 		r.URL.Opaque = "//gateway.test" + mediaPrefix + strings.ReplaceAll(key, "/", "%2F") // the path as it is
 		return m.do(r)
 	}
@@ -233,7 +234,7 @@ func TestADownloadThatTheStoreBreaksOffIsLoggedOnceAndNotTakenForWhole(t *testin
 	m.mu.Lock()
 	m.limit = 100_000
 	m.mu.Unlock()
-	res, err := m.client.Do(request(http.MethodGet, mediaPrefix+m.key, nil))
+	res, err := m.client.Do(gatewaytest.Request(http.MethodGet, mediaPrefix+m.key, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,15 +283,15 @@ func TestStaticFilesAreConditional(t *testing.T) {
 	t.Parallel()
 	b := serve(t, static("image/svg+xml", avatarSVG))
 	got := b.get(defaultAvatarPath)
-	if !bytes.Equal(got.body, avatarSVG) || got.Header.Get("Content-Type") != "image/svg+xml" {
-		t.Errorf("%d bytes, %v", len(got.body), got.Header)
+	if !bytes.Equal(got.Text, avatarSVG) || got.Header.Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("%d bytes, %v", len(got.Text), got.Header)
 	}
-	r := request(http.MethodGet, defaultAvatarPath, nil)
+	r := gatewaytest.Request(http.MethodGet, defaultAvatarPath, nil)
 	r.Header.Set("If-None-Match", got.Header.Get("ETag"))
 	if again := b.do(r); again.StatusCode != http.StatusNotModified {
 		t.Errorf("HTTP %d", again.StatusCode)
 	}
-	head := b.do(request(http.MethodHead, defaultAvatarPath, nil))
+	head := b.do(gatewaytest.Request(http.MethodHead, defaultAvatarPath, nil))
 	if head.StatusCode != http.StatusOK || head.ContentLength != int64(len(avatarSVG)) {
 		t.Errorf("HEAD: HTTP %d, %d bytes", head.StatusCode, head.ContentLength)
 	}
@@ -306,7 +307,7 @@ func TestRestrictedMediaIsForItsViewerAlone(t *testing.T) {
 	other := &videov1.Video{Id: m.video.GetId(), Restricted: true, MediaSecret: []byte("another")}
 	now := time.Now()
 	get := func(url string) (int, string) {
-		answer := m.do(request(http.MethodGet, url, nil))
+		answer := m.do(gatewaytest.Request(http.MethodGet, url, nil))
 		return answer.StatusCode, answer.Header.Get("Cache-Control")
 	}
 	signed := mediaURL("", m.video, 7, now, m.key)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	"douyin.dev/gateway/gatewaytest"
 	"douyin.dev/gateway/rest"
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
@@ -165,9 +166,9 @@ func field(name, value string) string { return part(`name="`+name+`"`, value) }
 func filePart(content string) string { return part(`name="data"; filename="a.mp4"`, content) }
 
 // upload sends a form with headers, given as name, value, name, value.
-func (p *publishBench) upload(query string, parts []string, headers ...string) reply {
+func (p *publishBench) upload(query string, parts []string, headers ...string) gatewaytest.Reply {
 	p.t.Helper()
-	r := request(http.MethodPost, "/douyin/publish/action/"+query, strings.NewReader(strings.Join(parts, "")+"--b--\r\n"))
+	r := gatewaytest.Request(http.MethodPost, "/douyin/publish/action/"+query, strings.NewReader(strings.Join(parts, "")+"--b--\r\n"))
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -221,7 +222,7 @@ func TestPublishTakesItsParametersFromEverywhere(t *testing.T) {
 	} {
 		got := p.upload(tt.query, tt.parts, tt.headers...)
 		if diff := cmp.Diff(tt.want, p.took(), protocmp.Transform()); diff != "" {
-			t.Errorf("%s: %s (-want +taken):\n%s", name, got.body, diff)
+			t.Errorf("%s: %s (-want +taken):\n%s", name, got.Text, diff)
 		}
 		if p.spools != tt.spools {
 			t.Errorf("%s: %d files were spooled, want %d", name, p.spools, tt.spools)
@@ -243,7 +244,7 @@ func TestAFileCountsWhateverItsName(t *testing.T) {
 		got := p.upload("?token=t1&title="+strings.ReplaceAll(name, " ", "+"), []string{part(disposition, "file")})
 		want := []taken{{"t1", &videov1.PublishVideoHeader{Title: name}, "file"}}
 		if diff := cmp.Diff(want, p.took(), protocmp.Transform()); diff != "" {
-			t.Errorf("%s: %s (-want +taken):\n%s", name, got.body, diff)
+			t.Errorf("%s: %s (-want +taken):\n%s", name, got.Text, diff)
 		}
 	}
 }
@@ -297,7 +298,7 @@ func TestUploadsUpToTheLimitsAreTaken(t *testing.T) {
 	} {
 		got := p.upload("", parts)
 		if all := p.took(); len(all) != 1 || len(all[0].File) != size {
-			t.Errorf("%d bytes: %s", size, got.body)
+			t.Errorf("%d bytes: %s", size, got.Text)
 		}
 	}
 }
@@ -319,7 +320,7 @@ func TestAFullSpoolIsOurFailureAndLogged(t *testing.T) {
 			t.Errorf("the log says %q, not %q", p.log, name)
 		}
 		if got := p.upload("?token=t1", []string{filePart("file")}); len(p.took()) != 1 {
-			t.Errorf("an upload that needs no spool: %s", got.body)
+			t.Errorf("an upload that needs no spool: %s", got.Text)
 		}
 	}
 }
@@ -331,7 +332,7 @@ func TestAnUploadPassesThroughAsItComes(t *testing.T) {
 	first := make(chan struct{})
 	p.first = first
 	body, out := io.Pipe()
-	r := request(http.MethodPost, "/douyin/publish/action/?token=t1&title=a", body)
+	r := gatewaytest.Request(http.MethodPost, "/douyin/publish/action/?token=t1&title=a", body)
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	begin := strings.Repeat("x", uploadChunk)
 	sent := make(chan error, 1)
@@ -350,7 +351,7 @@ func TestAnUploadPassesThroughAsItComes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if all := p.took(); len(all) != 1 || all[0].File != begin+strings.Repeat("y", 4096)+"end" || p.spools != 0 {
-		t.Errorf("%s, %d spooled", got.body, p.spools)
+		t.Errorf("%s, %d spooled", got.Text, p.spools)
 	}
 }
 
@@ -360,7 +361,7 @@ func TestAnUploadThatBreaksOffIsNotTaken(t *testing.T) {
 	first := make(chan struct{})
 	p.first = first
 	form := bytes.NewReader([]byte(filePart(strings.Repeat("x", 2*uploadChunk)))) // no end of the form
-	r := request(http.MethodPost, "/douyin/publish/action/?token=t1&title=a", form)
+	r := gatewaytest.Request(http.MethodPost, "/douyin/publish/action/?token=t1&title=a", form)
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	p.refused(p.do(r), "40002", "data")
 	select {

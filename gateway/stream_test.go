@@ -14,6 +14,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"douyin.dev/gateway/gatewaytest"
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
@@ -175,7 +176,7 @@ func TestHeadOfTheEventStreamEndsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head := serve(t, api).do(request(http.MethodHead, "/douyin/message/stream?token=t", nil))
+	head := serve(t, api).do(gatewaytest.Request(http.MethodHead, "/douyin/message/stream?token=t", nil))
 	if head.StatusCode != http.StatusOK || head.Header.Get("Content-Type") != "text/event-stream" {
 		t.Errorf("HTTP %d %v", head.StatusCode, head.Header)
 	}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"douyin.dev/gateway/gatewaytest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
@@ -195,43 +196,43 @@ func TestActionTypeChoosesTheCall(t *testing.T) {
 		"/douyin/relation/follow/?to_user_id=1":                             &apiv1.FollowRequest{ToUserId: 1},
 		"/douyin/message/action/?to_user_id=1&content=x&action_type=1":      &apiv1.SendMessageRequest{ToUserId: 1, Content: "x"},
 	} {
-		b.do(request(http.MethodPost, target, nil))
+		b.do(gatewaytest.Request(http.MethodPost, target, nil))
 		b.askedFor(want)
 	}
 	b.post("/douyin/favorite/action/", "application/json", `{"video_id":3,"action_type":1}`)
 	b.askedFor(&apiv1.LikeVideoRequest{VideoId: 3})
 	for _, action := range []string{"", "&action_type=", "&action_type=3", "&action_type=0", "&action_type=like", "&action_type=-1", "&action_type=1.5"} {
-		got := b.do(request(http.MethodPost, "/douyin/comment/action/?video_id=1"+action, nil))
+		got := b.do(gatewaytest.Request(http.MethodPost, "/douyin/comment/action/?video_id=1"+action, nil))
 		b.refused(got, "40002", "action_type")
 		if v, present := b.object(got)["comment"]; v != nil || !present {
-			t.Errorf("no null comment in %s", got.body)
+			t.Errorf("no null comment in %s", got.Text)
 		}
 	}
-	b.refused(b.do(request(http.MethodPost, "/douyin/message/action/?action_type=2", nil)), "40002", "action_type")
+	b.refused(b.do(gatewaytest.Request(http.MethodPost, "/douyin/message/action/?action_type=2", nil)), "40002", "action_type")
 }
 
 func TestTokenComesFromEverywhere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	contentType, multi := multipartBody(t, "x", [2]string{"token", "t"})
-	header := func(name, value string) func() reply {
-		return func() reply {
-			r := request(http.MethodGet, "/douyin/feed/?token=", nil)
+	header := func(name, value string) func() gatewaytest.Reply {
+		return func() gatewaytest.Reply {
+			r := gatewaytest.Request(http.MethodGet, "/douyin/feed/?token=", nil)
 			r.Header.Set(name, value)
 			return b.do(r)
 		}
 	}
-	for place, send := range map[string]func() reply{
-		"query":        func() reply { return b.get("/douyin/feed?token=t") },
-		"form":         func() reply { return b.form("/douyin/feed", url.Values{"token": {"t"}}) },
-		"multipart":    func() reply { return b.post("/douyin/feed", contentType, multi) },
-		"json":         func() reply { return b.post("/douyin/feed", "application/json", `{"token":"t"}`) },
+	for place, send := range map[string]func() gatewaytest.Reply{
+		"query":        func() gatewaytest.Reply { return b.get("/douyin/feed?token=t") },
+		"form":         func() gatewaytest.Reply { return b.form("/douyin/feed", url.Values{"token": {"t"}}) },
+		"multipart":    func() gatewaytest.Reply { return b.post("/douyin/feed", contentType, multi) },
+		"json":         func() gatewaytest.Reply { return b.post("/douyin/feed", "application/json", `{"token":"t"}`) },
 		"bearer":       header("Authorization", "Bearer t"),
 		"bearer, odd":  header("authorization", "bEARER  t"),
 		"access-token": header("Access-Token", "t"),
 		"token":        header("token", "t"),
-		"query before header": func() reply {
-			r := request(http.MethodGet, "/douyin/feed?token=t", nil)
+		"query before header": func() gatewaytest.Reply {
+			r := gatewaytest.Request(http.MethodGet, "/douyin/feed?token=t", nil)
 			r.Header.Set("Authorization", "Bearer other")
 			return b.do(r)
 		},
@@ -278,7 +279,7 @@ func TestIdempotencyKeyMayBeAHeader(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	post := func(target string) {
-		r := request(http.MethodPost, target, nil)
+		r := gatewaytest.Request(http.MethodPost, target, nil)
 		r.Header.Set("Idempotency-Key", "h")
 		b.do(r)
 	}
@@ -298,7 +299,7 @@ func TestTextMustBeStorable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, sent := range []string{"%ff", "a%00b", "%zz"} {
-		b.refused(b.do(request(http.MethodPost, "/douyin/user/register/?username="+sent, nil)), "40002", "username")
+		b.refused(b.do(gatewaytest.Request(http.MethodPost, "/douyin/user/register/?username="+sent, nil)), "40002", "username")
 	}
 }
 
@@ -317,8 +318,8 @@ func TestBodiesThatCannotBeReadAreRefused(t *testing.T) {
 	} {
 		got := b.post("/douyin/user/register/", tt.contentType, tt.body)
 		b.refused(got, "40002", tt.names)
-		if !strings.HasSuffix(string(got.body), `,"user_id":0,"token":""}`) {
-			t.Errorf("keys are missing: %s", got.body)
+		if !strings.HasSuffix(string(got.Text), `,"user_id":0,"token":""}`) {
+			t.Errorf("keys are missing: %s", got.Text)
 		}
 	}
 	b.askedFor(nil)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"douyin.dev/gateway/gatewaytest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
@@ -20,26 +21,26 @@ func TestLargeJSONIsCompressedOnRequest(t *testing.T) {
 	if plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("Content-Length") == "" {
 		t.Errorf("headers %v", plain.Header)
 	}
-	r := request(http.MethodGet, "/douyin/feed", nil)
+	r := gatewaytest.Request(http.MethodGet, "/douyin/feed", nil)
 	r.Header.Set("Accept-Encoding", "br, zstd, gzip")
 	got := b.do(r)
 	if got.Header.Get("Content-Encoding") != "gzip" || got.Header.Get("Content-Type") != "application/json" || got.Header.Get("Vary") == "" {
 		t.Fatalf("headers %v", got.Header)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(got.body))
+	z, err := gzip.NewReader(bytes.NewReader(got.Text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(z)
-	if err != nil || !bytes.Equal(body, plain.body) {
-		t.Errorf("%v, %d bytes against %d", err, len(body), len(plain.body))
+	if err != nil || !bytes.Equal(body, plain.Text) {
+		t.Errorf("%v, %d bytes against %d", err, len(body), len(plain.Text))
 	}
 }
 
 func TestSmallJSONIsNotCompressed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	r := request(http.MethodGet, "/douyin/feed", nil)
+	r := gatewaytest.Request(http.MethodGet, "/douyin/feed", nil)
 	r.Header.Set("Accept-Encoding", "gzip")
 	if got := b.do(r); got.Header.Get("Content-Encoding") != "" {
 		t.Errorf("headers %v", got.Header)
@@ -63,7 +64,7 @@ func TestTheStreamIsNeverCompressedAndNotHeldBack(t *testing.T) {
 		}
 	})
 	b := setup(t, func(s *Servers, _ *Options) { s.Stream = stream })
-	r := request(http.MethodGet, "/douyin/message/stream/?after=1e3&token=t", nil)
+	r := gatewaytest.Request(http.MethodGet, "/douyin/message/stream/?after=1e3&token=t", nil)
 	r.Header.Set("Accept-Encoding", "gzip")
 	res, err := b.client.Do(r)
 	if err != nil {
@@ -96,12 +97,12 @@ func TestCORS(t *testing.T) {
 		{"refused preflight", []string{app}, other, true, ""},
 		{"none configured", nil, app, true, ""},
 	} {
-		client := serve(t, CORS(tt.allow)(answer))
+		client := gatewaytest.Serve(t, CORS(tt.allow)(answer))
 		method := http.MethodGet
 		if tt.preflight {
 			method = http.MethodOptions
 		}
-		r := request(method, "/douyin/feed/", nil)
+		r := gatewaytest.Request(method, "/douyin/feed/", nil)
 		if tt.origin != "" {
 			r.Header.Set("Origin", tt.origin)
 		}
@@ -125,8 +126,8 @@ func TestCORS(t *testing.T) {
 // A player in a page seeks and resumes, and must see where it is.
 func TestCORSLetsPagesSeek(t *testing.T) {
 	t.Parallel()
-	b := &bundle{t: t, client: serve(t, CORS([]string{"*"})(http.NotFoundHandler()))}
-	r := request(http.MethodOptions, "/media/videos/1/original.mp4", nil)
+	b := &bundle{t: t, client: gatewaytest.Serve(t, CORS([]string{"*"})(http.NotFoundHandler()))}
+	r := gatewaytest.Request(http.MethodOptions, "/media/videos/1/original.mp4", nil)
 	r.Header.Set("Origin", "https://app.test")
 	r.Header.Set("Access-Control-Request-Method", http.MethodHead)
 	r.Header.Set("Access-Control-Request-Headers", "range,if-range,if-none-match")
@@ -141,7 +142,7 @@ func TestCORSLetsPagesSeek(t *testing.T) {
 			}
 		}
 	}
-	r = request(http.MethodGet, "/media/videos/1/original.mp4", nil)
+	r = gatewaytest.Request(http.MethodGet, "/media/videos/1/original.mp4", nil)
 	r.Header.Set("Origin", "https://app.test")
 	exposed := strings.Split(b.do(r).Header.Get("Access-Control-Expose-Headers"), ", ")
 	for _, name := range []string{"Content-Range", "Accept-Ranges", "ETag", "Content-Length", "Retry-After"} {
@@ -161,7 +162,7 @@ func TestAPanicInTheMiddleOfAnAnswerIsLogged(t *testing.T) {
 			panic("in the middle")
 		})
 	})
-	res, err := b.client.Do(request(http.MethodGet, "/douyin/message/stream", nil))
+	res, err := b.client.Do(gatewaytest.Request(http.MethodGet, "/douyin/message/stream", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

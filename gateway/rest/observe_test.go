@@ -19,6 +19,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"douyin.dev/gateway/gatewaytest"
 	"douyin.dev/services/platform/fault"
 )
 
@@ -225,12 +226,12 @@ func TestAnswersAreCountedByRouteAndClass(t *testing.T) {
 	b.get("/douyin/user?user_id=x")
 	b.get("/douyin/user?user_id=666") // panics
 	b.get("/douyin/nothing")
-	b.do(request(http.MethodOptions, "/douyin/feed", nil)) // has no status_code
-	b.get("/ping")                                         // nor does this count
+	b.do(gatewaytest.Request(http.MethodOptions, "/douyin/feed", nil)) // has no status_code
+	b.get("/ping")                                                     // nor does this count
 	b.fail = fault.LoginRequired()
 	b.get("/douyin/feed")
 	b.fail = fault.Unavailable(errors.New("down"))
-	r := request(http.MethodGet, "/douyin/feed", nil)
+	r := gatewaytest.Request(http.MethodGet, "/douyin/feed", nil)
 	r.Header.Set("Accept-Encoding", "gzip") // another writer in between
 	b.do(r)
 

@@ -20,9 +20,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	"douyin.dev/gateway/gatewaytest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/services/platform/fault"
-	"douyin.dev/services/platform/memhttp"
 )
 
 // now is the clock of these tests: 2026-03-04 05:06:07 UTC.
@@ -136,84 +136,46 @@ func setup(t *testing.T, changes ...with) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bundle{recording: r, t: t, client: serve(t, h), log: log}
+	return &bundle{recording: r, t: t, client: gatewaytest.Serve(t, h), log: log}
 }
 
-func serve(t *testing.T, h http.Handler) *http.Client {
-	t.Helper()
-	listener := memhttp.NewListener()
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Serve(listener) }()
-	transport := listener.Transport()
-	transport.Protocols = new(http.Protocols) // phones speak HTTP/1.1
-	transport.Protocols.SetHTTP1(true)
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		_ = server.Close()
-		<-done
-	})
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// reply is an answer that was read.
-type reply struct {
-	*http.Response
-	body []byte
-}
-
-func (b *bundle) do(r *http.Request) reply {
+func (b *bundle) do(r *http.Request) gatewaytest.Reply {
 	b.t.Helper()
-	res, err := b.client.Do(r)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return reply{res, body}
+	return gatewaytest.Do(b.t, b.client, r)
 }
 
-func request(method, target string, body io.Reader) *http.Request {
-	r, err := http.NewRequestWithContext(context.Background(), method, "http://gateway.test"+target, body)
-	if err != nil {
-		panic(err)
-	}
-	return r
+func (b *bundle) get(target string) gatewaytest.Reply {
+	return b.do(gatewaytest.Request(http.MethodGet, target, nil))
 }
 
-func (b *bundle) get(target string) reply { return b.do(request(http.MethodGet, target, nil)) }
-
-func (b *bundle) post(target, contentType, body string) reply {
-	r := request(http.MethodPost, target, strings.NewReader(body))
+func (b *bundle) post(target, contentType, body string) gatewaytest.Reply {
+	r := gatewaytest.Request(http.MethodPost, target, strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	return b.do(r)
 }
 
-func (b *bundle) form(target string, form url.Values) reply {
+func (b *bundle) form(target string, form url.Values) gatewaytest.Reply {
 	return b.post(target, "application/x-www-form-urlencoded", form.Encode())
 }
 
 // object reads the answer as JSON, with numbers as they were written.
-func (b *bundle) object(r reply) map[string]any {
+func (b *bundle) object(r gatewaytest.Reply) map[string]any {
 	b.t.Helper()
-	d := json.NewDecoder(bytes.NewReader(r.body))
+	d := json.NewDecoder(bytes.NewReader(r.Text))
 	d.UseNumber()
 	var v map[string]any
 	if err := d.Decode(&v); err != nil {
-		b.t.Fatalf("not JSON: %v\n%s", err, r.body)
+		b.t.Fatalf("not JSON: %v\n%s", err, r.Text)
 	}
 	return v
 }
 
 // refused checks an answer's status_code, and that its message names something.
-func (b *bundle) refused(r reply, code, names string) {
+func (b *bundle) refused(r gatewaytest.Reply, code, names string) {
 	b.t.Helper()
 	v := b.object(r)
 	if r.StatusCode != http.StatusOK || v["status_code"] != json.Number(code) || !strings.Contains(v["status_msg"].(string), names) {
-		b.t.Errorf("HTTP %d %s, want status_code %s about %q", r.StatusCode, r.body, code, names)
+		b.t.Errorf("HTTP %d %s, want status_code %s about %q", r.StatusCode, r.Text, code, names)
 	}
 }
 
@@ -312,11 +274,11 @@ func TestEveryPathAnswersItsKeysWhenItFails(t *testing.T) {
 		want += "}"
 		for _, method := range []string{method, http.MethodPost} {
 			for _, target := range []string{path, path + "/"} {
-				got := b.do(request(method, target+"?action_type=1", nil))
+				got := b.do(gatewaytest.Request(method, target+"?action_type=1", nil))
 				if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "application/json" {
 					t.Errorf("%s %s: HTTP %d %s", method, target, got.StatusCode, got.Header.Get("Content-Type"))
 				}
-				if diff := cmp.Diff(want, string(got.body)); diff != "" {
+				if diff := cmp.Diff(want, string(got.Text)); diff != "" {
 					t.Errorf("%s %s (-want +got)\n%s", method, target, diff)
 				}
 			}
@@ -356,9 +318,9 @@ func TestEveryRouteReachesTheMux(t *testing.T) {
 			if path == "/douyin/message/action" && action == "2" {
 				continue
 			}
-			got := b.do(request(method, path+"?video_id=1&comment_id=1&to_user_id=1&user_id=1&action_type="+action, nil))
+			got := b.do(gatewaytest.Request(method, path+"?video_id=1&comment_id=1&to_user_id=1&user_id=1&action_type="+action, nil))
 			if code := b.object(got)["status_code"]; code != json.Number("0") && code != json.Number("50001") {
-				t.Errorf("%s with action %s: %s", call, action, got.body)
+				t.Errorf("%s with action %s: %s", call, action, got.Text)
 			}
 		}
 	}
@@ -370,7 +332,7 @@ func TestSuccessIsAnEnvelopeWithNumbers(t *testing.T) {
 	b.answer = &apiv1.RegisterResponse{UserId: 1<<53 - 1, Token: "a<b>&\"c"}
 	got := b.post("/douyin/user/register/", "application/x-www-form-urlencoded", "username=a&password=b")
 	want := `{"status_code":0,"status_msg":"success","user_id":9007199254740991,"token":"a<b>&\"c"}`
-	if diff := cmp.Diff(want, string(got.body)); diff != "" {
+	if diff := cmp.Diff(want, string(got.Text)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if got.Header.Get("X-Content-Type-Options") != "nosniff" || got.Header.Get("Cache-Control") != "no-store" {
@@ -387,7 +349,7 @@ func TestUnknownPathsAreJSON404(t *testing.T) {
 	} {
 		got := b.get(target)
 		if got.StatusCode != http.StatusNotFound || b.object(got)["status_code"] != json.Number("40001") {
-			t.Errorf("%s: HTTP %d %s", target, got.StatusCode, got.body)
+			t.Errorf("%s: HTTP %d %s", target, got.StatusCode, got.Text)
 		}
 	}
 }
@@ -401,18 +363,18 @@ func TestWrongMethodsAreJSON405(t *testing.T) {
 		{http.MethodDelete, "/douyin/feed", "GET, HEAD, POST, OPTIONS"},
 		{http.MethodPut, "/ping", "GET, HEAD, POST, OPTIONS"},
 	} {
-		r := request(tt.method, tt.target, nil)
+		r := gatewaytest.Request(tt.method, tt.target, nil)
 		r.Header.Set("X-Http-Method-Override", "POST") // must not help
 		got := b.do(r)
 		if got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") != tt.allow || b.object(got)["status_code"] != json.Number("40001") {
-			t.Errorf("%s %s: HTTP %d, Allow %q, %s", tt.method, tt.target, got.StatusCode, got.Header.Get("Allow"), got.body)
+			t.Errorf("%s %s: HTTP %d, Allow %q, %s", tt.method, tt.target, got.StatusCode, got.Header.Get("Allow"), got.Text)
 		}
 	}
 }
 
 func TestOptionsIsAnsweredWithoutCORSToo(t *testing.T) {
 	t.Parallel()
-	got := setup(t).do(request(http.MethodOptions, "/douyin/feed/", nil))
+	got := setup(t).do(gatewaytest.Request(http.MethodOptions, "/douyin/feed/", nil))
 	if got.StatusCode != http.StatusNoContent || got.Header.Get("Allow") != "GET, HEAD, POST, OPTIONS" {
 		t.Errorf("HTTP %d, Allow %q", got.StatusCode, got.Header.Get("Allow"))
 	}
@@ -423,7 +385,7 @@ func TestPing(t *testing.T) {
 	b := setup(t)
 	for _, target := range []string{"/ping", "/ping/"} {
 		if got := b.get(target); got.StatusCode != http.StatusOK || b.object(got)["status_code"] != json.Number("0") {
-			t.Errorf("%s: HTTP %d %s", target, got.StatusCode, got.body)
+			t.Errorf("%s: HTTP %d %s", target, got.StatusCode, got.Text)
 		}
 	}
 }
@@ -439,8 +401,8 @@ func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 		}
 	}
 	for _, target := range targets {
-		got, head := b.get(target), b.do(request(http.MethodHead, target, nil))
-		if head.StatusCode != got.StatusCode || len(head.body) > 0 || head.ContentLength != got.ContentLength {
+		got, head := b.get(target), b.do(gatewaytest.Request(http.MethodHead, target, nil))
+		if head.StatusCode != got.StatusCode || len(head.Text) > 0 || head.ContentLength != got.ContentLength {
 			t.Errorf("%s: HTTP %d, %d bytes; GET: HTTP %d, %d bytes", target, head.StatusCode, head.ContentLength, got.StatusCode, got.ContentLength)
 		}
 		got.Header.Del("Date")
@@ -449,7 +411,7 @@ func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 			t.Errorf("%s (-GET +HEAD)\n%s", target, diff)
 		}
 	}
-	if got := b.do(request(http.MethodHead, "/douyin/user/register/", nil)); got.StatusCode != http.StatusMethodNotAllowed {
+	if got := b.do(gatewaytest.Request(http.MethodHead, "/douyin/user/register/", nil)); got.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("HEAD where POST is: HTTP %d", got.StatusCode)
 	}
 }
@@ -457,13 +419,13 @@ func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 func TestNothingOfTheClientBecomesMetadata(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	r := request(http.MethodGet, "/douyin/feed", nil)
+	r := gatewaytest.Request(http.MethodGet, "/douyin/feed", nil)
 	for _, name := range []string{"Authorization", "Grpc-Metadata-Viewer-Token", "Viewer-Token", "X-Forwarded-For", "X-Forwarded-Host", "Cookie"} {
 		r.Header.Set(name, "planted")
 	}
 	r.Header.Set("Grpc-Timeout", "1n") // would end the call
 	if got := b.do(r); b.object(got)["status_code"] != json.Number("0") {
-		t.Errorf("%s", got.body)
+		t.Errorf("%s", got.Text)
 	}
 	if len(b.meta) > 0 {
 		t.Errorf("metadata %v", b.meta)
@@ -483,7 +445,7 @@ func TestPublishGetsItsBodyUnreadAndNoTokenInTheURL(t *testing.T) {
 	large := strings.Repeat("x", MaxBody+1)
 	got := b.post("/douyin/publish/action/?title=a&token=secret&x=1", "multipart/form-data; boundary=b", large)
 	if video, _ := b.object(got)["video"].(map[string]any); video["id"] != json.Number("7") {
-		t.Errorf("answer %.200s", got.body)
+		t.Errorf("answer %.200s", got.Text)
 	}
 	if seen.query != "title=a&x=1" || seen.body != large || seen.token != "secret" || seen.procedure != "/douyin.api.v1.UploadService/PublishVideo" {
 		t.Errorf("query %q, %d bytes, token %q, procedure %q", seen.query, len(seen.body), seen.token, seen.procedure)

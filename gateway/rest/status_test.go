@@ -128,8 +128,8 @@ func TestTheCauseGoesToTheLogOnly(t *testing.T) {
 		b.fail = err
 		b.log.Reset()
 		got := b.get("/douyin/user/?token=canary-token")
-		if strings.Contains(string(got.body), "canary") || !strings.HasSuffix(string(got.body), `,"user":null}`) {
-			t.Errorf("answered %s", got.body)
+		if strings.Contains(string(got.Text), "canary") || !strings.HasSuffix(string(got.Text), `,"user":null}`) {
+			t.Errorf("answered %s", got.Text)
 		}
 		if log := b.log.String(); !strings.Contains(log, "canary") || !strings.Contains(log, "/douyin.api.v1.UserService/GetUser") || strings.Contains(log, "canary-token") {
 			t.Errorf("logged %q", log)
@@ -153,8 +153,8 @@ func TestAPanicIsAnInternalErrorInShape(t *testing.T) {
 	b := setup(t)
 	got := b.get("/douyin/user/?user_id=666")
 	b.refused(got, "50001", "internal error")
-	if !strings.HasSuffix(string(got.body), `,"user":null}`) || !strings.Contains(b.log.String(), "a bug") {
-		t.Errorf("answered %s, logged %q", got.body, b.log)
+	if !strings.HasSuffix(string(got.Text), `,"user":null}`) || !strings.Contains(b.log.String(), "a bug") {
+		t.Errorf("answered %s, logged %q", got.Text, b.log)
 	}
 }
 
@@ -177,7 +177,7 @@ func TestAnUnknownOutcomeIsAnsweredAs50003(t *testing.T) {
 	b.fail = fault.OutcomeUnknown(errors.New("canary"))
 	got := b.post("/douyin/favorite/action/?action_type=1&video_id=1", "", "")
 	b.refused(got, "50003", "repeat with the same Idempotency-Key")
-	if strings.Contains(string(got.body), "canary") {
-		t.Errorf("answered %s", got.body)
+	if strings.Contains(string(got.Text), "canary") {
+		t.Errorf("answered %s", got.Text)
 	}
 }
