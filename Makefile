@@ -47,15 +47,19 @@ test-hostile-long: build ## All attacks at once for HOSTILE_FOR beside honest cl
 test-mesh: build ## The contract suite against the mesh.
 	DOUYIN_MODE=mesh go test -count=1 ./test/contract/...
 
-test-cycle: build ## The contract suite twice on the same data, then after kill -9, in both modes.
-	DOUYIN_MODE=standalone go test -count=1 -timeout 20m ./test/cycle/...
-	DOUYIN_MODE=mesh go test -count=1 -timeout 20m ./test/cycle/...
+test-cycle: test-cycle-standalone test-cycle-mesh ## The contract suite twice on the same data, then after kill -9, in both modes.
 
-test-infra: build ## Service suites and contract: on Apache Kafka and Redis, then on what is embedded.
-	@set -e; for kind in real embedded; do echo "== $$kind"; \
-	  bin/devinfra run --infra=$$kind -- go test -count=1 ./services/... ./services/platform/{bus,outbox,inbox,cache,limit,id,pg}/...; \
-	  DOUYIN_TEST_INFRA=$$kind go test -count=1 -timeout 20m ./test/contract/...; done
+test-cycle-standalone test-cycle-mesh: test-cycle-%: build
+	DOUYIN_MODE=$* go test -count=1 -timeout 20m ./test/cycle/...
+
+test-infra: test-infra-real test-infra-embedded test-kafka ## Service suites and contract: on Apache Kafka and Redis, then on what is embedded.
+
+test-kafka: build ## The bus and the broker's operator against an Apache Kafka of their own.
 	DOUYIN_TEST_KAFKA_START=1 go test -count=1 -run ApacheKafka ./services/platform/bus/kafkatest ./services/operator/broker
+
+test-infra-real test-infra-embedded: test-infra-%: build
+	bin/devinfra run --infra=$* -- go test -count=1 ./services/... ./services/platform/{bus,outbox,inbox,cache,limit,id,pg}/...
+	DOUYIN_TEST_INFRA=$* go test -count=1 -timeout 20m ./test/contract/...
 
 test-durable-infra: build ## A short kill -9 run: on Apache Kafka and Redis, then on what is embedded.
 	@set -e; for kind in real embedded; do echo "== $$kind"; \
@@ -168,5 +172,5 @@ $(CHART_TOOLS): bin/%: tools/%/go.sum
 clean: ## Remove binaries. Data stays.
 	rm -rf bin dist
 
-.PHONY: help up mesh build test web test-web test-web-unit test-browser test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-infra test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
+.PHONY: help up mesh build test web test-web test-web-unit test-browser test-race test-durable test-hostile test-hostile-long test-mesh test-cycle test-cycle-standalone test-cycle-mesh test-infra test-infra-real test-infra-embedded test-kafka test-limits test-operator fuzz bench bench-growth bench-soak bench-code \
 	images images-dev images-sizes chart-test cluster-test demo-media kafka generate lint fresh breaking clean
