@@ -140,6 +140,14 @@ func (a *admission) enterCall(ctx context.Context, procedure string) bool {
 	return a.calls.enter(ctx, shares[a.policies.Of(procedure).Importance])
 }
 
+// enterPage is enterCall for a page that asks a procedure.
+func (a *admission) enterPage(ctx context.Context, procedure string) (leave func(), err error) {
+	if !a.enterCall(ctx, procedure) {
+		return nil, rest.ErrOverloaded
+	}
+	return a.leaveCall, nil
+}
+
 // enterPassword counts a call that hashes a password against its client's
 // budget: hashing takes a core's time, and what waits for it is bounded for all.
 func (a *admission) enterPassword(ctx context.Context) (leave func(), err error) {

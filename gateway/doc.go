@@ -3,10 +3,10 @@
 //
 // It owns the composition of the public API out of the mesh (api_*.go,
 // hydrate.go), sessions (session.go), limits (limits.go, admission.go), uploads
-// (publish.go, uploads.go), media (media.go) and the pages (page.go, link.go).
-// It keeps no state of its own and asks every domain service. The /douyin REST
-// API is package rest, which knows no service; over Connect, gRPC and gRPC-Web
-// the same handlers answer.
+// (publish.go, uploads.go) and media (media.go). It keeps no state of its own and
+// asks every domain service. The /douyin REST API is package rest, which knows no
+// service; over Connect, gRPC and gRPC-Web the same handlers answer. The web client
+// and the pages behind links are package site, which asks the public API.
 //
 // mount.go puts both together. Each handler has a deadline for every read and
 // write (package pace), is inside CORS, and counts its client's calls; each call

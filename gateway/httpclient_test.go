@@ -25,10 +25,6 @@ func (c *httpClient) do(r *http.Request) gatewaytest.Reply {
 	return gatewaytest.Do(c.t, c.client, r)
 }
 
-func (c *httpClient) get(target string) gatewaytest.Reply {
-	return c.do(gatewaytest.Request(http.MethodGet, target, nil))
-}
-
 // refused checks an answer's status_code, and that its message names something.
 func (c *httpClient) refused(r gatewaytest.Reply, code, names string) {
 	c.t.Helper()

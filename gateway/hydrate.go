@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"douyin.dev/gateway/rest"
+	"douyin.dev/gateway/static"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	counterv1 "douyin.dev/gen/douyin/counter/v1"
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
@@ -74,7 +75,7 @@ type pictures struct{ avatar, background string }
 // defaultPictures are those of users without pictures of their own; base begins
 // their URLs.
 func defaultPictures(base string) pictures {
-	return pictures{avatar: base + defaultAvatarPath, background: base + defaultBackgroundPath}
+	return pictures{avatar: base + static.AvatarPath, background: base + static.BackgroundPath}
 }
 
 // publicUser is a user as anonymous callers see it.

@@ -1,11 +1,7 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,19 +13,8 @@ import (
 	"douyin.dev/services/platform/blob"
 )
 
-const (
-	mediaPrefix           = "/media/"
-	defaultAvatarPath     = "/static/avatar.svg"
-	defaultBackgroundPath = "/static/background.svg"
-)
-
-// The pictures of users who chose none.
-var (
-	//go:embed static/avatar.svg
-	avatarSVG []byte
-	//go:embed static/background.svg
-	backgroundSVG []byte
-)
+// mediaPrefix begins the path of a file of the object store.
+const mediaPrefix = "/media/"
 
 // publicObject is what of the object store clients may read: the files of
 // videos. Media types are fixed by the name we chose, never by what was sent.
@@ -232,19 +217,5 @@ func (o *objectReader) Close() {
 	if o.body != nil {
 		_ = o.body.Close()
 		o.body = nil
-	}
-}
-
-// static serves a file that is part of the program.
-func static(contentType string, body []byte) http.HandlerFunc {
-	sum := sha256.Sum256(body)
-	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
-	return func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", contentType)
-		h.Set("Cache-Control", "public, max-age=86400")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("ETag", etag)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	}
 }

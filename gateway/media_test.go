@@ -279,24 +279,6 @@ func (m *mediaBench) store() *blob.Store {
 	return store
 }
 
-func TestStaticFilesAreConditional(t *testing.T) {
-	t.Parallel()
-	b := serve(t, static("image/svg+xml", avatarSVG))
-	got := b.get(defaultAvatarPath)
-	if !bytes.Equal(got.Text, avatarSVG) || got.Header.Get("Content-Type") != "image/svg+xml" {
-		t.Errorf("%d bytes, %v", len(got.Text), got.Header)
-	}
-	r := gatewaytest.Request(http.MethodGet, defaultAvatarPath, nil)
-	r.Header.Set("If-None-Match", got.Header.Get("ETag"))
-	if again := b.do(r); again.StatusCode != http.StatusNotModified {
-		t.Errorf("HTTP %d", again.StatusCode)
-	}
-	head := b.do(gatewaytest.Request(http.MethodHead, defaultAvatarPath, nil))
-	if head.StatusCode != http.StatusOK || head.ContentLength != int64(len(avatarSVG)) {
-		t.Errorf("HEAD: HTTP %d, %d bytes", head.StatusCode, head.ContentLength)
-	}
-}
-
 // The files of a restricted video are for those it was answered to, as long as
 // they may see it.
 func TestRestrictedMediaIsForItsViewerAlone(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 	"douyin.dev/gateway/rest"
 	"douyin.dev/gateway/resumable"
 	"douyin.dev/gateway/sessioncookie"
+	"douyin.dev/gateway/site"
+	"douyin.dev/gateway/static"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/gen/douyin/counter/v1/counterv1connect"
 	"douyin.dev/gen/douyin/feed/v1/feedv1connect"
@@ -113,13 +115,12 @@ func (g *Gateway) handle(s rest.Signals, handle func(pattern string, h http.Hand
 	mount := func(pattern string, h http.Handler) {
 		handle(pattern, guarded(strings.HasPrefix(pattern, "/"+apiv1connect.UploadServiceName+"/"), h))
 	}
-	if err := g.mountPage(mount, guarded, handle, around(restHandler)); err != nil {
+	if err := g.mountSite(mount, guarded, handle, around(restHandler)); err != nil {
 		return err
 	}
 	mount("GET "+mediaPrefix+"{key...}", g.admission.admitDownload(http.HandlerFunc(g.media)))
 	mount(resumable.Path, http.HandlerFunc(g.resumableUploads))
-	mount("GET "+defaultAvatarPath, static("image/svg+xml", avatarSVG))
-	mount("GET "+defaultBackgroundPath, static("image/svg+xml", backgroundSVG))
+	static.MountPictures(mount)
 	return g.mountRPC(mount)
 }
 
@@ -136,9 +137,9 @@ func (g *Gateway) restHandler(s rest.Signals) (http.Handler, error) {
 	})
 }
 
-// mountPage serves the web client and the links to videos and users in front of the REST
+// mountSite serves the web client and the pages behind links in front of the REST
 // handler, or that alone.
-func (g *Gateway) mountPage(
+func (g *Gateway) mountSite(
 	mount func(pattern string, h http.Handler), guarded func(piecewise bool, h http.Handler) http.Handler,
 	handle func(pattern string, h http.Handler), api http.Handler,
 ) error {
@@ -146,25 +147,17 @@ func (g *Gateway) mountPage(
 		handle("/", api)
 		return nil
 	}
-	page, err := newWebPage(web.Files, g.Settings.PublicURL)
+	s, err := site.New(site.Deps{
+		Files: web.Files, PublicURL: g.Settings.PublicURL, API: g, Feed: g.Feed, EnterCall: g.admission.enterPage, Unlisted: isUnlisted, Log: g.Log,
+	})
 	if err != nil {
 		return err
 	}
-	l := links{g, page}
-	l.mount(mount)
-	// A pattern of ServeMux cannot say that a segment begins with an @.
-	profiles := guarded(false, http.HandlerFunc(l.profile))
-	files := g.pace.Handler(false, page)
-	handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case isProfileLink(r):
-			profiles.ServeHTTP(w, r)
-		case page.find(r) != nil:
-			files.ServeHTTP(w, r)
-		default:
-			api.ServeHTTP(w, r)
-		}
-	}))
+	s.Mount(mount)
+	handle("/", s.Handler(
+		func(pages http.Handler) http.Handler { return guarded(false, pages) },
+		func(files http.Handler) http.Handler { return g.pace.Handler(false, files) },
+		api))
 	return nil
 }
 

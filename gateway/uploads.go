@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-
-	"connectrpc.com/connect"
 
 	"douyin.dev/gateway/rest"
 	"douyin.dev/gateway/resumable"
@@ -29,7 +26,7 @@ func (g *Gateway) resumableUploads(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, leave, err := g.enterResumable(r)
 	if err != nil {
-		refuseUpload(w, err)
+		rest.AnswerText(w, err) // as tus does
 		return
 	}
 	defer leave()
@@ -52,23 +49,6 @@ func (g *Gateway) enterResumable(r *http.Request) (ctx context.Context, leave fu
 	}
 	leave, err = g.admission.enterUpload(ctx)
 	return ctx, leave, err
-}
-
-// refuseUpload answers as tus does, with an HTTP status and plain text.
-func refuseUpload(w http.ResponseWriter, err error) {
-	status, text := http.StatusInternalServerError, "internal error"
-	switch fault.CodeOf(err) {
-	case connect.CodeUnauthenticated:
-		status, text = http.StatusUnauthorized, "log in first"
-	case connect.CodeResourceExhausted:
-		status, text = http.StatusTooManyRequests, "too many uploads, try again later"
-	case connect.CodeUnavailable, connect.CodeDeadlineExceeded, connect.CodeCanceled:
-		status, text = http.StatusServiceUnavailable, "temporarily unavailable, try again"
-	}
-	if f, ok := fault.As(err); ok && f.RetryAfter() > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter()))
-	}
-	http.Error(w, text, status)
 }
 
 // viewerOf is the user who makes a call, or 0.

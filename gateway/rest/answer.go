@@ -86,6 +86,19 @@ func AnswerError(ctx context.Context, w http.ResponseWriter, err error) {
 	writeStatus(w, http.StatusOK, s, c.endpoint)
 }
 
+// HTTPStatus is the status of an answer outside of the dialect to a call that failed.
+func HTTPStatus(err error) int { return statusOf(err).http }
+
+// AnswerText answers a call outside of the dialect that failed: with an HTTP status
+// and what AnswerError says, as plain text.
+func AnswerText(w http.ResponseWriter, err error) {
+	s := statusOf(err)
+	if s.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(s.retryAfter))
+	}
+	http.Error(w, s.message, s.http)
+}
+
 // envelope is the body of a failed answer. Without an endpoint it has no
 // further keys.
 func envelope(s status, e *endpoint) []byte {

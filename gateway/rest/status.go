@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc/codes"
@@ -43,6 +44,7 @@ type status struct {
 	code       int
 	message    string
 	retryAfter int // seconds; 0 for none
+	http       int // outside of the dialect, in whose answers it is 200
 }
 
 // statusOfReason is the table of the mesh's reasons. A test fails when an
@@ -76,6 +78,7 @@ func statusOfReason(f *fault.Error) (int, bool) {
 // ofCode is what a code means without a known reason.
 type ofCode struct {
 	code int
+	http int
 	// own replaces the fault's message. Codes that the transport between
 	// services makes up by itself have one: their message may name addresses.
 	own string
@@ -89,19 +92,20 @@ const (
 
 func statusOfCode(c connect.Code) ofCode {
 	switch c {
-	case connect.CodeInvalidArgument, connect.CodeOutOfRange, connect.CodeFailedPrecondition,
-		connect.CodeNotFound, connect.CodeAlreadyExists:
-		return ofCode{code: statusBadParameter}
+	case connect.CodeNotFound:
+		return ofCode{code: statusBadParameter, http: http.StatusNotFound}
+	case connect.CodeInvalidArgument, connect.CodeOutOfRange, connect.CodeFailedPrecondition, connect.CodeAlreadyExists:
+		return ofCode{code: statusBadParameter, http: http.StatusBadRequest}
 	case connect.CodeUnauthenticated:
-		return ofCode{code: statusLoginNeeded}
+		return ofCode{code: statusLoginNeeded, http: http.StatusUnauthorized}
 	case connect.CodePermissionDenied:
-		return ofCode{code: statusForbidden}
+		return ofCode{code: statusForbidden, http: http.StatusForbidden}
 	case connect.CodeResourceExhausted:
-		return ofCode{statusTooMany, tellTooMany}
+		return ofCode{statusTooMany, http.StatusTooManyRequests, tellTooMany}
 	case connect.CodeUnavailable, connect.CodeDeadlineExceeded, connect.CodeCanceled, connect.CodeAborted:
-		return ofCode{statusUnavailable, tellUnavailable}
+		return ofCode{statusUnavailable, http.StatusServiceUnavailable, tellUnavailable}
 	default:
-		return ofCode{statusInternal, tellInternal}
+		return ofCode{statusInternal, http.StatusInternalServerError, tellInternal}
 	}
 }
 
@@ -117,9 +121,9 @@ func statusOf(err error) status {
 		message = row.own
 	}
 	if code, known := statusOfReason(f); known {
-		return status{code: code, message: said(f.Message(), f.Reason())}
+		return status{code: code, message: said(f.Message(), f.Reason()), http: row.http}
 	}
-	s := status{code: row.code, message: said(message, f.Code().String())}
+	s := status{code: row.code, message: said(message, f.Code().String()), http: row.http}
 	if s.code == statusTooMany {
 		s.retryAfter = max(f.RetryAfter(), 1)
 	}
@@ -139,10 +143,10 @@ func said(message, otherwise string) string {
 func statusOfOther(err error) status {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return status{code: statusUnavailable, message: tellUnavailable}
+		return status{code: statusUnavailable, message: tellUnavailable, http: http.StatusServiceUnavailable}
 	case grpcstatus.Code(err) == codes.InvalidArgument:
-		return status{code: statusBadParameter, message: "a parameter is not valid"}
+		return status{code: statusBadParameter, message: "a parameter is not valid", http: http.StatusBadRequest}
 	default:
-		return status{code: statusInternal, message: tellInternal}
+		return status{code: statusInternal, message: tellInternal, http: http.StatusInternalServerError}
 	}
 }

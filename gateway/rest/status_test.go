@@ -30,35 +30,35 @@ func TestStatusCodes(t *testing.T) {
 		err  error
 		want status
 	}{
-		{coded(connect.CodeAlreadyExists, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN), status{10001, "said", 0}},
-		{coded(connect.CodeUnauthenticated, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS), status{10002, "said", 0}},
-		{coded(connect.CodeNotFound, userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND), status{10013, "said", 0}},
-		{coded(connect.CodeNotFound, relationv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND), status{10013, "said", 0}},
-		{coded(connect.CodeNotFound, messagev1.ErrorReason_ERROR_REASON_USER_NOT_FOUND), status{10013, "said", 0}},
-		{coded(connect.CodeResourceExhausted, videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE), status{10014, "said", 0}},
-		{coded(connect.CodeInvalidArgument, videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE), status{10015, "said", 0}},
-		{coded(connect.CodeNotFound, videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND), status{10016, "said", 0}},
-		{coded(connect.CodeNotFound, interactionv1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND), status{10016, "said", 0}},
-		{coded(connect.CodeNotFound, interactionv1.ErrorReason_ERROR_REASON_COMMENT_NOT_FOUND), status{10017, "said", 0}},
-		{coded(connect.CodeInvalidArgument, relationv1.ErrorReason_ERROR_REASON_SELF_FOLLOW), status{10018, "said", 0}},
-		{coded(connect.CodeInvalidArgument, messagev1.ErrorReason_ERROR_REASON_SELF_MESSAGE), status{10018, "said", 0}},
-		{fault.LoginRequired(), status{10004, "login needed", 0}},
-		{fault.Forbidden("not yours"), status{10005, "not yours", 0}},
-		{fault.TooMany(7), status{10009, tellTooMany, 7}},
-		{fault.New(connect.CodeResourceExhausted, "message of 10.0.0.3 is too large"), status{10009, tellTooMany, 1}},
-		{fault.Invalid("content", "must have 1 to 1000 characters"), status{40002, "content must have 1 to 1000 characters", 0}},
-		{fault.NotFound("no such thing"), status{40002, "no such thing", 0}},
-		{fault.New(connect.CodeFailedPrecondition, ""), status{40002, "failed_precondition", 0}},
-		{fault.Unavailable(errors.New("dial 10.0.0.3")), status{50002, tellUnavailable, 0}},
-		{connect.NewError(connect.CodeUnavailable, errors.New("dial 10.0.0.3")), status{50002, tellUnavailable, 0}},
-		{connect.NewError(connect.CodeInternal, errors.New("nil pointer in store.go")), status{50001, tellInternal, 0}},
-		{connect.NewError(connect.CodeUnimplemented, errors.New("404 page not found")), status{50001, tellInternal, 0}},
-		{fmt.Errorf("like: %w", fault.LoginRequired()), status{10004, "login needed", 0}},
-		{fmt.Errorf("like: %w", context.DeadlineExceeded), status{50002, tellUnavailable, 0}},
-		{errors.New("SELECT broke"), status{50001, tellInternal, 0}},
-		{fmt.Errorf("like: %w", fault.OutcomeUnknown(errors.New("COMMIT at 10.0.0.3"))), status{50003, "the outcome is not known, repeat with the same Idempotency-Key", 0}},
-		{fault.OutcomeUnknown(context.DeadlineExceeded), status{50003, "the outcome is not known, repeat with the same Idempotency-Key", 0}},
-		{fault.Unavailable(fault.OutcomeUnknown(errors.New("of another call"))), status{50002, tellUnavailable, 0}},
+		{coded(connect.CodeAlreadyExists, userv1.ErrorReason_ERROR_REASON_USERNAME_TAKEN), status{10001, "said", 0, 400}},
+		{coded(connect.CodeUnauthenticated, userv1.ErrorReason_ERROR_REASON_WRONG_CREDENTIALS), status{10002, "said", 0, 401}},
+		{coded(connect.CodeNotFound, userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND), status{10013, "said", 0, 404}},
+		{coded(connect.CodeNotFound, relationv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND), status{10013, "said", 0, 404}},
+		{coded(connect.CodeNotFound, messagev1.ErrorReason_ERROR_REASON_USER_NOT_FOUND), status{10013, "said", 0, 404}},
+		{coded(connect.CodeResourceExhausted, videov1.ErrorReason_ERROR_REASON_FILE_TOO_LARGE), status{10014, "said", 0, 429}},
+		{coded(connect.CodeInvalidArgument, videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE), status{10015, "said", 0, 400}},
+		{coded(connect.CodeNotFound, videov1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND), status{10016, "said", 0, 404}},
+		{coded(connect.CodeNotFound, interactionv1.ErrorReason_ERROR_REASON_VIDEO_NOT_FOUND), status{10016, "said", 0, 404}},
+		{coded(connect.CodeNotFound, interactionv1.ErrorReason_ERROR_REASON_COMMENT_NOT_FOUND), status{10017, "said", 0, 404}},
+		{coded(connect.CodeInvalidArgument, relationv1.ErrorReason_ERROR_REASON_SELF_FOLLOW), status{10018, "said", 0, 400}},
+		{coded(connect.CodeInvalidArgument, messagev1.ErrorReason_ERROR_REASON_SELF_MESSAGE), status{10018, "said", 0, 400}},
+		{fault.LoginRequired(), status{10004, "login needed", 0, 401}},
+		{fault.Forbidden("not yours"), status{10005, "not yours", 0, 403}},
+		{fault.TooMany(7), status{10009, tellTooMany, 7, 429}},
+		{fault.New(connect.CodeResourceExhausted, "message of 10.0.0.3 is too large"), status{10009, tellTooMany, 1, 429}},
+		{fault.Invalid("content", "must have 1 to 1000 characters"), status{40002, "content must have 1 to 1000 characters", 0, 400}},
+		{fault.NotFound("no such thing"), status{40002, "no such thing", 0, 404}},
+		{fault.New(connect.CodeFailedPrecondition, ""), status{40002, "failed_precondition", 0, 400}},
+		{fault.Unavailable(errors.New("dial 10.0.0.3")), status{50002, tellUnavailable, 0, 503}},
+		{connect.NewError(connect.CodeUnavailable, errors.New("dial 10.0.0.3")), status{50002, tellUnavailable, 0, 503}},
+		{connect.NewError(connect.CodeInternal, errors.New("nil pointer in store.go")), status{50001, tellInternal, 0, 500}},
+		{connect.NewError(connect.CodeUnimplemented, errors.New("404 page not found")), status{50001, tellInternal, 0, 500}},
+		{fmt.Errorf("like: %w", fault.LoginRequired()), status{10004, "login needed", 0, 401}},
+		{fmt.Errorf("like: %w", context.DeadlineExceeded), status{50002, tellUnavailable, 0, 503}},
+		{errors.New("SELECT broke"), status{50001, tellInternal, 0, 500}},
+		{fmt.Errorf("like: %w", fault.OutcomeUnknown(errors.New("COMMIT at 10.0.0.3"))), status{50003, "the outcome is not known, repeat with the same Idempotency-Key", 0, 500}},
+		{fault.OutcomeUnknown(context.DeadlineExceeded), status{50003, "the outcome is not known, repeat with the same Idempotency-Key", 0, 500}},
+		{fault.Unavailable(fault.OutcomeUnknown(errors.New("of another call"))), status{50002, tellUnavailable, 0, 503}},
 	} {
 		if got := statusOf(tt.err); got != tt.want {
 			t.Errorf("%v is told as %+v, want %+v", tt.err, got, tt.want)
@@ -168,6 +168,25 @@ func TestOverloadIs503(t *testing.T) {
 	}
 	if w.Code != http.StatusServiceUnavailable || v["status_code"] != 50002.0 || w.Header().Get("Retry-After") != "1" || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("HTTP %d %s %v", w.Code, w.Body, w.Header())
+	}
+}
+
+func TestOutsideOfTheDialectTheStatusIsOfHTTP(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err         error
+		status      int
+		text, retry string
+	}{
+		{fault.NotFound("no such video"), http.StatusNotFound, "no such video\n", ""},
+		{fault.TooMany(7), http.StatusTooManyRequests, tellTooMany + "\n", "7"},
+		{errors.New("SELECT broke"), http.StatusInternalServerError, tellInternal + "\n", ""},
+	} {
+		w := httptest.NewRecorder()
+		AnswerText(w, tt.err)
+		if w.Code != tt.status || w.Body.String() != tt.text || w.Header().Get("Retry-After") != tt.retry || HTTPStatus(tt.err) != tt.status {
+			t.Errorf("%v: HTTP %d %q %v", tt.err, w.Code, w.Body, w.Header())
+		}
 	}
 }
 

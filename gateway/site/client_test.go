@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"compress/gzip"
@@ -23,18 +23,15 @@ func testPage(t *testing.T, publicURL string) http.Handler {
 		"manifest.webmanifest": {Data: []byte("{}")},
 		"assets/app-1a2b.js":   {Data: []byte(strings.Repeat("let a = 1;\n", 200))},
 	}
-	page, err := newWebPage(files, publicURL)
+	s, err := New(Deps{Files: files, PublicURL: publicURL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if page.find(r) != nil {
-			page.ServeHTTP(w, r)
-			return
-		}
+	asItIs := func(h http.Handler) http.Handler { return h }
+	return s.Handler(asItIs, asItIs, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-	})
+	}))
 }
 
 func askPage(h http.Handler, method, path string, header ...string) *http.Response {

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"bytes"
@@ -33,8 +33,8 @@ type pageFile struct {
 	gzip []byte
 }
 
-// webPage serves the web client.
-type webPage struct {
+// webClient serves the web client.
+type webClient struct {
 	files  map[string]*pageFile
 	index  *pageFile
 	policy string
@@ -44,11 +44,11 @@ type webPage struct {
 	beforeTitle, afterTitle []byte
 }
 
-// newWebPage returns the web client out of files, which must hold index.html.
+// newWebClient returns the web client out of files, which must hold index.html.
 // Pictures and videos may come from publicURL besides the page's own origin.
-func newWebPage(files fs.FS, publicURL string) (*webPage, error) {
+func newWebClient(files fs.FS, publicURL string) (*webClient, error) {
 	media := mediaSources(publicURL)
-	p := &webPage{files: map[string]*pageFile{}, policy: contentPolicy(media), mediaSources: media}
+	p := &webClient{files: map[string]*pageFile{}, policy: contentPolicy(media), mediaSources: media}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -123,7 +123,7 @@ func contentPolicy(media string) string {
 }
 
 // ServeHTTP answers what find finds.
-func (p *webPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *webClient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := p.find(r)
 	if f == nil {
 		rest.AnswerNoPath(w)
@@ -158,7 +158,7 @@ func (p *webPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // secure sets what holds for every file of the web client.
-func (p *webPage) secure(h http.Header) {
+func (p *webClient) secure(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -166,7 +166,7 @@ func (p *webPage) secure(h http.Header) {
 }
 
 // answer sends a page that was made for one link.
-func (p *webPage) answer(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+func (p *webClient) answer(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", p.index.contentType)
 	h.Set("Cache-Control", "no-cache")
@@ -179,7 +179,7 @@ func (p *webPage) answer(w http.ResponseWriter, r *http.Request, status int, bod
 }
 
 // find returns the file that answers a request; nil where the API is to answer.
-func (p *webPage) find(r *http.Request) *pageFile {
+func (p *webClient) find(r *http.Request) *pageFile {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/douyin/") {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"encoding/json"
@@ -11,32 +11,16 @@ import (
 	"strings"
 	"testing"
 
-	"douyin.dev/gateway/rest"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
 // hostileTitle tries to leave every place that a link's page puts it into.
 const hostileTitle = "</script></title>\"><script>alert('1')</script>\r\n<!-- & \u202eevil\u2066 \x00 '\"`"
 
-// linkServer is a gateway whose video 1000 has the title, as clients reach it.
+// linkServer is a site whose video 1000 has the title, as clients reach it.
 func linkServer(t *testing.T, title string) *httptest.Server {
 	t.Helper()
-	s := newStill()
-	s.videos.Videos[0].Title = title
-	deps := stillGateway().Deps
-	deps.User, deps.Video, deps.Feed, deps.Settings.Web = s, s, s, true
-	return listening(t, deps)
-}
-
-// listening is a gateway of these dependencies, as clients reach it.
-func listening(t *testing.T, deps Deps) *httptest.Server {
-	t.Helper()
-	mux := http.NewServeMux()
-	if err := New(deps).handle(rest.Signals{}, mux.Handle); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server
+	return serve(t, library{user: &apiv1.User{Id: 100, Name: "somebody"}, title: title})
 }
 
 func getLink(t *testing.T, address string) (*http.Response, string) {

@@ -1,7 +1,6 @@
-package gateway
+package site
 
 import (
-	"context"
 	"encoding/xml"
 	"fmt"
 	"html"
@@ -12,38 +11,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	userv1 "douyin.dev/gen/douyin/user/v1"
-	videov1 "douyin.dev/gen/douyin/video/v1"
-	"douyin.dev/services/platform/fault"
+	apiv1 "douyin.dev/gen/douyin/api/v1"
 )
 
-// people are the users and videos of still, with one user found by name.
-type people struct {
-	*still
-	name string
-}
-
-func (p people) FindUser(_ context.Context, req *userv1.FindUserRequest) (*userv1.FindUserResponse, error) {
-	if !strings.EqualFold(req.GetName(), p.name) {
-		return nil, fault.NotFound("no such user").For(userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
-	}
-	return &userv1.FindUserResponse{User: p.users.GetUsers()[0]}, nil
-}
-
-func (p people) ListAuthorVideos(context.Context, *videov1.ListAuthorVideosRequest) (*videov1.ListAuthorVideosResponse, error) {
-	return &videov1.ListAuthorVideosResponse{Videos: []*videov1.VideoRef{{Id: 1000}, {Id: 1001}}}, nil
-}
-
-// profileServer is a gateway with a user of the name and signature, as clients reach it.
+// profileServer is a site with a user of the name and signature, as clients reach it.
 func profileServer(t *testing.T, name, signature string) *httptest.Server {
 	t.Helper()
-	s := newStill()
-	s.users.Users[0].Name, s.users.Users[0].Signature = name, signature
-	s.videos.Videos[0].Title = hostileTitle
-	deps := stillGateway().Deps
-	found := people{s, name}
-	deps.User, deps.Video, deps.Feed, deps.Settings.Web = found, found, s, true
-	return listening(t, deps)
+	return serve(t, library{user: &apiv1.User{Id: 100, Name: name, Signature: signature}, title: hostileTitle})
 }
 
 func TestALinkSaysWhoTheUserIs(t *testing.T) {

@@ -1,9 +1,8 @@
-package gateway
+package site
 
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -12,12 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-
-	"connectrpc.com/connect"
 
 	"douyin.dev/gateway/rest"
+	"douyin.dev/gateway/static"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
+	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	"douyin.dev/services/platform/fault"
 )
 
@@ -27,19 +25,12 @@ import (
 // frame it (https://oembed.com).
 
 const (
-	siteName     = "Douyin mesh"
-	watchPath    = "/v/"
-	embedPath    = "/embed/"
-	oembedPath   = "/oembed"
-	embedCSSPath = "/static/embed.css"
-	// getVideoProcedure is what a link counts as among the calls under way.
-	getVideoProcedure = "/douyin.api.v1.VideoService/GetVideo"
+	watchPath  = "/v/"
+	embedPath  = "/embed/"
+	oembedPath = "/oembed"
 	// The size of the player where a page says nothing, in pixels: 9 by 16.
 	embedWidth, embedHeight = 360, 640
 )
-
-//go:embed static/embed.css
-var embedCSS []byte
 
 // linkedVideo is what a link's page says of a video. Everything is text; the
 // templates escape it for where it stands.
@@ -93,7 +84,7 @@ var embedTemplate = template.Must(template.New("embed").Parse(`<!doctype html>
     <meta name="robots" content="noindex" />
     <title>{{.Title}} · @{{.Author}}</title>
     <link rel="canonical" href="{{.PageURL}}" />
-    <link rel="stylesheet" href="` + embedCSSPath + `" />
+    <link rel="stylesheet" href="` + static.PlayerStylePath + `" />
   </head>
   <body>
     <video controls playsinline loop preload="metadata" poster="{{.CoverURL}}" src="{{.PlayURL}}" aria-label="{{.Title}}"></video>
@@ -105,48 +96,22 @@ var embedTemplate = template.Must(template.New("embed").Parse(`<!doctype html>
 var frameTemplate = template.Must(template.New("frame").Parse(
 	`<iframe src="{{.V.EmbedURL}}" title="{{.V.Title}}" width="{{.Width}}" height="{{.Height}}" allow="fullscreen; picture-in-picture" loading="lazy"></iframe>`))
 
-// links answers the addresses of videos and of users.
-type links struct {
-	gateway *Gateway
-	page    *webPage
-}
-
-// mount serves the links besides the web client.
-func (l links) mount(mount func(pattern string, h http.Handler)) {
-	mount("GET "+watchPath+"{id}", http.HandlerFunc(l.watch))
-	mount("GET "+embedPath+"{id}", http.HandlerFunc(l.embed))
-	mount("GET "+oembedPath, http.HandlerFunc(l.oembed))
-	mount("GET "+robotsPath, http.HandlerFunc(l.robots))
-	mount("GET "+sitemapPath, http.HandlerFunc(l.sitemap))
-	mount("GET "+embedCSSPath, static("text/css; charset=utf-8", embedCSS))
-}
-
 // video reads what is said of a video, as anybody sees it.
-func (l links) video(ctx context.Context, id string) (linkedVideo, error) {
+func (s *Site) video(ctx context.Context, id string) (linkedVideo, error) {
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
 		return linkedVideo{}, fault.NotFound("no such video")
 	}
-	return countedAs(ctx, l.gateway, getVideoProcedure, func() (linkedVideo, error) {
-		res, err := l.gateway.GetVideo(ctx, &apiv1.GetVideoRequest{VideoId: n})
+	return read(ctx, s, apiv1connect.VideoServiceGetVideoProcedure, func() (linkedVideo, error) {
+		res, err := s.deps.API.GetVideo(ctx, &apiv1.GetVideoRequest{VideoId: n})
 		if err != nil {
 			return linkedVideo{}, err
 		}
-		return newLinkedVideo(rest.BaseURL(ctx), res.GetVideo()), nil
+		return s.newLinkedVideo(rest.BaseURL(ctx), res.GetVideo()), nil
 	})
 }
 
-// countedAs reads what a link shows, as one of the calls under way to a procedure.
-func countedAs[T any](ctx context.Context, g *Gateway, procedure string, read func() (T, error)) (T, error) {
-	if !g.admission.enterCall(ctx, procedure) {
-		var none T
-		return none, rest.ErrOverloaded
-	}
-	defer g.admission.calls.leave()
-	return read()
-}
-
-func newLinkedVideo(base string, v *apiv1.Video) linkedVideo {
+func (s *Site) newLinkedVideo(base string, v *apiv1.Video) linkedVideo {
 	id := strconv.FormatInt(v.GetId(), 10)
 	pageURL := base + watchPath + id
 	title := oneLine(v.GetTitle())
@@ -157,75 +122,52 @@ func newLinkedVideo(base string, v *apiv1.Video) linkedVideo {
 		Title: title, Author: oneLine(v.GetAuthor().GetName()),
 		PageURL: pageURL, EmbedURL: base + embedPath + id, OEmbedURL: base + oembedPath + "?url=" + url.QueryEscape(pageURL),
 		PlayURL: v.GetPlayUrl(), CoverURL: v.GetCoverUrl(), Published: time.UnixMilli(v.GetCreateTime()), Likes: v.GetFavoriteCount(),
-		Unlisted: isUnlisted(v),
+		Unlisted: s.deps.Unlisted(v),
 	}
-}
-
-// oneLine returns text for places that show one line beside words of ours: white
-// space is one space each, and no control turns the direction of what follows.
-func oneLine(text string) string {
-	visible := strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, text)
-	return strings.Join(strings.Fields(visible), " ")
-}
-
-// linkStatus is the status of a link whose video or user could not be read.
-func linkStatus(err error) int {
-	if fault.CodeOf(err) == connect.CodeNotFound {
-		return http.StatusNotFound
-	}
-	return http.StatusServiceUnavailable
 }
 
 // watch answers the web client with the video's description.
-func (l links) watch(w http.ResponseWriter, r *http.Request) {
-	video, err := l.video(r.Context(), r.PathValue("id"))
-	l.describe(w, r, headTemplate, video, err)
+func (s *Site) watch(w http.ResponseWriter, r *http.Request) {
+	video, err := s.video(r.Context(), r.PathValue("id"))
+	s.describe(w, r, headTemplate, video, err)
 }
 
 // describe answers the web client with what a template says of a video or a user in
 // place of its title; err is that of reading them. Where there is none the client
 // says so itself; its status tells crawlers.
-func (l links) describe(w http.ResponseWriter, r *http.Request, head *template.Template, linked any, err error) {
+func (s *Site) describe(w http.ResponseWriter, r *http.Request, head *template.Template, linked any, err error) {
 	if err != nil {
-		l.page.answer(w, r, linkStatus(err), l.page.index.plain)
+		s.client.answer(w, r, rest.HTTPStatus(err), s.client.index.plain)
 		return
 	}
 	var body bytes.Buffer
-	body.Write(l.page.beforeTitle)
+	body.Write(s.client.beforeTitle)
 	if err := head.Execute(&body, linked); err != nil {
-		l.gateway.Log.ErrorContext(r.Context(), "describe link", "error", err)
-		l.page.answer(w, r, http.StatusOK, l.page.index.plain)
+		s.deps.Log.ErrorContext(r.Context(), "describe link", "error", err)
+		s.client.answer(w, r, http.StatusOK, s.client.index.plain)
 		return
 	}
-	body.Write(l.page.afterTitle)
-	l.page.answer(w, r, http.StatusOK, body.Bytes())
+	body.Write(s.client.afterTitle)
+	s.client.answer(w, r, http.StatusOK, body.Bytes())
 }
 
 // embed answers the player for frames. Every site may frame it, and nothing
 // else of this origin: it has no buttons that act for who is logged in.
-func (l links) embed(w http.ResponseWriter, r *http.Request) {
-	video, err := l.video(r.Context(), r.PathValue("id"))
+func (s *Site) embed(w http.ResponseWriter, r *http.Request) {
+	video, err := s.video(r.Context(), r.PathValue("id"))
 	if err != nil {
-		answerLinkError(w, err)
+		answerError(w, err)
 		return
 	}
 	var body bytes.Buffer
 	if err := embedTemplate.Execute(&body, video); err != nil {
-		l.gateway.Log.ErrorContext(r.Context(), "make player", "error", err)
-		answerLinkError(w, err)
+		s.deps.Log.ErrorContext(r.Context(), "make player", "error", err)
+		answerError(w, err)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", embedPolicy(l.page.mediaSources))
+	h.Set("Content-Security-Policy", embedPolicy(s.client.mediaSources))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache")
@@ -249,7 +191,7 @@ type oembedAnswer struct {
 }
 
 // oembed answers how to frame the video of a link to this platform.
-func (l links) oembed(w http.ResponseWriter, r *http.Request) {
+func (s *Site) oembed(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if format := q.Get("format"); format != "" && format != "json" {
 		http.Error(w, "format: only json is there", http.StatusNotImplemented)
@@ -260,9 +202,9 @@ func (l links) oembed(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "url: is not a link to a video of this site", http.StatusNotFound)
 		return
 	}
-	video, err := l.video(r.Context(), id)
+	video, err := s.video(r.Context(), id)
 	if err != nil {
-		answerLinkError(w, err)
+		answerError(w, err)
 		return
 	}
 	width, height := frameSize(q.Get("maxwidth"), q.Get("maxheight"))
@@ -271,7 +213,7 @@ func (l links) oembed(w http.ResponseWriter, r *http.Request) {
 		V             linkedVideo
 		Width, Height int
 	}{video, width, height}); err != nil {
-		answerLinkError(w, err)
+		answerError(w, err)
 		return
 	}
 	body, err := json.Marshal(oembedAnswer{
@@ -279,7 +221,7 @@ func (l links) oembed(w http.ResponseWriter, r *http.Request) {
 		HTML: frame.String(), Width: width, Height: height,
 	})
 	if err != nil {
-		answerLinkError(w, err)
+		answerError(w, err)
 		return
 	}
 	h := w.Header()
@@ -301,14 +243,4 @@ func frameSize(maxWidth, maxHeight string) (width, height int) {
 		width, height = most*embedWidth/embedHeight, most
 	}
 	return max(1, width), max(1, height)
-}
-
-func answerLinkError(w http.ResponseWriter, err error) {
-	status := linkStatus(err)
-	message := "the video cannot be read now"
-	if status == http.StatusNotFound {
-		message = "there is no such video"
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, message, status)
 }

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"douyin.dev/gateway/rest"
+	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 	feedv1 "douyin.dev/gen/douyin/feed/v1"
 )
 
@@ -18,12 +19,10 @@ const (
 	sitemapPath = "/sitemap.xml"
 	// sitemapPages bounds the pages of the feed that a sitemap lists; a page has 30 videos.
 	sitemapPages = 10
-	// getFeedProcedure is what a sitemap counts as among the calls under way.
-	getFeedProcedure = "/douyin.api.v1.FeedService/GetFeed"
 )
 
 // robots answers what crawlers may read.
-func (l links) robots(w http.ResponseWriter, r *http.Request) {
+func (s *Site) robots(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=3600")
@@ -42,23 +41,22 @@ type sitemapEntry struct {
 }
 
 // sitemap answers the addresses of the newest videos.
-func (l links) sitemap(w http.ResponseWriter, r *http.Request) {
+func (s *Site) sitemap(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	document, err := countedAs(ctx, l.gateway, getFeedProcedure, func() (sitemapDocument, error) { return l.newestAddresses(ctx) })
+	document, err := read(ctx, s, apiv1connect.FeedServiceGetFeedProcedure, func() (sitemapDocument, error) { return s.newestAddresses(ctx) })
 	if err != nil {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "the sitemap cannot be read now", http.StatusServiceUnavailable)
+		answerError(w, err)
 		return
 	}
 	answerXML(w, r, "application/xml; charset=utf-8", document)
 }
 
-func (l links) newestAddresses(ctx context.Context) (sitemapDocument, error) {
+func (s *Site) newestAddresses(ctx context.Context) (sitemapDocument, error) {
 	base := rest.BaseURL(ctx)
 	document := sitemapDocument{Entries: []sitemapEntry{{Address: base + "/"}}}
 	var before int64
 	for range sitemapPages {
-		page, err := l.gateway.Feed.ListPublicFeed(ctx, &feedv1.ListPublicFeedRequest{BeforeMs: before})
+		page, err := s.deps.Feed.ListPublicFeed(ctx, &feedv1.ListPublicFeedRequest{BeforeMs: before})
 		if err != nil {
 			return sitemapDocument{}, err
 		}

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
+	"douyin.dev/gen/douyin/api/v1/apiv1connect"
 )
 
 // Links to people: /@{name} is the web client with the user's description in its
@@ -24,8 +25,6 @@ const (
 	atomMediaType = "application/atom+xml; charset=utf-8"
 	// atomEntries is how many videos a feed lists.
 	atomEntries = 30
-	// What a link counts as among the calls under way.
-	getProfileProcedure = "/douyin.api.v1.UserService/GetProfile"
 )
 
 // isProfileLink reports whether a request asks for a link to a person.
@@ -87,25 +86,25 @@ func newLinkedProfile(base string, u *apiv1.User) linkedProfile {
 }
 
 // profile answers /@{name} and /@{name}/feed.atom.
-func (l links) profile(w http.ResponseWriter, r *http.Request) {
+func (s *Site) profile(w http.ResponseWriter, r *http.Request) {
 	escaped, file, isFile := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), profilePath), "/")
 	name, err := url.PathUnescape(escaped)
 	if err != nil || name == "" || isFile && file != atomFile {
-		l.page.answer(w, r, http.StatusNotFound, l.page.index.plain)
+		s.client.answer(w, r, http.StatusNotFound, s.client.index.plain)
 		return
 	}
 	if isFile {
-		l.atom(w, r, name)
+		s.atom(w, r, name)
 		return
 	}
-	profile, err := l.userNamed(r.Context(), name)
-	l.describe(w, r, profileHeadTemplate, profile, err)
+	profile, err := s.userNamed(r.Context(), name)
+	s.describe(w, r, profileHeadTemplate, profile, err)
 }
 
 // userNamed reads what is said of a user, as anybody sees it.
-func (l links) userNamed(ctx context.Context, name string) (linkedProfile, error) {
-	return countedAs(ctx, l.gateway, getProfileProcedure, func() (linkedProfile, error) {
-		res, err := l.gateway.GetProfile(ctx, &apiv1.GetProfileRequest{Name: name})
+func (s *Site) userNamed(ctx context.Context, name string) (linkedProfile, error) {
+	return read(ctx, s, apiv1connect.UserServiceGetProfileProcedure, func() (linkedProfile, error) {
+		res, err := s.deps.API.GetProfile(ctx, &apiv1.GetProfileRequest{Name: name})
 		if err != nil {
 			return linkedProfile{}, err
 		}
@@ -140,35 +139,35 @@ type atomLink struct {
 }
 
 // atom answers the newest videos of a user as a feed.
-func (l links) atom(w http.ResponseWriter, r *http.Request, name string) {
-	profile, videos, err := l.newestOf(r.Context(), name)
+func (s *Site) atom(w http.ResponseWriter, r *http.Request, name string) {
+	profile, videos, err := s.newestOf(r.Context(), name)
 	if err != nil {
-		answerLinkError(w, err)
+		answerError(w, err)
 		return
 	}
-	answerXML(w, r, atomMediaType, newAtomFeed(rest.BaseURL(r.Context()), profile, videos))
+	answerXML(w, r, atomMediaType, s.newAtomFeed(rest.BaseURL(r.Context()), profile, videos))
 }
 
 // newestOf reads a user and the user's newest videos, as anybody sees them.
-func (l links) newestOf(ctx context.Context, name string) (linkedProfile, []*apiv1.Video, error) {
-	profile, err := l.userNamed(ctx, name)
+func (s *Site) newestOf(ctx context.Context, name string) (linkedProfile, []*apiv1.Video, error) {
+	profile, err := s.userNamed(ctx, name)
 	if err != nil {
 		return linkedProfile{}, nil, err
 	}
-	list, err := countedAs(ctx, l.gateway, getProfileProcedure, func() (*apiv1.ListPublishedVideosResponse, error) {
-		return l.gateway.ListPublishedVideos(ctx, &apiv1.ListPublishedVideosRequest{UserId: profile.ID, PageSize: atomEntries})
+	list, err := read(ctx, s, apiv1connect.UserServiceGetProfileProcedure, func() (*apiv1.ListPublishedVideosResponse, error) {
+		return s.deps.API.ListPublishedVideos(ctx, &apiv1.ListPublishedVideosRequest{UserId: profile.ID, PageSize: atomEntries})
 	})
 	return profile, list.GetVideoList(), err
 }
 
 // newAtomFeed is as old as its newest video; one without videos has never changed.
-func newAtomFeed(base string, p linkedProfile, videos []*apiv1.Video) atomFeed {
+func (s *Site) newAtomFeed(base string, p linkedProfile, videos []*apiv1.Video) atomFeed {
 	feed := atomFeed{
 		ID: base + "/u/" + strconv.FormatInt(p.ID, 10), Title: "@" + p.Name, Author: p.Name, Icon: p.AvatarURL, Updated: atomTime(0),
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: p.AtomURL}, {Rel: "alternate", Type: "text/html", Href: p.PageURL}},
 	}
 	for i, v := range videos {
-		video := newLinkedVideo(base, v)
+		video := s.newLinkedVideo(base, v)
 		if i == 0 {
 			feed.Updated = atomTime(v.GetCreateTime())
 		}
@@ -185,20 +184,3 @@ func newAtomFeed(base string, p linkedProfile, videos []*apiv1.Video) atomFeed {
 
 // atomTime is a time in Unix milliseconds as RFC 4287 has it.
 func atomTime(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
-
-// answerXML sends a document that programs read.
-func answerXML(w http.ResponseWriter, r *http.Request, mediaType string, document any) {
-	body, err := xml.Marshal(document)
-	if err != nil { // no value of ours fails
-		http.Error(w, "internal error", http.StatusInternalServerError)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", mediaType)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "public, max-age=300")
-	h.Set("Content-Length", strconv.Itoa(len(xml.Header)+len(body)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(append([]byte(xml.Header), body...)) // a client that left needs no answer
-	}
-}
