@@ -185,19 +185,20 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 	}
 	options := connect.WithHandlerOptions(append(edge,
 		connect.WithInterceptors(g.interceptors()...))...)
-	mount(apiv1connect.NewFeedServiceHandler(g, options))
-	mount(apiv1connect.NewUserServiceHandler(g, options))
-	mount(apiv1connect.NewVideoServiceHandler(g, options))
-	mount(apiv1connect.NewUploadServiceHandler(g, options))
-	mount(apiv1connect.NewInteractionServiceHandler(g, options))
-	mount(apiv1connect.NewRelationServiceHandler(g, options))
-	mount(apiv1connect.NewMessageServiceHandler(g, options))
-	mount(apiv1connect.NewMessageStreamServiceHandler(g, options))
-
-	names := []string{
-		apiv1connect.FeedServiceName, apiv1connect.UserServiceName, apiv1connect.VideoServiceName, apiv1connect.UploadServiceName,
-		apiv1connect.InteractionServiceName, apiv1connect.RelationServiceName, apiv1connect.MessageServiceName, apiv1connect.MessageStreamServiceName,
+	var names []string
+	serve := func(path string, h http.Handler) {
+		names = append(names, strings.Trim(path, "/"))
+		mount(path, h)
 	}
+	serve(apiv1connect.NewFeedServiceHandler(g, options))
+	serve(apiv1connect.NewUserServiceHandler(g, options))
+	serve(apiv1connect.NewVideoServiceHandler(g, options))
+	serve(apiv1connect.NewUploadServiceHandler(g, options))
+	serve(apiv1connect.NewInteractionServiceHandler(g, options))
+	serve(apiv1connect.NewRelationServiceHandler(g, options))
+	serve(apiv1connect.NewMessageServiceHandler(g, options))
+	serve(apiv1connect.NewMessageStreamServiceHandler(g, options))
+
 	small := connect.WithReadMaxBytes(maxNameBytes)
 	mount(grpchealth.NewHandler(health{grpchealth.NewStaticChecker(names...)}, small))
 	reflector, err := newReflector(names)

@@ -10,7 +10,9 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpcreflect"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	_ "douyin.dev/gen/douyin/message/v1" // linked into the standalone, and not public
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
@@ -67,5 +69,26 @@ func TestReflectionKnowsThePublicAPIAlone(t *testing.T) {
 	}
 	if _, err := stream.FileByFilename("douyin/video/v1/video.proto"); err == nil {
 		t.Error("a file of the mesh is public")
+	}
+}
+
+func TestEveryServiceOfThePublicAPIIsServed(t *testing.T) {
+	t.Parallel()
+	served := map[string]bool{}
+	if err := stillGateway().handle(rest.Signals{}, func(pattern string, _ http.Handler) { served[strings.Trim(pattern, "/")] = true }); err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	protoregistry.GlobalFiles.RangeFilesByPackage(apiv1.File_douyin_api_v1_feed_proto.Package(), func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			count++
+			if name := string(file.Services().Get(i).FullName()); !served[name] {
+				t.Errorf("%s is not served", name)
+			}
+		}
+		return true
+	})
+	if count < 8 {
+		t.Errorf("found %d services, the test looks in the wrong place", count)
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"douyin.dev/gateway/gatewaytest"
@@ -492,4 +494,14 @@ func TestACallWithoutARequiredIDIsRefusedByName(t *testing.T) {
 		}
 	})
 	refused.refused(refused.post("/douyin/favorite/action/?action_type=1", "", ""), "10004", "login")
+}
+
+func TestRenamedKeysAreOfFields(t *testing.T) {
+	t.Parallel()
+	for name := range renamedKeys() {
+		found, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+		if _, field := found.(protoreflect.FieldDescriptor); err != nil || !field {
+			t.Errorf("%s is no field: %v", name, err)
+		}
+	}
 }
