@@ -1,4 +1,3 @@
-// Package imports holds the code to the import rules of CONTRIBUTING.md.
 package imports
 
 import (

@@ -1,0 +1,2 @@
+// Package imports holds the code to the import rules of CONTRIBUTING.md.
+package imports
