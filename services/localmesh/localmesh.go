@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +22,7 @@ import (
 	"douyin.dev/services/catalog"
 	"douyin.dev/services/infra"
 	"douyin.dev/services/platform/app"
+	"douyin.dev/services/platform/embedded"
 	"douyin.dev/services/platform/telemetry"
 )
 
@@ -113,7 +112,7 @@ func run(ctx context.Context, c *Command, passed map[string][]string) (err error
 	m := &mesh{command: c, passed: passed, ended: make(chan error, len(behind)+1)}
 	defer func() { m.stop(stopLimitAfter(err)) }()
 	peers := make([]string, len(behind))
-	free, err := freeAddresses(ctx, 2*len(behind))
+	free, err := embedded.FreeAddresses(ctx, 2*len(behind))
 	if err != nil {
 		return err
 	}
@@ -239,23 +238,4 @@ func (m *mesh) stop(limit time.Duration) {
 	})
 	defer kill.Stop()
 	m.running.Wait()
-}
-
-// freeAddresses returns n loopback addresses that nobody listens on. They are not
-// from the range that outgoing connections get theirs from, 32768 and up as a rule:
-// one of those could take an address before its service listens.
-func freeAddresses(ctx context.Context, n int) ([]string, error) {
-	const lowest, highest, tries = 10_000, 32_000, 1000
-	var addresses []string
-	for range tries {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.N(highest-lowest)))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // after the last one is found, so that all differ
-		if addresses = append(addresses, l.Addr().String()); len(addresses) == n {
-			return addresses, nil
-		}
-	}
-	return nil, errors.New("no free ports below the range of outgoing connections")
 }

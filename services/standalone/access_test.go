@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,7 +78,7 @@ func start(t *testing.T, key *auth.Key, component func(*standalone.Component) ap
 		t.Fatal(err)
 	}
 	c.User.SigningKey, c.DataDir = string(pem), t.TempDir()
-	c.Listen, c.PrivateListen = freeAddress(t), freeAddress(t)
+	c.Listen, c.PrivateListen = infratest.FreeAddress(t), infratest.FreeAddress(t)
 	c.ServiceURL = "http://" + c.Listen
 	c.PostgresDSN = database(t)
 	// A broker and a cache of its own: consumers must not meet those of other tests.
@@ -137,16 +136,6 @@ func awaitReady(t *testing.T, probe string, ended chan error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // database is an empty database on the shared server.

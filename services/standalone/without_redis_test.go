@@ -25,9 +25,9 @@ func TestAServiceStartsAndServesWithoutRedis(t *testing.T) {
 	if _, err := parser.Parse(nil); err != nil {
 		t.Fatal(err)
 	}
-	config.Listen, config.PrivateListen = freeAddress(t), freeAddress(t)
+	config.Listen, config.PrivateListen = infratest.FreeAddress(t), infratest.FreeAddress(t)
 	config.PostgresDSN, config.KafkaBrokers = database(t), infratest.Kafka(t)
-	config.RedisAddrs = []string{freeAddress(t)} // nobody answers there
+	config.RedisAddrs = []string{infratest.FreeAddress(t)} // nobody answers there
 	config.ServiceURL = "http://" + config.Listen
 	var component user.Component
 	if parser, err = kong.New(&component); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"douyin.dev/services/platform/infratest"
 )
 
 // diary notes in which order things happen.
@@ -95,7 +97,7 @@ func TestAProcessIsUnreadyBeforeItsStreamsEnd(t *testing.T) {
 func TestAProcessIsAliveAndUnreadyWhileItMounts(t *testing.T) {
 	t.Parallel()
 	config := localConfig()
-	config.PrivateListen = freeAddress(t)
+	config.PrivateListen = infratest.FreeAddress(t)
 	mounting, mount := make(chan struct{}), make(chan struct{})
 	s := launch(t, config, component(func(context.Context, *Runtime) error {
 		close(mounting)

@@ -211,17 +211,6 @@ func database(t *testing.T) string {
 	return dsn.String()
 }
 
-// freeAddress returns an address nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // door is an address that hangs up on everybody until it is opened. Then it
 // leads to the target.
 func door(t *testing.T, network, target string) (address string, open func()) {

@@ -208,3 +208,21 @@ func TestAPortIsRememberedWhileItIsFree(t *testing.T) {
 		_ = l.Close()
 	}
 }
+
+func TestFreePortsDifferAndAreBelowThoseOfOutgoingConnections(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	ports, err := FreePorts(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]bool{}
+	for _, port := range ports {
+		if seen[port] = true; port < 1024 || port >= 32_768 {
+			t.Errorf("port %d", port)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d different ports, want %d", len(seen), n)
+	}
+}

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -64,4 +66,37 @@ func listenLoopback(port int) (net.Listener, error) {
 		return nil, fmt.Errorf("bind loopback port %d: %w", port, err)
 	}
 	return l, nil
+}
+
+// FreeAddresses returns n loopback addresses that nobody listens on.
+func FreeAddresses(ctx context.Context, n int) ([]string, error) {
+	ports, err := FreePorts(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	addresses := make([]string, n)
+	for i, port := range ports {
+		addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	}
+	return addresses, nil
+}
+
+// FreePorts returns n loopback ports that nobody listens on. They are not from
+// the range that outgoing connections get theirs from, 32768 and up as a rule:
+// one of those could take a port before its server listens.
+func FreePorts(ctx context.Context, n int) ([]int, error) {
+	const lowest, highest, tries = 10_000, 32_000, 1000
+	var ports []int
+	for range tries {
+		if len(ports) == n {
+			return ports, nil
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.N(highest-lowest)))
+		if err != nil {
+			continue
+		}
+		defer l.Close() // after the last one is found, so that all differ
+		ports = append(ports, PortOf(l))
+	}
+	return nil, errors.New("no free ports below the range of outgoing connections")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/embedded"
 	"douyin.dev/services/platform/infratest/rig"
 )
 
@@ -141,4 +142,14 @@ func need[T any](t testing.TB, ask func(*rig.Rig, context.Context) (T, error)) T
 		t.Fatalf("infratest: %v", err)
 	}
 	return v
+}
+
+// FreeAddress returns a loopback address that nobody listens on.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	free, err := embedded.FreeAddresses(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return free[0]
 }

@@ -53,20 +53,14 @@ func New(ctx context.Context, dir string, port int, options ...Option) (*Server,
 	if err != nil {
 		return nil, err
 	}
+	free, err := embedded.FreePorts(ctx, 3)
+	if err != nil {
+		return nil, err
+	}
 	if port == 0 {
-		if port, err = freePort(ctx); err != nil {
-			return nil, err
-		}
+		port = free[2]
 	}
-	controller, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	mutual, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{jars: lib, dir: dir, port: port, controller: controller, mutual: mutual}
+	s := &Server{jars: lib, dir: dir, port: port, controller: free[0], mutual: free[1]}
 	for _, o := range options {
 		o(s)
 	}
@@ -185,12 +179,3 @@ func (s *Server) java(ctx context.Context, class string, args ...string) *exec.C
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
-
-func freePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -52,10 +51,9 @@ func download(ctx context.Context, dir string, log *slog.Logger) (installation, 
 
 // freePort satisfies the library, which insists on a port nobody uses.
 func freePort(ctx context.Context) uint32 {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	free, err := embedded.FreePorts(ctx, 1)
 	if err != nil {
 		return 0
 	}
-	defer func() { _ = l.Close() }()
-	return uint32(embedded.PortOf(l))
+	return uint32(free[0])
 }
