@@ -26,7 +26,7 @@ import (
 func main() {
 	var cli struct {
 		Run   runner.Command `cmd:"" help:"Run a command with Postgres, Redis, Kafka and S3 for tests."`
-		Serve runner.Serve   `cmd:"" help:"Be a server until told to stop."`
+		Serve serveCommand   `cmd:"" help:"Be a server until told to stop."`
 	}
 	err := kong.Parse(&cli, kong.Name("devinfra"), kong.Description("Infrastructure for tests and development.")).Run()
 	if err == nil {

@@ -1,7 +1,6 @@
 // Package runner runs a command with test infrastructure around it: it starts
 // what the environment does not name, tells the command where everything is,
-// passes on signals, and cleans up whatever happens. Or it is one of the servers
-// itself, for a development cluster: see Serve.
+// passes on signals, and cleans up whatever happens.
 package runner
 
 import (

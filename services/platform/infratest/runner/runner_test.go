@@ -25,9 +25,6 @@ func TestMain(m *testing.M) {
 	if s := os.Getenv(script); s != "" {
 		os.Exit(runScript(s))
 	}
-	if s := os.Getenv(serveArgs); s != "" {
-		os.Exit(runServe(strings.Fields(s)))
-	}
 	os.Exit(m.Run())
 }
 

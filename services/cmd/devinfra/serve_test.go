@@ -1,4 +1,4 @@
-package runner
+package main
 
 import (
 	"bytes"
@@ -18,14 +18,22 @@ import (
 	segment "github.com/segmentio/kafka-go"
 
 	"douyin.dev/services/platform/blob"
+	"douyin.dev/services/platform/infratest"
 )
 
 // serveArgs is the command line of "serve" that the test binary, started as a
 // child, runs.
-const serveArgs = "RUNNER_TEST_SERVE"
+const serveArgs = "DEVINFRA_TEST_SERVE"
+
+func TestMain(m *testing.M) {
+	if s := os.Getenv(serveArgs); s != "" {
+		os.Exit(runServe(strings.Fields(s)))
+	}
+	os.Exit(m.Run())
+}
 
 func runServe(args []string) int {
-	var s Serve
+	var s serveCommand
 	parser, err := kong.New(&s)
 	if err == nil {
 		var c *kong.Context
@@ -53,7 +61,7 @@ func startServer(t *testing.T, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{cmd: exec.Command(binary), health: freeAddress(t)}
+	s := &server{cmd: exec.Command(binary), health: infratest.FreeAddress(t)}
 	s.cmd.Env = append(os.Environ(), serveArgs+"="+strings.Join(append(args, "--health="+s.health), " "))
 	var out bytes.Buffer
 	s.cmd.Stderr = &out
@@ -101,16 +109,6 @@ func (s *server) stop(t *testing.T) {
 	}
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 const advertisedName = "kafka-0.kafka.example:9092"
 
 // byName is a client that reaches the broker at one address and knows its
@@ -128,7 +126,7 @@ func byName(address string) *segment.Transport {
 
 func TestKafkaServesUnderItsAdvertisedNameAndSurvivesKill(t *testing.T) {
 	t.Parallel()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), infratest.FreeAddress(t)
 	args := []string{"kafka", "--listen=" + address, "--advertise=" + advertisedName, "--data-dir=" + dir}
 	first := startServer(t, args...)
 	transport := byName(address)
@@ -175,7 +173,7 @@ func TestKafkaServesUnderItsAdvertisedNameAndSurvivesKill(t *testing.T) {
 
 func TestS3ServesWithGivenKeysAndSurvivesKill(t *testing.T) {
 	t.Parallel()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), infratest.FreeAddress(t)
 	args := []string{"s3", "--listen=" + address, "--data-dir=" + dir, "--bucket=videos", "--access-key=someone", "--secret-key=secret-enough"}
 	first := startServer(t, args...)
 	config := blob.Config{Endpoint: "http://" + address, Region: "us-east-1", Bucket: "videos", PathStyle: true, AccessKey: "someone", SecretKey: "secret-enough"}

@@ -1,4 +1,4 @@
-package runner
+package main
 
 import (
 	"context"
@@ -21,23 +21,26 @@ import (
 // probeLimit bounds the question behind /readyz: probes ask every few seconds.
 const probeLimit = time.Second
 
-// Serve is "serve": one server that runs until it is told to stop. It is for
+// stopLimit bounds the end of a server that is told to stop.
+const stopLimit = 20 * time.Second
+
+// serveCommand is "serve": one server that runs until it is told to stop. It is for
 // development: a cluster without a broker or a store of its own runs them so.
-type Serve struct {
-	Kafka ServeKafka `cmd:"" help:"Run a single-process Kafka."`
-	S3    ServeS3    `cmd:"" name:"s3" help:"Run a single-process S3."`
+type serveCommand struct {
+	Kafka serveKafka `cmd:"" help:"Run a single-process Kafka."`
+	S3    serveS3    `cmd:"" name:"s3" help:"Run a single-process S3."`
 }
 
-// ServeKafka is "serve kafka".
-type ServeKafka struct {
+// serveKafka is "serve kafka".
+type serveKafka struct {
 	Listen    string `default:":9092" help:"Address of the broker."`
 	Advertise string `placeholder:"HOST:PORT" help:"Address clients are told to come to; empty for the one that is bound."`
 	Health    string `default:":9090" help:"Address of /livez and /readyz."`
 	DataDir   string `required:"" type:"path" help:"Directory of the log."`
 }
 
-// ServeS3 is "serve s3".
-type ServeS3 struct {
+// serveS3 is "serve s3".
+type serveS3 struct {
 	Listen    string `default:":9000" help:"Address of the store."`
 	Health    string `default:":9090" help:"Address of /livez and /readyz."`
 	DataDir   string `required:"" type:"path" help:"Directory of the objects."`
@@ -47,7 +50,7 @@ type ServeS3 struct {
 }
 
 // Run serves until a signal says stop.
-func (c *ServeKafka) Run() error {
+func (c *serveKafka) Run() error {
 	return serve(c.Health, func(ctx context.Context, log *slog.Logger) (served, error) {
 		srv, err := kafka.Start(ctx, kafka.Options{Dir: c.DataDir, Log: log, Listen: c.Listen, Advertise: c.Advertise, Open: true})
 		if err != nil {
@@ -60,7 +63,7 @@ func (c *ServeKafka) Run() error {
 
 // ask is a question any client begins with. It goes to the bound address: the
 // advertised one may lead here only when we are ready.
-func (c *ServeKafka) ask(ctx context.Context) error {
+func (c *serveKafka) ask(ctx context.Context) error {
 	conn, err := new(segment.Dialer).DialContext(ctx, "tcp", local(c.Listen))
 	if err != nil {
 		return err
@@ -75,7 +78,7 @@ func (c *ServeKafka) ask(ctx context.Context) error {
 }
 
 // Run serves until a signal says stop.
-func (c *ServeS3) Run() error {
+func (c *serveS3) Run() error {
 	return serve(c.Health, func(ctx context.Context, log *slog.Logger) (served, error) {
 		srv, err := s3.Start(ctx, s3.Options{
 			Dir: c.DataDir, Log: log, Listen: c.Listen, Bucket: c.Bucket, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
@@ -89,7 +92,7 @@ func (c *ServeS3) Run() error {
 }
 
 // ask wants any answer: without a signature that is a refusal.
-func (c *ServeS3) ask(ctx context.Context) error {
+func (c *serveS3) ask(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+local(c.Listen)+"/", nil)
 	if err != nil {
 		return err
