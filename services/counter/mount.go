@@ -39,7 +39,11 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	rt.Go("cache", counts.Run)
-	rt.Handle(counterv1connect.NewCounterServiceHandler(New(counts), rt.HandlerOptions()))
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(counterv1connect.NewCounterServiceHandler(New(counts), options))
 	return nil
 }
 

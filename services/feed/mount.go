@@ -27,7 +27,11 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	rt.Handle(feedv1connect.NewFeedServiceHandler(svc, rt.HandlerOptions()))
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(feedv1connect.NewFeedServiceHandler(svc, options))
 	return nil
 }
 

@@ -32,13 +32,10 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	err = rt.EnsureTopics(ctx,
+	rt.EnsureTopics(
 		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{})},
 		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{})},
 	)
-	if err != nil {
-		return err
-	}
 	svc, err := New(Deps{
 		DB:     db,
 		Videos: app.NewClient(rt, "video", videov1connect.NewVideoServiceClient),
@@ -52,6 +49,10 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	rt.Go("video events", func(ctx context.Context) error {
 		return rt.Bus().Consume(ctx, svc.Subscription())
 	})
-	rt.Handle(interactionv1connect.NewInteractionServiceHandler(svc, rt.HandlerOptions()))
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(interactionv1connect.NewInteractionServiceHandler(svc, options))
 	return nil
 }

@@ -36,9 +36,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&messagev1.MessageSent{})}); err != nil {
-		return err
-	}
+	rt.EnsureTopics(bus.TopicSpec{Name: outbox.Topic(&messagev1.MessageSent{})})
 	svc, err := New(Deps{
 		DB:    db,
 		Users: app.NewClient(rt, "user", userv1connect.NewUserServiceClient),
@@ -53,6 +51,10 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	rt.OnDrain(svc.Drain)
 	rt.Go("wake-ups", svc.Run)
-	rt.Handle(messagev1connect.NewMessageServiceHandler(svc, rt.HandlerOptions()))
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(messagev1connect.NewMessageServiceHandler(svc, options))
 	return nil
 }

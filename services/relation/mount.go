@@ -30,9 +30,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&relationv1.FollowChanged{})}); err != nil {
-		return err
-	}
+	rt.EnsureTopics(bus.TopicSpec{Name: outbox.Topic(&relationv1.FollowChanged{})})
 	service, err := New(Deps{
 		Config: c.Config, DB: db, Now: rt.Clock(), Wake: rt.Outbox(db).Wake,
 		Users: app.NewClient(rt, "user", userv1connect.NewUserServiceClient),
@@ -40,6 +38,10 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	rt.Handle(relationv1connect.NewRelationServiceHandler(service, rt.HandlerOptions()))
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(relationv1connect.NewRelationServiceHandler(service, options))
 	return nil
 }

@@ -51,9 +51,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: outbox.Topic(&userv1.UserChanged{})}); err != nil {
-		return err
-	}
+	rt.EnsureTopics(bus.TopicSpec{Name: outbox.Topic(&userv1.UserChanged{})})
 	passwords := auth.NewPasswords(c.PasswordHashes, c.PasswordShare)
 	passwords.BoundWait(c.PasswordWait)
 	service, err := New(Deps{
@@ -70,6 +68,10 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	rt.Handle(auth.PathJWKS, keys)
-	rt.Handle(userv1connect.NewUserServiceHandler(service, rt.HandlerOptions()))
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(userv1connect.NewUserServiceHandler(service, options))
 	return nil
 }

@@ -56,9 +56,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	for _, topic := range Topics() {
-		if err := rt.EnsureTopics(ctx, bus.TopicSpec{Name: topic}); err != nil {
-			return err
-		}
+		rt.EnsureTopics(bus.TopicSpec{Name: topic})
 	}
 	redis, err := rt.Redis(ctx)
 	if err != nil {
@@ -82,8 +80,11 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	rt.Go("cache", svc.Run)
 	rt.Go("events", func(ctx context.Context) error { return rt.Bus().Consume(ctx, svc.Subscription()) })
 	rt.Go("janitor", func(ctx context.Context) error { return svc.Janitor(ctx, c.JanitorEvery) })
-	path, handler := videov1connect.NewVideoServiceHandler(svc, rt.HandlerOptions())
-	rt.Handle(path, handler)
+	options, err := rt.HandlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(videov1connect.NewVideoServiceHandler(svc, options))
 	return nil
 }
 

@@ -52,7 +52,7 @@ func NewClient[C any](rt *Runtime, service string, make func(connect.HTTPClient,
 // ClientOptions returns the options of every generated client. All clients of a
 // process share what they know of the services they call.
 func (rt *Runtime) ClientOptions() connect.ClientOption {
-	options := rt.process.clientOptions()
+	options := rt.process.calls
 	if local := rt.local(); local != nil {
 		return connect.WithClientOptions(options, local.ClientOption())
 	}
@@ -67,49 +67,39 @@ func (rt *Runtime) local() *rpc.Local {
 	return rt.peers.Local
 }
 
-func (p *process) clientOptions() connect.ClientOption {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.calls != nil {
-		return p.calls
-	}
-	options, err := rpc.ClientOptions()
-	if err != nil {
-		panic(err) // only for options that contradict each other: a mistake of ours
-	}
-	p.calls = connect.WithClientOptions(options...)
-	return p.calls
-}
-
 // HandlerOptions returns the options of every generated handler.
-func (rt *Runtime) HandlerOptions() connect.HandlerOption {
-	options, err := rpc.HandlerOptions(rpc.HandlerDeps{Log: rt.Log, Verifier: rt.tokens(), Classify: pg.Fault})
+func (rt *Runtime) HandlerOptions() (connect.HandlerOption, error) {
+	tokens, err := rt.tokens()
 	if err != nil {
-		panic(err) // as above
+		return nil, err
+	}
+	options, err := rpc.HandlerOptions(rpc.HandlerDeps{Log: rt.Log, Verifier: tokens, Classify: pg.Fault})
+	if err != nil {
+		return nil, err
 	}
 	if local := rt.local(); local != nil {
 		options = append([]connect.HandlerOption{local.HandlerOption()}, options...)
 	}
-	return connect.WithHandlerOptions(options...)
+	return connect.WithHandlerOptions(options...), nil
 }
 
 // tokens returns the process's verifier of viewer tokens: components that share
 // a process share what it remembers.
-func (rt *Runtime) tokens() *auth.Verifier {
+func (rt *Runtime) tokens() (*auth.Verifier, error) {
 	client, base := rt.HTTPClient("user")
 	client.Timeout = keysTimeout
 	p := rt.process
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.tokens != nil {
-		return p.tokens
+		return p.tokens, nil
 	}
 	verifier, err := auth.NewVerifier(auth.VerifierOptions{
 		Keys: auth.RemoteKeys(client, base+auth.PathJWKS), Audience: auth.AudienceMesh, Now: rt.Clock(),
 	})
 	if err != nil {
-		panic(err) // all it needs is above
+		return nil, err
 	}
 	p.tokens = verifier
-	return verifier
+	return verifier, nil
 }

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -28,23 +25,6 @@ type command struct {
 	Serve      struct{} `cmd:"" name:"run" default:"1" help:"Serve until told to stop. The default."`
 	Upgrade    struct{} `cmd:"" name:"migrate" help:"Bring the component's schema up to date, and end."`
 	WaitSchema struct{} `cmd:"" name:"wait-schema" help:"Wait until the schema is at least what this program needs, and end."`
-}
-
-// Main runs a component as a process: it returns when the process was told to
-// stop and has drained, or when another command is done. It exits with 1 when
-// that failed, and with 2 when it was called wrongly.
-func Main(name string, component Component) {
-	config, cmd, err := parse(name, component, os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, name+":", err)
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := do(ctx, cmd, name, config, component, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, name+":", err)
-		os.Exit(1)
-	}
 }
 
 // do runs a command. The commands about the schema end at once for a component

@@ -43,7 +43,7 @@ func (rt *Runtime) Bus() *bus.Bus {
 // EnsureTopics creates missing topics in the background: a Kafka that is down
 // delays events, not the start. What a spec leaves out is as configured; events
 // can be replayed for half the time for which consumers remember them.
-func (rt *Runtime) EnsureTopics(_ context.Context, specs ...bus.TopicSpec) error {
+func (rt *Runtime) EnsureTopics(specs ...bus.TopicSpec) {
 	for i := range specs {
 		if specs[i].Partitions == 0 {
 			specs[i].Partitions = rt.Config.KafkaPartitions
@@ -62,7 +62,6 @@ func (rt *Runtime) EnsureTopics(_ context.Context, specs ...bus.TopicSpec) error
 		}
 		return err
 	})
-	return nil
 }
 
 // Outbox starts the relay of the service's events and returns it.

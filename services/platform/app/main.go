@@ -9,16 +9,36 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"douyin.dev/services/platform/client"
 	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/platform/telemetry"
 )
+
+// Main runs a component as a process: it returns when the process was told to
+// stop and has drained, or when another command is done. It exits with 1 when
+// that failed, and with 2 when it was called wrongly.
+func Main(name string, component Component) {
+	config, cmd, err := parse(name, component, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := do(ctx, cmd, name, config, component, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
+	}
+}
 
 // Run runs a component until ctx ends, then drains: unready, no new calls, the
 // calls under way, the loops, what was opened, newest first, telemetry last.
@@ -46,7 +66,11 @@ func run(ctx context.Context, name string, config *Config, component Component, 
 	if err != nil {
 		return err
 	}
-	p := &process{config: config, log: log, loops: newLoops(), credentials: credentials}
+	calls, err := rpc.ClientOptions()
+	if err != nil {
+		return err
+	}
+	p := &process{config: config, log: log, loops: newLoops(), credentials: credentials, calls: connect.WithClientOptions(calls...)}
 	defer func() {
 		err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
 		if drained := p.drainBegan; !drained.IsZero() {
