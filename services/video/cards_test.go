@@ -54,7 +54,7 @@ func (b *bench) cached(t *testing.T, db *pg.DB) *Service {
 // publishTiny publishes as an upload does after its last byte.
 func publishTiny(t *testing.T, s *Service) *videov1.Video {
 	t.Helper()
-	file, err := os.Open("testdata/tiny.mp4")
+	file, err := os.Open("mp4/testdata/tiny.mp4")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"douyin.dev/services/platform/sandbox"
+	"douyin.dev/services/video/ladder"
+	"douyin.dev/services/video/mp4"
 )
 
 const (
@@ -68,22 +70,22 @@ var errNoFrame = errors.New("no frame can be decoded")
 // picture returns a JPEG: a frame of the video, or a drawn one where ffmpeg is
 // missing, fails or takes too long. NOT_PLAYABLE is the answer for a video of
 // which ffmpeg decodes nothing.
-func (c *covers) picture(ctx context.Context, file *os.File, m playable) ([]byte, error) {
+func (c *covers) picture(ctx context.Context, file *os.File, m mp4.Video) ([]byte, error) {
 	if c.options.FFmpeg == "" || c.unusable.Load() {
-		return placeholder(m.media), nil
+		return placeholder(m.Media), nil
 	}
 	frame, err := c.frame(ctx, file, m)
 	switch {
 	case errors.Is(err, errNoFrame):
-		return nil, notPlayable("is not a playable video", err)
+		return nil, mp4.NotPlayable("is not a playable video", err)
 	case err != nil:
 		c.log.WarnContext(ctx, "no cover from the video, a drawn one is used", "error", err)
-		return placeholder(m.media), nil
+		return placeholder(m.Media), nil
 	}
 	return frame, nil
 }
 
-func (c *covers) frame(ctx context.Context, file *os.File, m playable) ([]byte, error) {
+func (c *covers) frame(ctx context.Context, file *os.File, m mp4.Video) ([]byte, error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -92,19 +94,19 @@ func (c *covers) frame(ctx context.Context, file *os.File, m playable) ([]byte, 
 	}
 	picture, err := c.decode(ctx, file, m)
 	var failed *sandbox.Error
-	if m.transfer != "" && errors.As(err, &failed) && failed.Exited && !errors.Is(err, errNoFrame) {
+	if m.Transfer != "" && errors.As(err, &failed) && failed.Exited && !errors.Is(err, errNoFrame) {
 		c.log.WarnContext(ctx, "HDR is not mapped to SDR, the cover is pale; it takes the filters zscale and tonemap", "error", err)
-		m.transfer = ""
+		m.Transfer = ""
 		picture, err = c.decode(ctx, file, m)
 	}
 	return picture, err
 }
 
 // decode has ffmpeg show frames until one makes a good cover.
-func (c *covers) decode(ctx context.Context, file *os.File, m playable) ([]byte, error) {
+func (c *covers) decode(ctx context.Context, file *os.File, m mp4.Video) ([]byte, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	width, height := coverSize(m.media)
+	width, height := coverSize(m.Media)
 	found := newChooser(width, height, cancel)
 	err := c.sandbox.Run(ctx, sandbox.Program{
 		Path: c.options.FFmpeg, Args: coverArguments(m, width, height), Files: []*os.File{file},
@@ -120,8 +122,8 @@ func (c *covers) decode(ctx context.Context, file *os.File, m playable) ([]byte,
 }
 
 // coverSize fits a video into the largest cover; it is never enlarged.
-func coverSize(m media) (width, height int) {
-	w, h := int(m.width), int(m.height)
+func coverSize(m mp4.Media) (width, height int) {
+	w, h := int(m.Width), int(m.Height)
 	if w > coverWidth {
 		w, h = coverWidth, h*coverWidth/w
 	}
@@ -133,19 +135,19 @@ func coverSize(m media) (width, height int) {
 
 // coverArguments read nothing but local files, as nothing but mp4: a playlist that
 // pretends to be a video makes ffmpeg read other files and fetch URLs.
-func coverArguments(m playable, width, height int) []string {
+func coverArguments(m mp4.Video, width, height int) []string {
 	return []string{
 		"-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:2",
-		"-threads", "1", "-max_streams", strconv.Itoa(2 * maxTracks), "-max_pixels", strconv.Itoa(maxSide * maxSide),
+		"-threads", "1", "-max_streams", strconv.Itoa(2 * ladder.MaxTracks), "-max_pixels", strconv.Itoa(ladder.MaxSide * ladder.MaxSide),
 		"-protocol_whitelist", "file", "-f", "mov", "-t", strconv.Itoa(coverSpan), "-i", "/dev/fd/3",
-		"-map", fmt.Sprintf("0:i:%d", m.track), "-map_metadata", "-1", "-vsync", "passthrough", "-threads", "1",
-		"-vf", coverFilter(m.transfer, width, height), "-f", "rawvideo", "pipe:1",
+		"-map", fmt.Sprintf("0:i:%d", m.Track), "-map_metadata", "-1", "-vsync", "passthrough", "-threads", "1",
+		"-vf", coverFilter(m.Transfer, width, height), "-f", "rawvideo", "pipe:1",
 	}
 }
 
 // coverFilter turns frames into pictures as JPEG has them: full range, BT.601,
 // of square pixels.
-func coverFilter(t transfer, width, height int) string {
+func coverFilter(t mp4.Transfer, width, height int) string {
 	frames := fmt.Sprintf(`select=isnan(prev_selected_t)+gte(t-prev_selected_t\,%g),`, coverStep)
 	if t == "" {
 		return frames + fmt.Sprintf("scale=w=%d:h=%d:out_color_matrix=bt601:out_range=full,format=yuvj420p", width, height)

@@ -15,6 +15,8 @@ import (
 
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/sandbox"
+	"douyin.dev/services/video/cliptest"
+	"douyin.dev/services/video/mp4"
 )
 
 func realCovers(t *testing.T) *covers {
@@ -41,9 +43,9 @@ func stored(t *testing.T, video []byte) *os.File {
 	return f
 }
 
-func probed(t *testing.T, video []byte) playable {
+func probed(t *testing.T, video []byte) mp4.Video {
 	t.Helper()
-	m, err := newProber().probe(t.Context(), bytes.NewReader(video), int64(len(video)))
+	m, err := mp4.NewProber().Probe(t.Context(), bytes.NewReader(video), int64(len(video)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +88,13 @@ func TestCoverIsTheFirstBrightFrame(t *testing.T) {
 		"black": "color=black:size=320x240:rate=25:duration=1",
 		"white": "color=white:size=320x240:rate=25:duration=1",
 	} {
-		img := cover(t, c, clip(t, begin+"[a];"+testPicture+"[b];[a][b]concat=n=2", x264...))
+		img := cover(t, c, cliptest.Make(t, begin+"[a];"+cliptest.Picture+"[b];[a][b]concat=n=2", x264...))
 		if mean, deviation := brightness(img.(*image.YCbCr).Y); mean < bright || deviation < varied {
 			t.Errorf("after a %s second: brightness %.0f ± %.0f", name, mean, deviation)
 		}
 	}
 	// Where there is no such frame, the best is better than none.
-	img := cover(t, c, clip(t, "color=black:size=320x240:rate=25:duration=0.5", x264...))
+	img := cover(t, c, cliptest.Make(t, "color=black:size=320x240:rate=25:duration=0.5", x264...))
 	if size := img.Bounds().Size(); size != image.Pt(320, 240) {
 		t.Errorf("a black video has a cover of %v", size)
 	}
@@ -103,11 +105,11 @@ func TestCoverOfHDRLooksLikeSDR(t *testing.T) {
 	t.Parallel()
 	c := realCovers(t)
 	const bars = "smptebars=size=320x240:rate=25:duration=0.2,format=yuv420p,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-	want := colour(cover(t, c, clip(t, bars, x264...)), image.Rect(0, 0, 320, 240))
-	for _, curve := range []transfer{hybridLogGamma, perceptualQuantizer} {
+	want := colour(cover(t, c, cliptest.Make(t, bars, x264...)), image.Rect(0, 0, 320, 240))
+	for _, curve := range []mp4.Transfer{mp4.HybridLogGamma, mp4.PerceptualQuantizer} {
 		// A display of 1000 cd/m² shows the bars as an SDR display does, but brighter.
 		convert := ",zscale=t=linear:npl=1000,format=gbrpf32le,zscale=p=bt2020,zscale=m=bt2020nc:r=limited:npl=1000:t=" + string(curve) + ",format=yuv420p10le"
-		hdr := clip(t, bars+convert, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1",
+		hdr := cliptest.Make(t, bars+convert, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1",
 			"-x265-params", "log-level=error:colorprim=bt2020:colormatrix=bt2020nc:transfer="+string(curve))
 		got := colour(cover(t, c, hdr), image.Rect(0, 0, 320, 240))
 		for i, channel := range []string{"red", "green", "blue"} {
@@ -122,9 +124,9 @@ func TestCoverWithoutToneMapping(t *testing.T) {
 	t.Parallel()
 	c := realCovers(t)
 	c.options.FFmpeg = script(t, `case "$*" in *zscale*) echo "No such filter: 'zscale'" >&2; exit 1;; esac; exec `+c.options.FFmpeg+` "$@"`)
-	video := h264(t)
+	video := cliptest.H264(t)
 	m := probed(t, video)
-	m.transfer = hybridLogGamma
+	m.Transfer = mp4.HybridLogGamma
 	if _, err := c.frame(t.Context(), stored(t, video), m); err != nil {
 		t.Error(err)
 	}
@@ -133,16 +135,16 @@ func TestCoverWithoutToneMapping(t *testing.T) {
 func TestCoverHasTheShownShape(t *testing.T) {
 	t.Parallel()
 	c := realCovers(t)
-	wide := cover(t, c, clip(t, "testsrc=size=96x64:rate=25:duration=0.2,setsar=4/3", x264...))
+	wide := cover(t, c, cliptest.Make(t, "testsrc=size=96x64:rate=25:duration=0.2,setsar=4/3", x264...))
 	if size := wide.Bounds().Size(); size != image.Pt(128, 64) {
 		t.Errorf("96x64 of pixels 4:3 is %v", size)
 	}
-	large := cover(t, c, clip(t, "testsrc=size=1080x1920:rate=25:duration=0.04", x264...))
+	large := cover(t, c, cliptest.Make(t, "testsrc=size=1080x1920:rate=25:duration=0.04", x264...))
 	if size := large.Bounds().Size(); size != image.Pt(720, 1280) {
 		t.Errorf("1080x1920 is %v", size)
 	}
 	halves := "color=white:size=320x240:rate=25:duration=0.2,drawbox=w=160:h=240:color=black:t=fill"
-	turned := cover(t, c, turnedByAQuarter(clip(t, halves, x264...)))
+	turned := cover(t, c, cliptest.TurnedByAQuarter(cliptest.Make(t, halves, x264...)))
 	if size := turned.Bounds().Size(); size != image.Pt(240, 320) {
 		t.Fatalf("turned, it is %v", size)
 	}
@@ -159,11 +161,11 @@ func TestWhatDecodesToNothingIsRefused(t *testing.T) {
 	for name, options := range map[string][]string{
 		"h264":  x264,
 		"hevc":  {"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p"},
-		"av1":   av1Options,
-		"vp9":   vp9Options,
+		"av1":   cliptest.AV1(),
+		"vp9":   cliptest.VP9(),
 		"mpeg4": {"-c:v", "mpeg4"},
 	} {
-		video := clip(t, testPicture, append(options, "-frames:v", "3", "-movflags", "+faststart")...)
+		video := cliptest.Make(t, cliptest.Picture, append(options, "-frames:v", "3", "-movflags", "+faststart")...)
 		m := probed(t, video)
 		clear(video[bytes.Index(video, []byte("mdat"))+4:])
 		if _, err := c.picture(t.Context(), stored(t, video), m); !refusedAsNotPlayable(err) {
@@ -184,7 +186,7 @@ func TestFFmpegsFailureIsNoRefusal(t *testing.T) {
 		"takes forever": script(t, "echo 'Invalid data found when processing input' >&2; sleep 60"),
 	} {
 		c := newCovers(CoverOptions{FFmpeg: program, Timeout: 300 * time.Millisecond}, quiet())
-		picture, err := c.picture(context.Background(), tempFile(t), playable{media: media{1000, 64, 64}})
+		picture, err := c.picture(context.Background(), tempFile(t), mp4.Video{Media: mp4.Media{DurationMS: 1000, Width: 64, Height: 64}})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if _, err := jpeg.Decode(bytes.NewReader(picture)); err != nil {
@@ -197,7 +199,7 @@ func TestUndecodableUploadLeavesNothing(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realCovers(t).options.FFmpeg
 	b := newBench(t, func(d *Deps) { d.Cover = CoverOptions{FFmpeg: ffmpeg} })
-	video := h264(t, "-movflags", "+faststart")
+	video := cliptest.H264(t, "-movflags", "+faststart")
 	// Whole NAL units, as the probe wants them, of nothing.
 	at := bytes.Index(video, []byte("mdat")) + 4
 	for at < len(video) {
@@ -253,7 +255,7 @@ func TestFFmpegRunsWithEveryLayer(t *testing.T) {
 		sandbox.Namespaces, sandbox.Landlock, sandbox.Seccomp, sandbox.Namespaces | sandbox.Landlock | sandbox.Seccomp, 0,
 	} {
 		c.sandbox = sandbox.New(quiet(), off)
-		cover(t, c, h264(t))
+		cover(t, c, cliptest.H264(t))
 	}
 	c.check(t.Context())
 	if c.unusable.Load() {

@@ -19,6 +19,7 @@ import (
 	"douyin.dev/services/platform/bus"
 	"douyin.dev/services/platform/sandbox"
 	"douyin.dev/services/video/ladder"
+	"douyin.dev/services/video/mp4"
 )
 
 //go:embed migrations/*.sql
@@ -139,7 +140,7 @@ func (c *Transcoder) Mount(ctx context.Context, rt *app.Runtime) error {
 
 // encoder finds the programs and tries them, or says once that there are none.
 func (c *Transcoder) encoder(ctx context.Context, log *slog.Logger) Encoder {
-	e := &ladder.Encoder{Sandbox: sandbox.New(log), Log: log, Timeout: wallClock(maxDuration), Nice: c.Nice}
+	e := &ladder.Encoder{Sandbox: sandbox.New(log), Log: log, Timeout: wallClock(mp4.MaxDuration), Nice: c.Nice}
 	var err error
 	if e.FFmpeg, err = program(c.FFmpeg, "ffmpeg"); err == nil {
 		e.FFprobe, err = program(c.FFprobe, "ffprobe")

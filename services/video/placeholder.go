@@ -5,6 +5,8 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+
+	"douyin.dev/services/video/mp4"
 )
 
 // placeholderSide is the longer side of a drawn cover, in pixels.
@@ -12,8 +14,8 @@ const placeholderSide = 640
 
 // placeholder draws a cover in the shape of the video: a dark gradient with the
 // sign for play in its middle.
-func placeholder(m media) []byte {
-	w, h := fit(int(m.width), int(m.height), placeholderSide)
+func placeholder(m mp4.Media) []byte {
+	w, h := fit(int(m.Width), int(m.Height), placeholderSide)
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	sign := min(w, h) / 6
 	for y := range h {

@@ -44,7 +44,7 @@ func (s *Service) PublishVideo(ctx context.Context, stream *connect.ClientStream
 }
 
 func (s *Service) publish(ctx context.Context, author int64, u *upload) (*videov1.PublishVideoResponse, error) {
-	m, err := s.prober.probe(ctx, u.file, u.size)
+	m, err := s.prober.Probe(ctx, u.file, u.size)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*videov
 	video := &videov1.Video{
 		Id: id, AuthorId: author, Title: u.header.GetTitle(),
 		MediaKey: prefix(id) + "original.mp4", CoverKey: prefix(id) + "cover.jpg",
-		DurationMs: m.durationMS, Width: m.width, Height: m.height, Version: 1,
+		DurationMs: m.DurationMS, Width: m.Width, Height: m.Height, Version: 1,
 		Visibility: cmp.Or(u.header.GetVisibility(), videov1.Visibility_VISIBILITY_PUBLIC),
 	}
 	if video.Restricted = restricted(video.GetVisibility()); video.GetRestricted() {

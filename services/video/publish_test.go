@@ -18,6 +18,8 @@ import (
 
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/video/cliptest"
+	"douyin.dev/services/video/mp4"
 )
 
 func TestPublishedVideoIsVisibleAndStored(t *testing.T) {
@@ -27,7 +29,7 @@ func TestPublishedVideoIsVisibleAndStored(t *testing.T) {
 		t.Skip("needs ffmpeg")
 	}
 	b := newBench(t, func(d *Deps) { d.Cover = CoverOptions{FFmpeg: ffmpeg} })
-	file := h264(t)
+	file := cliptest.H264(t)
 	got, err := b.upload(t.Context(), &videov1.PublishVideoHeader{Title: "猫"}, file)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +74,7 @@ func (b *bench) object(t *testing.T, key string) []byte {
 
 func TestRefusedUploadLeavesNothing(t *testing.T) {
 	t.Parallel()
-	file := h264(t)
+	file := cliptest.H264(t)
 	limit := func(n int64) func(*Deps) { return func(d *Deps) { d.Limits.MaxBytes = n } }
 	for _, c := range []struct {
 		name   string
@@ -104,7 +106,7 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 
 func TestLimitsOfAnUploadAreInclusive(t *testing.T) {
 	t.Parallel()
-	file := h264(t)
+	file := cliptest.H264(t)
 	b := newBench(t, func(d *Deps) { d.Limits.MaxBytes = int64(len(file)) })
 	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{Title: strings.Repeat("字", 100)}, file); err != nil {
 		t.Error(err)
@@ -146,7 +148,7 @@ func TestAStreamWithoutAHeaderHoldsNoSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t)); err != nil {
+		if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, cliptest.H264(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -165,14 +167,14 @@ func TestFullDiskIsUnavailable(t *testing.T) {
 		full = append(full, f)
 		return f, err
 	}
-	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
+	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, cliptest.H264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
 		t.Errorf("no space for the bytes: %v", err)
 	}
 	if len(full) != 1 || full[0].Close() == nil {
 		t.Error("the file was left open")
 	}
 	b.spooler.create = func(string) (*os.File, error) { return nil, syscall.ENOSPC }
-	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
+	if _, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, cliptest.H264(t)); fault.CodeOf(err) != connect.CodeUnavailable {
 		t.Errorf("no space for a file: %v", err)
 	}
 	b.nothingLeft(t)
@@ -198,7 +200,7 @@ func TestALaterHeaderCompletesTheFirst(t *testing.T) {
 		res, err := stream.CloseAndReceive()
 		return res.GetVideo(), err
 	}
-	file := &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Chunk{Chunk: h264(t)}}
+	file := &videov1.PublishVideoRequest{Part: &videov1.PublishVideoRequest_Chunk{Chunk: cliptest.H264(t)}}
 	first, err := publish(header(&videov1.PublishVideoHeader{}), file, header(&videov1.PublishVideoHeader{Title: "late", IdempotencyKey: "k"}))
 	if err != nil || first.GetTitle() != "late" {
 		t.Fatalf("title %q: %v", first.GetTitle(), err)
@@ -216,7 +218,7 @@ func TestALaterHeaderCompletesTheFirst(t *testing.T) {
 func TestSameKeySameAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	file := h264(t)
+	file := cliptest.H264(t)
 	header := &videov1.PublishVideoHeader{Title: "a", IdempotencyKey: "k"}
 	first, err := b.upload(t.Context(), header, file)
 	if err != nil {
@@ -250,7 +252,7 @@ func TestSameKeySameAnswer(t *testing.T) {
 func TestFailingFFmpegStillPublishes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(d *Deps) { d.Cover = CoverOptions{FFmpeg: "/bin/false"} })
-	got, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, h264(t))
+	got, err := b.upload(t.Context(), &videov1.PublishVideoHeader{}, cliptest.H264(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +266,7 @@ func TestHangingFFmpegIsKilled(t *testing.T) {
 	c := newCovers(CoverOptions{FFmpeg: script(t, "sleep 60 & wait"), Timeout: 100 * time.Millisecond}, quiet())
 	file := tempFile(t)
 	started := time.Now()
-	if _, err := c.frame(context.Background(), file, playable{media: media{width: 64, height: 64}}); err == nil || time.Since(started) > 10*time.Second {
+	if _, err := c.frame(context.Background(), file, mp4.Video{Media: mp4.Media{Width: 64, Height: 64}}); err == nil || time.Since(started) > 10*time.Second {
 		t.Errorf("a program that hangs: %v after %v", err, time.Since(started))
 	}
 }

@@ -1,14 +1,11 @@
 package video
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -192,40 +189,6 @@ func (b *bench) nothingLeft(t *testing.T) {
 	}
 }
 
-// clip makes a real video with ffmpeg: output options such as "-r 30".
-func clip(t *testing.T, source string, options ...string) []byte {
-	t.Helper()
-	ffmpeg, err := exec.LookPath("ffmpeg")
-	if err != nil {
-		t.Skip("needs ffmpeg to make test videos")
-	}
-	out := filepath.Join(t.TempDir(), "clip")
-	args := append([]string{"-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", source}, options...)
-	if !slices.Contains(options, "-f") {
-		args = append(args, "-f", "mp4")
-	}
-	cmd := exec.CommandContext(t.Context(), ffmpeg, append(args, out)...)
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make clip: %v: %s", err, msg)
-	}
-	file, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-func h264(t *testing.T, options ...string) []byte {
-	t.Helper()
-	return clip(t, "testsrc=size=320x240:rate=25:duration=1", append([]string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}, options...)...)
-}
-
-func probeBytes(file []byte) (media, error) {
-	m, err := newProber().probe(context.Background(), bytes.NewReader(file), int64(len(file)))
-	return m.media, err
-}
-
-// source describes a test picture to ffmpeg.
-func source(w, h, rate, seconds int) string {
-	return fmt.Sprintf("color=size=%dx%d:rate=%d:duration=%d", w, h, rate, seconds)
+func refusedAsNotPlayable(err error) bool {
+	return fault.HasReason(err, videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE)
 }

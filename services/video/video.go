@@ -15,6 +15,7 @@ import (
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/blob"
 	"douyin.dev/services/platform/pg"
+	"douyin.dev/services/video/mp4"
 )
 
 // Objects is what the service needs of the object store.
@@ -78,7 +79,7 @@ type Service struct {
 	wake      func()
 	log       *slog.Logger
 	spooler   *spooler
-	prober    *prober
+	prober    *mp4.Prober
 	covers    *covers
 	copies    *copies
 	relations Relations
@@ -109,7 +110,7 @@ func New(d Deps) (*Service, error) {
 	s := &Service{
 		db: d.DB, objects: d.Objects, nextID: d.NextID, now: d.Now, wake: d.Wake, log: d.Log,
 		spooler:   newSpooler(d.WorkDir, d.Limits),
-		prober:    newProber(),
+		prober:    mp4.NewProber(),
 		covers:    newCovers(d.Cover, d.Log),
 		relations: d.Relations,
 	}

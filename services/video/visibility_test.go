@@ -15,6 +15,7 @@ import (
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/outbox"
+	"douyin.dev/services/video/cliptest"
 )
 
 const (
@@ -271,7 +272,7 @@ func TestVideoIsPublishedForWhoMaySeeIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	header := &videov1.PublishVideoHeader{Title: "t", Visibility: private, IdempotencyKey: "k"}
-	v, err := b.upload(t.Context(), header, h264(t))
+	v, err := b.upload(t.Context(), header, cliptest.H264(t))
 	if err != nil {
 		t.Fatal(err)
 	}

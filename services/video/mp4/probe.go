@@ -1,4 +1,4 @@
-package video
+package mp4
 
 import (
 	"cmp"
@@ -19,11 +19,11 @@ import (
 
 // What is accepted at most.
 const (
-	maxDuration  = 10 * time.Minute
+	MaxDuration  = 10 * time.Minute
 	maxSide      = ladder.MaxSide // pixels
 	maxFrameRate = 120            // frames a second, on average
 	// maxSamples is what the longest video has at the highest rate.
-	maxSamples = int(maxDuration/time.Second) * maxFrameRate
+	maxSamples = int(MaxDuration/time.Second) * maxFrameRate
 	// maxTracks of a file, of all kinds.
 	maxTracks = ladder.MaxTracks
 )
@@ -33,80 +33,82 @@ const probeTimeout = 5 * time.Second
 
 var errProbeTime = fmt.Errorf("not read within %v", probeTimeout)
 
-// media is what a playable file says about itself.
-type media struct {
-	durationMS int64
-	// width and height as shown, in pixels: after rotation, and of square pixels.
-	width, height int32
+// Media is what a playable file says about itself.
+type Media struct {
+	DurationMS int64
+	// Width and Height as shown, in pixels: after rotation, and of square pixels.
+	Width, Height int32
 }
 
-// playable is a file that passed the probe, and what a decoder is told about it.
-type playable struct {
-	media
-	// track is the id of the track that is shown.
-	track uint32
-	// transfer function of the picture.
-	transfer transfer
+// Video is a file that passed the probe, and what a decoder is told about it.
+type Video struct {
+	Media
+	// Track is the id of the track that is shown.
+	Track uint32
+	// Transfer is the transfer function of the picture.
+	Transfer Transfer
 }
 
-// prober reads files, no more at a time than there are cores: it only computes.
-type prober struct{ slots chan struct{} }
+// Prober reads files, no more at a time than there are cores: it only computes.
+type Prober struct{ slots chan struct{} }
 
-func newProber() *prober { return &prober{slots: make(chan struct{}, runtime.GOMAXPROCS(0))} }
+func NewProber() *Prober { return &Prober{slots: make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
-// probe decides whether a file is an mp4 or mov that can be played: a video
+// Probe decides whether a file is an mp4 or mov that can be played: a video
 // track of a codec players know, within the limits, all of whose samples lie in
 // the file. It reads the bytes and nothing else. The answer for others is
 // NOT_PLAYABLE; an error of another kind is ours or the caller's.
-func (p *prober) probe(ctx context.Context, r io.ReaderAt, size int64) (playable, error) {
+func (p *Prober) Probe(ctx context.Context, r io.ReaderAt, size int64) (Video, error) {
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return playable{}, fmt.Errorf("wait for a probe: %w", ctx.Err())
+		return Video{}, fmt.Errorf("wait for a probe: %w", ctx.Err())
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, probeTimeout, errProbeTime)
 	defer cancel()
 	return readFile(&budget{ctx: ctx}, r, size)
 }
 
-func readFile(b *budget, r io.ReaderAt, size int64) (m playable, err error) {
+func readFile(b *budget, r io.ReaderAt, size int64) (m Video, err error) {
 	// A library's panic over hostile bytes says that they are no video.
 	defer func() {
 		if p := recover(); p != nil {
-			m, err = playable{}, notPlayable("is not a playable video", fmt.Errorf("probe panicked: %v", p))
+			m, err = Video{}, NotPlayable("is not a playable video", fmt.Errorf("probe panicked: %v", p))
 		}
 	}()
 	t, err := videoTrack(b, r, size)
 	var ours *fs.PathError
 	switch {
 	case errors.As(err, &ours):
-		return playable{}, fault.Unavailable(err)
+		return Video{}, fault.Unavailable(err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return playable{}, fmt.Errorf("probe: %w", err)
+		return Video{}, fmt.Errorf("probe: %w", err)
 	case errors.Is(err, errTooManyTracks):
-		return playable{}, notPlayable(fmt.Sprintf("must have at most %d tracks", maxTracks), err)
+		return Video{}, NotPlayable(fmt.Sprintf("must have at most %d tracks", maxTracks), err)
 	case errors.Is(err, errTooManyBoxes):
-		return playable{}, notPlayable(fmt.Sprintf("must have at most %d boxes", maxBoxes), err)
+		return Video{}, NotPlayable(fmt.Sprintf("must have at most %d boxes", maxBoxes), err)
 	case err != nil:
-		return playable{}, notPlayable("is not a playable video", err)
+		return Video{}, NotPlayable("is not a playable video", err)
 	}
-	return t.playable(), withinLimits(t)
+	return t.video(), withinLimits(t)
 }
 
-func notPlayable(description string, cause error) error {
+// NotPlayable is the answer for a file that is no video we take: NOT_PLAYABLE, with
+// what is wrong with the file, for the client, and the cause, for the log.
+func NotPlayable(description string, cause error) error {
 	return fault.Invalid("data", description).For(videov1.ErrorReason_ERROR_REASON_NOT_PLAYABLE).Because(cause)
 }
 
 func withinLimits(t *track) error {
 	switch {
-	case time.Duration(t.durationMS)*time.Millisecond > maxDuration:
-		return notPlayable("must be at most 10 minutes long", nil)
-	case t.width > maxSide || t.height > maxSide || t.largest > maxSide:
-		return notPlayable("must have at most 4096 pixels a side", nil)
+	case time.Duration(t.DurationMS)*time.Millisecond > MaxDuration:
+		return NotPlayable("must be at most 10 minutes long", nil)
+	case t.Width > maxSide || t.Height > maxSide || t.largest > maxSide:
+		return NotPlayable("must have at most 4096 pixels a side", nil)
 	// One frame has no rate. Half a frame is left for rounded durations.
-	case t.samples > 1 && 2*int64(t.samples)*1000 > (2*maxFrameRate+1)*t.durationMS:
-		return notPlayable("must have at most 120 frames a second", nil)
+	case t.samples > 1 && 2*int64(t.samples)*1000 > (2*maxFrameRate+1)*t.DurationMS:
+		return NotPlayable("must have at most 120 frames a second", nil)
 	}
 	return nil
 }

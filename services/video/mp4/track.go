@@ -1,4 +1,4 @@
-package video
+package mp4
 
 import (
 	"encoding/binary"
@@ -12,14 +12,14 @@ import (
 
 // track is a video track.
 type track struct {
-	media
+	Media
 	id        uint32
 	timescale int64
 	rotated   bool // by a quarter, as phones that are held upright record
 	entry     entry
 	stbl      boxes
 	trex      *mp4.TrexBox // defaults of its fragments; nil for none
-	transfer  transfer
+	transfer  Transfer
 	largest   int32 // the longest side of a picture that the first sample or its description announces
 
 	// failed is why the track cannot be played, once that is known.
@@ -63,8 +63,8 @@ func readTracks(l layout, moov tree) (tracks, error) {
 	return found, nil
 }
 
-func (t *track) playable() playable {
-	return playable{media: t.media, track: t.id, transfer: t.transfer}
+func (t *track) video() Video {
+	return Video{Media: t.Media, Track: t.id, Transfer: t.transfer}
 }
 
 // read reads what a track is. It answers an error for a track that is no video,
@@ -131,7 +131,7 @@ type entry struct {
 	configuration []byte
 	// pixel is the shape of a sample, zero where nothing says it.
 	pixel    ratio
-	transfer transfer
+	transfer Transfer
 }
 
 // ratio of width to height; zero when unknown.
@@ -184,11 +184,11 @@ func (t *track) finish(b *budget, r io.ReaderAt) error {
 	if t.samples == 0 || t.firstSize == 0 {
 		return errors.New("no samples")
 	}
-	t.durationMS = t.ticks * 1000 / t.timescale
+	t.DurationMS = t.ticks * 1000 / t.timescale
 	if t.samples == 1 { // cameras give a single frame no duration
-		t.durationMS = max(t.durationMS, 1)
+		t.DurationMS = max(t.DurationMS, 1)
 	}
-	if t.durationMS == 0 {
+	if t.DurationMS == 0 {
 		return errors.New("no duration")
 	}
 	pictures, err := t.entry.codec.pictures(t.entry.configuration, sample{r: r, at: t.firstAt, size: t.firstSize, budget: b})
@@ -218,9 +218,9 @@ func (t *track) show(pictures []picture) error {
 	if t.transfer = p.transfer; t.transfer == "" {
 		t.transfer = t.entry.transfer
 	}
-	t.width, t.height = shown(int32(p.width), int32(p.height), pixel)
+	t.Width, t.Height = shown(int32(p.width), int32(p.height), pixel)
 	if t.rotated {
-		t.width, t.height = t.height, t.width
+		t.Width, t.Height = t.Height, t.Width
 	}
 	return nil
 }

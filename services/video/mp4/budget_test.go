@@ -1,4 +1,4 @@
-package video
+package mp4
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/video/cliptest"
 )
 
 // manyTracks has video tracks without samples of their own, and fragments that
@@ -54,7 +55,7 @@ func TestEachFragmentIsReadOnce(t *testing.T) {
 	t.Parallel()
 	file := manyTracks(maxTracks, 10000)
 	r := &counting{ReaderAt: bytes.NewReader(file)}
-	if _, err := newProber().probe(t.Context(), r, int64(len(file))); !refusedAsNotPlayable(err) {
+	if _, err := NewProber().Probe(t.Context(), r, int64(len(file))); !refusedAsNotPlayable(err) {
 		t.Errorf("tracks without samples: %v", err)
 	}
 	if r.bytes > 2*len(file) {
@@ -64,7 +65,7 @@ func TestEachFragmentIsReadOnce(t *testing.T) {
 
 func TestLimitOfTracks(t *testing.T) {
 	t.Parallel()
-	file := h264(t)
+	file := cliptest.H264(t)
 	at := bytes.LastIndex(file, []byte("trak")) - 4
 	trak := file[at : at+int(binary.BigEndian.Uint32(file[at:]))]
 	for tracks, ok := range map[int]bool{maxTracks - 1: true, maxTracks: true, maxTracks + 1: false} {
@@ -112,17 +113,17 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 
 func TestProbesTakeNoMoreThanTheCores(t *testing.T) {
 	t.Parallel()
-	p := newProber()
+	p := NewProber()
 	for range cap(p.slots) {
 		p.slots <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.probe(ctx, bytes.NewReader(nil), 0); !errors.Is(err, context.Canceled) {
+	if _, err := p.Probe(ctx, bytes.NewReader(nil), 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("without a slot: %v", err)
 	}
 	<-p.slots
-	if _, err := p.probe(t.Context(), bytes.NewReader(nil), 0); !refusedAsNotPlayable(err) {
+	if _, err := p.Probe(t.Context(), bytes.NewReader(nil), 0); !refusedAsNotPlayable(err) {
 		t.Errorf("with a slot: %v", err)
 	}
 	if len(p.slots) != cap(p.slots)-1 {

@@ -1,4 +1,4 @@
-package video
+package mp4
 
 import (
 	"errors"
@@ -245,7 +245,7 @@ func skip(r *bits.EBSPReader, n int) {
 	}
 }
 
-func hevcUsability(unit []byte) (pixel ratio, t transfer) {
+func hevcUsability(unit []byte) (pixel ratio, t Transfer) {
 	// The library may panic over hostile bytes.
 	defer func() { _ = recover() }()
 	sps, err := hevc.ParseSPSNALUnit(unit)

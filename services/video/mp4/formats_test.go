@@ -1,21 +1,16 @@
-package video
+package mp4
 
 import (
 	"bytes"
 	"encoding/binary"
 	"testing"
-)
 
-const testPicture = "testsrc=size=320x240:rate=25:duration=1"
-
-var (
-	av1Options = []string{"-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime", "-row-mt", "0", "-pix_fmt", "yuv420p"}
-	vp9Options = []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-pix_fmt", "yuv420p"}
+	"douyin.dev/services/video/cliptest"
 )
 
 func h265(t *testing.T, options ...string) []byte {
 	t.Helper()
-	return clip(t, testPicture, append([]string{
+	return cliptest.Make(t, cliptest.Picture, append([]string{
 		"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", "-tag:v", "hvc1", "-pix_fmt", "yuv420p",
 	}, options...)...)
 }
@@ -54,12 +49,12 @@ func grown(file []byte, more ...[]byte) []byte {
 // What encoders leave between and behind boxes does not matter to players.
 func TestWhatEncodersLeaveIsPassedOver(t *testing.T) {
 	t.Parallel()
-	file := h264(t) // moov at the end
+	file := cliptest.H264(t) // moov at the end
 	moov := bytes.LastIndex(file, []byte("moov")) - 4
 	between := func(boxes ...[]byte) []byte {
 		return bytes.Join([][]byte{file[:moov], bytes.Join(boxes, nil), file[moov:]}, nil)
 	}
-	toTheEnd := h264(t, "-movflags", "+faststart")
+	toTheEnd := cliptest.H264(t, "-movflags", "+faststart")
 	copy(toTheEnd[bytes.Index(toTheEnd, []byte("mdat"))-4:], make([]byte, 4))
 	for name, file := range map[string][]byte{
 		"zeros behind":          append(bytes.Clone(file), make([]byte, 5000)...),
@@ -73,7 +68,7 @@ func TestWhatEncodersLeaveIsPassedOver(t *testing.T) {
 		"garbage in moov":       grown(file, []byte("\xff\xff\xff\xffudta...")),
 		"mdat to the end":       toTheEnd,
 	} {
-		if got, err := probeBytes(file); err != nil || got != (media{1000, 320, 240}) {
+		if got, err := probeBytes(file); err != nil || got != (Media{1000, 320, 240}) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -82,12 +77,12 @@ func TestWhatEncodersLeaveIsPassedOver(t *testing.T) {
 func TestSingleFrameMayHaveNoDuration(t *testing.T) {
 	t.Parallel()
 	lasting := func(frames string) []byte {
-		file := h264(t, "-frames:v", frames)
+		file := cliptest.H264(t, "-frames:v", frames)
 		delta := bytes.Index(file, []byte("stts")) + 4 + 12
 		copy(file[delta:], make([]byte, 4))
 		return file
 	}
-	if got, err := probeBytes(lasting("1")); err != nil || got != (media{1, 320, 240}) {
+	if got, err := probeBytes(lasting("1")); err != nil || got != (Media{1, 320, 240}) {
 		t.Errorf("one frame: %+v, %v", got, err)
 	}
 	if _, err := probeBytes(lasting("2")); !refusedAsNotPlayable(err) {
@@ -99,20 +94,20 @@ func TestSingleFrameMayHaveNoDuration(t *testing.T) {
 func TestSizeComesFromTheBitstream(t *testing.T) {
 	t.Parallel()
 	const picture = "testsrc=size=322x242:rate=25:duration=1"
-	one := func(options []string) []byte { return clip(t, picture, append(options, "-frames:v", "1")...) }
+	one := func(options []string) []byte { return cliptest.Make(t, picture, append(options, "-frames:v", "1")...) }
 	for kind, options := range map[string][]string{
 		"avc1": {"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"},
 		"hvc1": {"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", "-tag:v", "hvc1", "-pix_fmt", "yuv420p"},
-		"av01": av1Options,
-		"vp09": vp9Options,
+		"av01": cliptest.AV1(),
+		"vp09": cliptest.VP9(),
 		"mp4v": {"-c:v", "mpeg4"},
 	} {
 		got, err := probeBytes(sized(one(options), kind, 16, 16))
-		if err != nil || got.width != 322 || got.height != 242 {
+		if err != nil || got.Width != 322 || got.Height != 242 {
 			t.Errorf("%s: %+v, %v", kind, got, err)
 		}
 	}
-	large := clip(t, source(4098, 32, 1, 1), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+	large := cliptest.Make(t, cliptest.Plain(4098, 32, 1, 1), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 	if got, err := probeBytes(sized(large, "avc1", 64, 64)); !refusedAsNotPlayable(err) {
 		t.Errorf("4098 pixels called 64: %+v, %v", got, err)
 	}
@@ -137,8 +132,8 @@ func TestSizeOfVP8(t *testing.T) {
 func TestPixelsAreShownSquare(t *testing.T) {
 	t.Parallel()
 	const quarter = "transpose=clock"
-	wide := clip(t, "testsrc=size=96x64:rate=25:duration=1,setsar=4/3", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
-	high := clip(t, "testsrc=size=96x64:rate=25:duration=1,"+quarter+",setsar=3/4", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+	wide := cliptest.Make(t, "testsrc=size=96x64:rate=25:duration=1,setsar=4/3", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+	high := cliptest.Make(t, "testsrc=size=96x64:rate=25:duration=1,"+quarter+",setsar=3/4", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 	for name, c := range map[string]struct {
 		file          []byte
 		width, height int32
@@ -147,7 +142,7 @@ func TestPixelsAreShownSquare(t *testing.T) {
 		"high":                 {high, 48, 96},
 		"wide, without a pasp": {bytes.Replace(wide, []byte("pasp"), []byte("free"), 1), 128, 64},
 	} {
-		if got, err := probeBytes(c.file); err != nil || got.width != c.width || got.height != c.height {
+		if got, err := probeBytes(c.file); err != nil || got.Width != c.width || got.Height != c.height {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -166,11 +161,4 @@ func TestPixelsAreShownSquare(t *testing.T) {
 			t.Errorf("%dx%d of pixels %v is shown as %dx%d", c.width, c.height, c.pixel, w, h)
 		}
 	}
-}
-
-// turnedByAQuarter writes the matrix of an upright phone: ffmpeg 5 writes none on request.
-func turnedByAQuarter(file []byte) []byte {
-	at := bytes.Index(file, []byte("tkhd")) + 4 + 40
-	copy(file[at:], []byte{0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0})
-	return file
 }

@@ -1,4 +1,4 @@
-package video
+package mp4
 
 import (
 	"bytes"
@@ -14,25 +14,25 @@ import (
 type picture struct {
 	width, height uint // in samples, as cropped
 	pixel         ratio
-	transfer      transfer
+	transfer      Transfer
 }
 
-// transfer is a transfer function of high dynamic range, by ffmpeg's name; ""
+// Transfer is a transfer function of high dynamic range, by ffmpeg's name; ""
 // stands for all others.
-type transfer string
+type Transfer string
 
 const (
-	perceptualQuantizer transfer = "smpte2084"
-	hybridLogGamma      transfer = "arib-std-b67"
+	PerceptualQuantizer Transfer = "smpte2084"
+	HybridLogGamma      Transfer = "arib-std-b67"
 )
 
 // transferOf reads a code point of ITU-T H.273 section 8.2.
-func transferOf(code uint) transfer {
+func transferOf(code uint) Transfer {
 	switch code {
 	case 16:
-		return perceptualQuantizer
+		return PerceptualQuantizer
 	case 18:
-		return hybridLogGamma
+		return HybridLogGamma
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package video
+package mp4
 
 import (
 	"errors"

@@ -1,7 +1,8 @@
-package video
+package mp4
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/video/cliptest"
 )
 
 func refusedAsNotPlayable(err error) bool {
@@ -18,32 +20,32 @@ func refusedAsNotPlayable(err error) bool {
 
 func TestVideosAreAccepted(t *testing.T) {
 	t.Parallel()
-	want := media{durationMS: 1000, width: 320, height: 240}
+	want := Media{DurationMS: 1000, Width: 320, Height: 240}
 	for name, file := range map[string][]byte{
-		"h264":           h264(t),
-		"faststart":      h264(t, "-movflags", "+faststart"),
-		"fragmented":     h264(t, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-g", "5"),
-		"old fragments":  h264(t, "-movflags", "frag_keyframe", "-g", "5"),
-		"quicktime":      h264(t, "-f", "mov"),
-		"mpeg4":          clip(t, "testsrc=size=320x240:rate=25:duration=1", "-c:v", "mpeg4"),
-		"with audio":     clip(t, "testsrc=size=320x240:rate=25:duration=1[out0];sine=duration=1[out1]", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"),
+		"h264":           cliptest.H264(t),
+		"faststart":      cliptest.H264(t, "-movflags", "+faststart"),
+		"fragmented":     cliptest.H264(t, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-g", "5"),
+		"old fragments":  cliptest.H264(t, "-movflags", "frag_keyframe", "-g", "5"),
+		"quicktime":      cliptest.H264(t, "-f", "mov"),
+		"mpeg4":          cliptest.Make(t, cliptest.Picture, "-c:v", "mpeg4"),
+		"with audio":     cliptest.Make(t, "testsrc=size=320x240:rate=25:duration=1[out0];sine=duration=1[out1]", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"),
 		"hevc":           h265(t),
 		"hev1":           h265(t, "-tag:v", "hev1"),
 		"dolby vision":   renamed(h265(t, "-f", "mov"), "hvc1", "dvh1"),
 		"dvhe":           renamed(h265(t, "-tag:v", "hev1"), "hev1", "dvhe"),
-		"dvav":           renamed(h264(t), "avc1", "dvav"),
-		"dva1":           renamed(h264(t), "avc1", "dva1"),
-		"avc3":           renamed(h264(t), "avc1", "avc3"),
-		"av1":            clip(t, testPicture, av1Options...),
-		"vp9":            clip(t, testPicture, vp9Options...),
-		"with audio pcm": clip(t, "testsrc=size=320x240:rate=25:duration=1[out0];sine=duration=1[out1]", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "pcm_s16le", "-f", "mov"),
+		"dvav":           renamed(cliptest.H264(t), "avc1", "dvav"),
+		"dva1":           renamed(cliptest.H264(t), "avc1", "dva1"),
+		"avc3":           renamed(cliptest.H264(t), "avc1", "avc3"),
+		"av1":            cliptest.Make(t, cliptest.Picture, cliptest.AV1()...),
+		"vp9":            cliptest.Make(t, cliptest.Picture, cliptest.VP9()...),
+		"with audio pcm": cliptest.Make(t, "testsrc=size=320x240:rate=25:duration=1[out0];sine=duration=1[out1]", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "pcm_s16le", "-f", "mov"),
 	} {
 		got, err := probeBytes(file)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(media{})); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -51,7 +53,7 @@ func TestVideosAreAccepted(t *testing.T) {
 
 func TestWhatIsNoVideoIsRefused(t *testing.T) {
 	t.Parallel()
-	good := h264(t, "-movflags", "+faststart")
+	good := cliptest.H264(t, "-movflags", "+faststart")
 	zeroed := bytes.Clone(good)
 	clear(zeroed[bytes.Index(zeroed, []byte("mdat"))+4:])
 	for name, file := range map[string][]byte{
@@ -62,13 +64,13 @@ func TestWhatIsNoVideoIsRefused(t *testing.T) {
 		"half":              good[:len(good)/2],
 		"zeros for samples": zeroed,
 		"without moov":      bytes.ReplaceAll(good, []byte("moov"), []byte("free")),
-		"sound":             clip(t, "sine=duration=1", "-c:a", "aac"),
-		"matroska":          h264(t, "-f", "matroska"),
-		"fragments cut":     cut(h264(t, "-movflags", "frag_keyframe+empty_moov", "-g", "5"), 5000),
-		"index cut":         cut(h264(t), 10),
-		"pictures as video": clip(t, testPicture, "-c:v", "mjpeg", "-f", "mp4"),
-		"mpeg2":             clip(t, testPicture, "-c:v", "mpeg2video"),
-		"pictures":          clip(t, "testsrc=size=320x240:rate=25:duration=1", "-c:v", "mjpeg", "-f", "mov"),
+		"sound":             cliptest.Make(t, "sine=duration=1", "-c:a", "aac"),
+		"matroska":          cliptest.H264(t, "-f", "matroska"),
+		"fragments cut":     cut(cliptest.H264(t, "-movflags", "frag_keyframe+empty_moov", "-g", "5"), 5000),
+		"index cut":         cut(cliptest.H264(t), 10),
+		"pictures as video": cliptest.Make(t, cliptest.Picture, "-c:v", "mjpeg", "-f", "mp4"),
+		"mpeg2":             cliptest.Make(t, cliptest.Picture, "-c:v", "mpeg2video"),
+		"pictures":          cliptest.Make(t, cliptest.Picture, "-c:v", "mjpeg", "-f", "mov"),
 	} {
 		if _, err := probeBytes(file); !refusedAsNotPlayable(err) {
 			t.Errorf("%s: %v, want NOT_PLAYABLE", name, err)
@@ -84,16 +86,16 @@ func TestLimitsOfAVideo(t *testing.T) {
 		source string
 		ok     bool
 	}{
-		{"10 minutes", source(32, 32, 1, 600), true},
-		{"10 minutes and 1 second", source(32, 32, 1, 601), false},
-		{"4096 wide", source(4096, 32, 1, 1), true},
-		{"4098 wide", source(4098, 32, 1, 1), false},
-		{"4096 high", source(32, 4096, 1, 1), true},
-		{"4098 high", source(32, 4098, 1, 1), false},
-		{"120 frames a second", source(32, 32, 120, 1), true},
-		{"240 frames a second", source(32, 32, 240, 1), false},
+		{"10 minutes", cliptest.Plain(32, 32, 1, 600), true},
+		{"10 minutes and 1 second", cliptest.Plain(32, 32, 1, 601), false},
+		{"4096 wide", cliptest.Plain(4096, 32, 1, 1), true},
+		{"4098 wide", cliptest.Plain(4098, 32, 1, 1), false},
+		{"4096 high", cliptest.Plain(32, 4096, 1, 1), true},
+		{"4098 high", cliptest.Plain(32, 4098, 1, 1), false},
+		{"120 frames a second", cliptest.Plain(32, 32, 120, 1), true},
+		{"240 frames a second", cliptest.Plain(32, 32, 240, 1), false},
 	} {
-		_, err := probeBytes(clip(t, c.source, fast...))
+		_, err := probeBytes(cliptest.Make(t, c.source, fast...))
 		if c.ok && err != nil || !c.ok && !refusedAsNotPlayable(err) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -103,7 +105,7 @@ func TestLimitsOfAVideo(t *testing.T) {
 func TestLimitsAreExact(t *testing.T) {
 	t.Parallel()
 	within := func(durationMS int64, width, height, coded int32) error {
-		return withinLimits(&track{media: media{durationMS, width, height}, largest: coded, samples: 2})
+		return withinLimits(&track{Media: Media{durationMS, width, height}, largest: coded, samples: 2})
 	}
 	for _, c := range []struct {
 		name string
@@ -131,7 +133,7 @@ func TestLimitsAreExact(t *testing.T) {
 func TestFrameRateLimitIsExact(t *testing.T) {
 	t.Parallel()
 	for frames, ok := range map[int]bool{119 * 60: true, 120 * 60: true, 121 * 60: false} {
-		err := withinLimits(&track{media: media{durationMS: 60_000, width: 1, height: 1}, samples: frames})
+		err := withinLimits(&track{Media: Media{DurationMS: 60_000, Width: 1, Height: 1}, samples: frames})
 		if (err == nil) != ok {
 			t.Errorf("%d frames in a minute: %v", frames, err)
 		}
@@ -140,9 +142,9 @@ func TestFrameRateLimitIsExact(t *testing.T) {
 
 func TestPhoneVideoHasItsShownShape(t *testing.T) {
 	t.Parallel()
-	upright := turnedByAQuarter(h264(t))
+	upright := cliptest.TurnedByAQuarter(cliptest.H264(t))
 	got, err := probeBytes(upright)
-	if err != nil || got.width != 240 || got.height != 320 {
+	if err != nil || got.Width != 240 || got.Height != 320 {
 		t.Errorf("a turned video: %+v, %v", got, err)
 	}
 }
@@ -166,8 +168,13 @@ func FuzzProbe(f *testing.F) {
 		if err != nil && !refusedAsNotPlayable(err) {
 			t.Errorf("probe: %v", err)
 		}
-		if err == nil && (m.width <= 0 || m.height <= 0 || m.durationMS <= 0) {
+		if err == nil && (m.Width <= 0 || m.Height <= 0 || m.DurationMS <= 0) {
 			t.Errorf("accepted %+v", m)
 		}
 	})
+}
+
+func probeBytes(file []byte) (Media, error) {
+	m, err := NewProber().Probe(context.Background(), bytes.NewReader(file), int64(len(file)))
+	return m.Media, err
 }
