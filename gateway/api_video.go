@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
+	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/page"
@@ -113,6 +114,22 @@ func nameOf(value interface {
 func (g *Gateway) RetryTranscode(ctx context.Context, req *apiv1.RetryTranscodeRequest) (*apiv1.RetryTranscodeResponse, error) {
 	_, err := g.Video.RetryTranscode(ctx, &videov1.RetryTranscodeRequest{VideoId: req.GetVideoId(), IdempotencyKey: req.GetIdempotencyKey()})
 	return &apiv1.RetryTranscodeResponse{}, err
+}
+
+// ReportViews counts that the caller, or a guest, watched videos.
+func (g *Gateway) ReportViews(ctx context.Context, req *apiv1.ReportViewsRequest) (*apiv1.ReportViewsResponse, error) {
+	if err := g.allowViews(ctx); err != nil {
+		return nil, err
+	}
+	report := &interactionv1.ReportViewsRequest{IdempotencyKey: req.GetIdempotencyKey()}
+	for _, v := range req.GetViews() {
+		report.Views = append(report.Views, &interactionv1.View{
+			VideoId: v.GetVideoId(), WatchedMs: v.GetWatchedMs(), Loops: v.GetLoops(),
+			Source: v.GetSource(), Position: v.GetPosition(), SlateId: v.GetSlateId(),
+		})
+	}
+	res, err := g.Interaction.ReportViews(ctx, report)
+	return &apiv1.ReportViewsResponse{UnknownVideoIds: res.GetUnknownVideoIds()}, err
 }
 
 // UpdateVideo changes a video of the caller.

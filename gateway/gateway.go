@@ -64,6 +64,8 @@ type Settings struct {
 	RegisterRate        float64        `help:"Registrations per client and second after the burst." default:"0.1"`
 	LoginBurst          int            `help:"Login attempts per account, and ten times as many per address, at once; 0 for no limit." default:"20"`
 	LoginRate           float64        `help:"Login attempts per account and second after the burst, and ten times as many per address." default:"0.2"`
+	ViewBurst           int            `help:"Reports of views per user, or of guests per client, at once; 0 for no limit." default:"60"`
+	ViewRate            float64        `help:"Reports of views per user, or of guests per client, and second after the burst." default:"2"`
 	MaxConnections      int            `help:"Connections of all clients at once; more are closed. 0 for no limit." default:"10000"`
 	ClientConnections   int            `help:"Connections of one client at once, an IPv4 address or an IPv6 /64; more are closed. Those of trusted proxies count only for a client in a PROXY protocol header. 0 for no limit." default:"512"`
 	ClientCalls         int            `help:"Calls of one client under way at once, from the first byte to the last, with its streams and transfers; more are refused with 10009. 0 for no limit." default:"128"`
@@ -91,6 +93,7 @@ func (s Settings) documented() openapi.Limits {
 		Action:       openapi.Rate{Burst: s.ActionBurst, PerSecond: s.ActionRate},
 		Login:        openapi.Rate{Burst: s.LoginBurst, PerSecond: s.LoginRate},
 		Registration: openapi.Rate{Burst: s.RegisterBurst, PerSecond: s.RegisterRate},
+		Views:        openapi.Rate{Burst: s.ViewBurst, PerSecond: s.ViewRate},
 	}
 }
 

@@ -213,7 +213,7 @@ func (g *Gateway) assembleVideos(ctx context.Context, ids []int64, found map[int
 			continue
 		}
 		shown := publicVideo(to, v, authors[v.GetAuthorId()])
-		shown.FavoriteCount, shown.CommentCount = counts[id].GetFavoriteCount(), counts[id].GetCommentCount()
+		shown.FavoriteCount, shown.CommentCount, shown.ViewCount = counts[id].GetFavoriteCount(), counts[id].GetCommentCount(), counts[id].GetViewCount()
 		shown.IsFavorite = slices.Contains(liked, id)
 		list = append(list, shown)
 	}

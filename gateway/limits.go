@@ -16,8 +16,8 @@ import (
 // addressFactor is how many accounts may log in behind one address.
 const addressFactor = 10
 
-// allow counts an action against its user's budget. The budgets of login and
-// registration, which have no user, are spent by their handlers.
+// allow counts an action against its user's budget. The budgets of login,
+// registration and views, which guests spend, are spent by their handlers.
 func (g *Gateway) allow(ctx context.Context, procedure string) error {
 	viewer, ok := auth.ViewerFrom(ctx)
 	if !ok || !g.Policies.Of(procedure).Spends(optionsv1.Budget_BUDGET_ACTION) {
@@ -43,6 +43,16 @@ func (g *Gateway) allowLoginFrom(ctx context.Context) error {
 // allowRegistration counts a registration against its client's budget.
 func (g *Gateway) allowRegistration(ctx context.Context) error {
 	return g.spend(ctx, "register-address", rest.CallFrom(ctx).Origin.Client.String(), g.Settings.RegisterBurst, g.Settings.RegisterRate)
+}
+
+// allowViews counts a report of views against its user's budget, or of a guest
+// against its client's.
+func (g *Gateway) allowViews(ctx context.Context) error {
+	bucket, key := "views-address", rest.CallFrom(ctx).Origin.Client.String()
+	if viewer, ok := auth.ViewerFrom(ctx); ok {
+		bucket, key = "views-user", strconv.FormatInt(viewer.UserID, 10)
+	}
+	return g.spend(ctx, bucket, key, g.Settings.ViewBurst, g.Settings.ViewRate)
 }
 
 func (g *Gateway) spend(ctx context.Context, bucket, key string, burst int, rate float64) error {

@@ -16,9 +16,13 @@ import (
 	"douyin.dev/gateway/rest"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/gen/douyin/api/v1/apiv1connect"
+	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
+	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
+	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/client"
+	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/limit"
 	"douyin.dev/services/platform/rpc"
 )
@@ -34,6 +38,15 @@ func (openDoor) Login(context.Context, *userv1.LoginRequest) (*userv1.LoginRespo
 
 func (openDoor) Register(context.Context, *userv1.RegisterRequest) (*userv1.RegisterResponse, error) {
 	return &userv1.RegisterResponse{UserId: 1, Token: "t"}, nil
+}
+
+// viewCounter is an interaction service that takes every report of views.
+type viewCounter struct {
+	interactionv1connect.InteractionServiceClient
+}
+
+func (viewCounter) ReportViews(context.Context, *interactionv1.ReportViewsRequest) (*interactionv1.ReportViewsResponse, error) {
+	return &interactionv1.ReportViewsResponse{}, nil
 }
 
 // behindProxy serves a gateway on both of its handlers to a proxy that is
@@ -129,5 +142,40 @@ func TestRegistrationsOfAClientHaveABudget(t *testing.T) {
 	}
 	if !register("203.0.113.10", burst) {
 		t.Error("another client's was refused")
+	}
+}
+
+func TestReportsOfViewsSpendTheBudgetOfTheirUserOrElseTheirClient(t *testing.T) {
+	t.Parallel()
+	limiter, err := limit.New(nil, limit.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const burst = 2
+	g := New(Deps{
+		Interaction: viewCounter{}, Limiter: limiter, Log: slog.New(slog.DiscardHandler), Now: time.Now, Zone: time.UTC,
+		Settings: Settings{ViewBurst: burst, ViewRate: 0.001},
+	})
+	report := func(address string, user int64) error {
+		key := client.KeyOf(netip.MustParseAddr(address))
+		ctx := rest.WithCall(t.Context(), &rest.Call{Origin: rest.Origin{Client: key}})
+		if user != 0 {
+			ctx = auth.WithViewer(ctx, auth.Viewer{UserID: user})
+		}
+		_, err := g.ReportViews(ctx, &apiv1.ReportViewsRequest{Views: []*apiv1.View{{VideoId: 1}}})
+		return err
+	}
+	for _, caller := range []struct {
+		address string
+		user    int64
+	}{{"203.0.113.9", 0}, {"203.0.113.10", 0}, {"203.0.113.9", 1}, {"203.0.113.9", 2}} {
+		for i := range burst {
+			if err := report(caller.address, caller.user); err != nil {
+				t.Fatalf("report %d of %v: %v", i+1, caller, err)
+			}
+		}
+		if err := report(caller.address, caller.user); fault.CodeOf(err) != connect.CodeResourceExhausted {
+			t.Errorf("one too many of %v: %v", caller, err)
+		}
 	}
 }

@@ -140,7 +140,7 @@ func attributeValue(s string) (content, rest string) {
 }
 
 // json reads a JSON object: strings, numbers and booleans are parameters, null
-// is none.
+// is none. An array is one where a list is known by its name.
 func (g *gathering) json(text string) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -178,7 +178,7 @@ func (g *gathering) member(d *json.Decoder, text string) error {
 	if !g.wants(name) {
 		return nil
 	}
-	if !plain {
+	if !plain && !g.lists[name] {
 		return fault.Invalid(name, "must be a string or a number")
 	}
 	// The decoder replaces what is not UTF-8; here it stays, to be refused by name.
@@ -189,8 +189,8 @@ func (g *gathering) member(d *json.Decoder, text string) error {
 	return nil
 }
 
-// scalar reads one value as text. Objects and lists are read over, and are not
-// plain. The decoder takes a value in one go: token by token, a megabyte of
+// scalar reads one value as text. Objects and lists stay as they were written,
+// and are not plain. The decoder takes a value in one go: token by token, a megabyte of
 // brackets costs a core 50 ms.
 func scalar(d *json.Decoder) (text string, plain bool, err error) {
 	var raw json.RawMessage
@@ -199,7 +199,7 @@ func scalar(d *json.Decoder) (text string, plain bool, err error) {
 	}
 	switch raw[0] {
 	case '{', '[':
-		return "", false, nil
+		return string(raw), false, nil
 	case '"':
 		err := json.Unmarshal(raw, &text)
 		return text, true, err

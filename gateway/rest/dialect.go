@@ -37,7 +37,7 @@ func (d *dialect) of(p *path) Handler {
 func (d *dialect) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p *path) {
 	c := CallFrom(ctx)
 	c.callTo(p.emptyAnswer())
-	g := gathering{known: p.names, found: c.room[:0]}
+	g := gathering{known: p.names, lists: p.lists, found: c.room[:0]}
 	err := g.gather(w, r, p)
 	if err == nil {
 		c.Token = tokenOf(g.found, r.Header)

@@ -108,6 +108,29 @@ func TestIntegersAreCanonical(t *testing.T) {
 	b.refused(b.get("/douyin/message/chat/?to_user_id=1&pre_msg_time=-1"), "40002", "pre_msg_time")
 }
 
+func TestListsAreArraysOrTheirText(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const path, array = "/douyin/video/view/", `[{"video_id": 7, "watched_ms": "2500", "new": [1]}, {"video_id": 8e0}]`
+	want := &apiv1.ReportViewsRequest{Views: []*apiv1.View{{VideoId: 7, WatchedMs: 2500}, {VideoId: 8}}, IdempotencyKey: "k"}
+	b.form(path, url.Values{"views": {array}, "idempotency_key": {"k"}})
+	b.askedFor(want)
+	b.post(path+"?idempotency_key=k", "application/json", `{"views": `+array+`, "x": []}`)
+	b.askedFor(want)
+	b.post(path+"?idempotency_key=k&views="+url.QueryEscape(array), "text/plain", "")
+	b.askedFor(want)
+	b.form(path, url.Values{"idempotency_key": {"k"}})
+	b.askedFor(&apiv1.ReportViewsRequest{IdempotencyKey: "k"})
+	for sent, field := range map[string]string{
+		"7": "views", `{"video_id": 1}`: "views", "[": "views", "[{}] 7": "views", "[{}": "views", "[{},]": "views",
+		"[" + strings.Repeat("{},", 64) + "{}]": "views", "[{}, 7]": "views[1]", `[{"video_id": "x"}]`: "views[0]", "[{\"source\": \"\xff\"}]": "views[0]",
+	} {
+		b.refused(b.form(path, url.Values{"views": {sent}}), "40002", field)
+	}
+	b.refused(b.post(path, "application/json", `{"views": {"video_id": 1}}`), "40002", "views")
+	b.refused(b.post("/douyin/comment/list/", "application/json", `{"video_id": [1]}`), "40002", "video_id")
+}
+
 // TestEveryNotationOfAnIntegerIsExact writes a number in every way a client
 // may and expects it back, also where a float64 would round.
 func TestEveryNotationOfAnIntegerIsExact(t *testing.T) {
@@ -470,7 +493,7 @@ func checkTranslation(t *testing.T, p *path, given params) {
 		if len(values[param.name]) > 1 {
 			t.Fatalf("%s has several values", param.name)
 		}
-		if param.kind == paramText || value == "" {
+		if param.kind == paramText || param.kind == paramList || value == "" {
 			continue
 		}
 		n, err := strconv.ParseInt(value, 10, 64)

@@ -104,8 +104,8 @@ func callDone(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 func notRouted(context.Context, *runtime.ServeMux, runtime.Marshaler, http.ResponseWriter, *http.Request, int) {
 }
 
-// marshaler writes answers with their envelope. Requests have no body left to
-// read when the mux sees them.
+// marshaler writes answers with their envelope. Of a request's body there is at
+// most a list left when the mux sees it, which the dialect has checked.
 type marshaler struct{ face *face }
 
 func (m marshaler) ContentType(any) string { return jsonType }
@@ -120,8 +120,8 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 
 func (m marshaler) Unmarshal([]byte, any) error { return errNoBody }
 
-func (m marshaler) NewDecoder(io.Reader) runtime.Decoder {
-	return runtime.DecoderFunc(func(any) error { return errNoBody })
+func (m marshaler) NewDecoder(r io.Reader) runtime.Decoder {
+	return (&runtime.JSONPb{UnmarshalOptions: readEntry}).NewDecoder(r)
 }
 
 func (m marshaler) NewEncoder(w io.Writer) runtime.Encoder {

@@ -1,12 +1,18 @@
 package rest
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"douyin.dev/services/platform/fault"
 )
@@ -44,6 +50,8 @@ func (p params) has(name string) bool {
 // non-empty value of a name wins; the order of the places is the caller's.
 type gathering struct {
 	known map[string]bool
+	// lists are the known parameters that are lists; nil for none.
+	lists map[string]bool
 	seen  int
 	found params
 }
@@ -104,6 +112,7 @@ const (
 	paramText paramKind = iota
 	paramInteger
 	paramLatestTime
+	paramList
 )
 
 // param is a parameter of an endpoint: a field of its request.
@@ -116,14 +125,17 @@ type param struct {
 	keepEmpty bool
 	// exact: the text is taken byte by byte, line ends included.
 	exact bool
+	// entry is what a list has entries of.
+	entry protoreflect.MessageDescriptor
 }
 
-// paramOf returns the parameter for a request's field. Only plain fields can
-// be parameters; messages and bytes cannot.
+// paramOf returns the parameter for a request's field. Plain fields can be
+// parameters, and lists of messages; one message, plain lists and bytes cannot.
 func paramOf(fd protoreflect.FieldDescriptor) (param, bool) {
 	p := param{name: string(fd.Name())}
 	if fd.IsList() {
-		return p, false
+		p.kind, p.entry = paramList, fd.Message()
+		return p, p.entry != nil
 	}
 	switch fd.Kind() {
 	case protoreflect.StringKind:
@@ -179,6 +191,8 @@ func (p *param) canonical(sent string, now time.Time) (string, error) {
 			return "", fault.Invalid(p.name, wrong)
 		}
 		return value, nil
+	case paramList:
+		return sent, p.checkList(sent)
 	default:
 		if !p.exact {
 			sent = unixLines(sent)
@@ -186,6 +200,37 @@ func (p *param) canonical(sent string, now time.Time) (string, error) {
 		return sent, checkText(p.name, sent)
 	}
 }
+
+// checkList refuses what is no JSON array of the messages that a list has. Fields
+// that these do not have are ignored, as parameters are.
+func (p *param) checkList(sent string) error {
+	d := json.NewDecoder(strings.NewReader(sent))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return fault.Invalid(p.name, "must be a JSON array")
+	}
+	for i := 0; d.More(); i++ {
+		if i == maxParams {
+			return fault.Invalid(p.name, "has more than 64 entries")
+		}
+		var entry json.RawMessage
+		if err := d.Decode(&entry); err != nil {
+			return fault.Invalid(p.name, "must be a JSON array").Because(err)
+		}
+		if err := readEntry.Unmarshal(entry, dynamicpb.NewMessage(p.entry)); err != nil {
+			return fault.Invalid(fmt.Sprintf("%s[%d]", p.name, i), "is no "+string(p.entry.Name())).Because(err)
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return fault.Invalid(p.name, "must be a JSON array").Because(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fault.Invalid(p.name, "must be one JSON array")
+	}
+	return nil
+}
+
+// readEntry reads an entry of a list.
+var readEntry = protojson.UnmarshalOptions{DiscardUnknown: true}
 
 // unixLines turns the line ends that browsers send in forms into those that text
 // is kept with.

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"douyin.dev/gateway/pace"
@@ -248,6 +250,9 @@ func bare(ctx context.Context, c *Call) *http.Request {
 	r := &http.Request{
 		Method: c.endpoint.method, URL: c.endpoint.target, Header: noHeader, Body: http.NoBody,
 		Form: c.params, PostForm: noValues,
+	}
+	if list := c.endpoint.list; list != "" {
+		r.Body = io.NopCloser(strings.NewReader(c.params.Get(list)))
 	}
 	return r.WithContext(ctx)
 }

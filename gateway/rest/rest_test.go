@@ -79,6 +79,10 @@ func (r *recording) UpdateProfile(ctx context.Context, q *apiv1.UpdateProfileReq
 	return record(ctx, r, q, &apiv1.UpdateProfileResponse{})
 }
 
+func (r *recording) ReportViews(ctx context.Context, q *apiv1.ReportViewsRequest) (*apiv1.ReportViewsResponse, error) {
+	return record(ctx, r, q, &apiv1.ReportViewsResponse{})
+}
+
 func (r *recording) LikeVideo(ctx context.Context, q *apiv1.LikeVideoRequest) (*apiv1.LikeVideoResponse, error) {
 	return record(ctx, r, q, &apiv1.LikeVideoResponse{})
 }
@@ -234,6 +238,7 @@ func contractPaths() map[string]string {
 		"POST /douyin/publish/action":         `"video":null`,
 		"GET /douyin/publish/list":            `"video_list":[]` + page,
 		"POST /douyin/publish/edit":           `"video":null`,
+		"POST /douyin/video/view":             `"unknown_video_ids":[]`,
 		"POST /douyin/publish/delete":         ``,
 		"GET /douyin/publish/status":          `"status":null`,
 		"POST /douyin/publish/retry":          ``,

@@ -50,6 +50,8 @@ type path struct {
 	actions map[string]*endpoint
 	// names are the parameters any of the endpoints knows.
 	names map[string]bool
+	// lists are the names of lists; nil for none.
+	lists map[string]bool
 	// rawBody leaves the body to the handler.
 	rawBody bool
 }
@@ -63,6 +65,8 @@ type endpoint struct {
 	target *url.URL
 	call   runtime.HandlerFunc
 	params []param
+	// list is the parameter that is a list, which grpc-gateway reads as a body; "" for none.
+	list string
 	// requiredIDs are the parameters without which the call is refused.
 	requiredIDs []string
 	// zeros is the rest of a failed answer, after status_msg: the keys this
@@ -134,6 +138,9 @@ func (s *surface) add(r route.Route) error {
 	}
 	for _, known := range e.params {
 		p.names[known.name] = true
+		if known.kind == paramList {
+			p.lists = map[string]bool{known.name: true}
+		}
 	}
 	if action == "" {
 		p.endpoint = e
@@ -148,9 +155,18 @@ func (s *surface) compileEndpoint(r route.Route) (*endpoint, error) {
 	e := &endpoint{procedure: r.Procedure(), method: r.Method, target: &url.URL{Path: r.Path}}
 	fields := r.Params().Fields()
 	for i := range fields.Len() {
-		if p, ok := paramOf(fields.Get(i)); ok {
-			e.params = append(e.params, p)
+		p, ok := paramOf(fields.Get(i))
+		if !ok {
+			continue
 		}
+		e.params = append(e.params, p)
+		if p.kind != paramList {
+			continue
+		}
+		if r.Body != p.name {
+			return nil, fmt.Errorf("the list %s is not the body", p.name)
+		}
+		e.list = p.name
 	}
 	declared, err := policy.Of(r.RPC)
 	if err != nil {

@@ -33,6 +33,7 @@ type history struct {
 	likes, follows map[[2]int64]bool
 	comments       map[int64][]int64
 	published      map[int64]bool
+	views          map[int64]int64
 	finalVideos    map[int64]videoCount
 	finalUsers     map[int64]userCount
 }
@@ -42,7 +43,7 @@ type history struct {
 func newHistory(t *testing.T, seed uint64, changes int) *history {
 	h := &history{
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), partitions: map[string][]bus.Message{},
-		likes: map[[2]int64]bool{}, follows: map[[2]int64]bool{}, comments: map[int64][]int64{}, published: map[int64]bool{},
+		likes: map[[2]int64]bool{}, follows: map[[2]int64]bool{}, comments: map[int64][]int64{}, published: map[int64]bool{}, views: map[int64]int64{},
 	}
 	for range changes {
 		h.change()
@@ -72,6 +73,9 @@ func (h *history) sum() {
 	for video, comments := range h.comments {
 		d.video(video).Comments += int64(len(comments))
 	}
+	for video, views := range h.views {
+		d.video(video).Views += views
+	}
 	for video, there := range h.published {
 		if there {
 			d.user(authorOf(video)).Works++
@@ -88,7 +92,11 @@ func (h *history) sum() {
 
 func (h *history) change() {
 	user, video := 1+h.random.Int64N(manyUsers), 1+h.random.Int64N(manyVideos)
-	switch h.random.IntN(4) {
+	switch h.random.IntN(5) {
+	case 4:
+		h.views[video]++
+		h.views[1]++
+		h.announce("view", video, &interactionv1.VideosViewed{UserId: user, Views: []*interactionv1.View{{VideoId: video}, {VideoId: 1}}})
 	case 0:
 		pair := [2]int64{user, video}
 		h.likes[pair] = !h.likes[pair]
@@ -172,7 +180,7 @@ func TestTwoWorkersCountExactly(t *testing.T) {
 	fill(videos, h.finalVideos)
 	fill(users, h.finalUsers)
 	ignore := cmp.Options{
-		cmpopts.IgnoreFields(videoCount{}, "Version"), cmpopts.IgnoreFields(userCount{}, "Version"),
+		cmpopts.IgnoreFields(videoCount{}, "Version", "ViewUpdates"), cmpopts.IgnoreFields(userCount{}, "Version"),
 	}
 	if diff := cmp.Diff(h.finalVideos, videos, ignore); diff != "" {
 		t.Error("videos", diff)
@@ -207,7 +215,7 @@ func fill[R comparable](rows, all map[int64]R) {
 func watch(t *testing.T, b *bundle) {
 	videos, users := b.rows(t)
 	for _, c := range videos {
-		if c.Favorites < 0 || c.Comments < 0 {
+		if min(c.Favorites, c.Comments, c.Views) < 0 {
 			t.Errorf("negative: %+v", c)
 		}
 	}

@@ -33,16 +33,19 @@ func TestEventsAreCounted(t *testing.T) {
 		&interactionv1.LikeChanged{UserId: 2, VideoId: 5, AuthorId: 9},
 		&interactionv1.CommentChanged{CommentId: 1, VideoId: 5, UserId: 1, Present: true},
 		&interactionv1.CommentChanged{CommentId: 2, VideoId: 5, UserId: 1, Present: true},
+		&interactionv1.VideosViewed{UserId: 1, Views: []*interactionv1.View{{VideoId: 5, WatchedMs: 1}, {VideoId: 8}, {VideoId: 5}}},
 		&relationv1.FollowChanged{FollowerId: 1, FolloweeId: 9, Following: true},
 		&relationv1.FollowChanged{FollowerId: 9, FolloweeId: 9, Following: true}, // both sides of one row
 	))
 	b.mustApply(t, messagesOf(t, "b", &relationv1.FollowChanged{FollowerId: 9, FolloweeId: 9}))
 
-	videos, err := b.BatchGetVideoCounts(t.Context(), &counterv1.BatchGetVideoCountsRequest{VideoIds: []int64{5, 404, 5}})
+	videos, err := b.BatchGetVideoCounts(t.Context(), &counterv1.BatchGetVideoCountsRequest{VideoIds: []int64{5, 404, 5, 8}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantVideos := []*counterv1.VideoCounts{{VideoId: 5, FavoriteCount: 1, CommentCount: 2, Version: 1}, {VideoId: 404}}
+	wantVideos := []*counterv1.VideoCounts{
+		{VideoId: 5, FavoriteCount: 1, CommentCount: 2, ViewCount: 2, Version: 2}, {VideoId: 8, ViewCount: 1, Version: 1}, {VideoId: 404},
+	}
 	if diff := cmp.Diff(wantVideos, videos.GetCounts(), protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}

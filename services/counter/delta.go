@@ -17,7 +17,7 @@ import (
 func events() []proto.Message {
 	return []proto.Message{
 		&interactionv1.LikeChanged{}, &interactionv1.CommentChanged{},
-		&relationv1.FollowChanged{}, &videov1.VideoChanged{},
+		&relationv1.FollowChanged{}, &videov1.VideoChanged{}, &interactionv1.VideosViewed{},
 	}
 }
 
@@ -39,8 +39,8 @@ func decode(kinds map[string]protoreflect.MessageType, m bus.Message) (proto.Mes
 	return outbox.Decode(m, kind.New().Interface())
 }
 
-// deltas are what a batch of events adds to each row. The version fields of its
-// rows are not used.
+// deltas are what a batch of events adds to each row. Those of users
+// have no version; Version and ViewUpdates of a video are 1 where an event was about it.
 type deltas struct {
 	videos map[int64]*videoCount
 	users  map[int64]*userCount
@@ -68,14 +68,16 @@ func (d *deltas) add(event proto.Message) error {
 			return incomplete()
 		}
 		n := one(e.GetLiked())
-		d.video(e.GetVideoId()).Favorites += n
+		v := d.video(e.GetVideoId())
+		v.Favorites, v.Version = v.Favorites+n, 1
 		d.user(e.GetUserId()).Favorites += n
 		d.user(e.GetAuthorId()).Favorited += n
 	case *interactionv1.CommentChanged:
 		if e.GetVideoId() <= 0 {
 			return incomplete()
 		}
-		d.video(e.GetVideoId()).Comments += one(e.GetPresent())
+		v := d.video(e.GetVideoId())
+		v.Comments, v.Version = v.Comments+one(e.GetPresent()), 1
 	case *relationv1.FollowChanged:
 		if e.GetFollowerId() <= 0 || e.GetFolloweeId() <= 0 {
 			return incomplete()
@@ -85,6 +87,8 @@ func (d *deltas) add(event proto.Message) error {
 		d.user(e.GetFolloweeId()).Followers += n
 	case *videov1.VideoChanged:
 		return d.addVideo(e)
+	case *interactionv1.VideosViewed:
+		return d.addViews(e)
 	}
 	return nil
 }
@@ -103,6 +107,19 @@ func (d *deltas) addVideo(e *videov1.VideoChanged) error {
 		d.user(e.GetAuthorId()).Works += now - isWork(e.GetPreviousVisibility())
 	default:
 		return bus.Poison(errors.New("video changed to a state that is not known"))
+	}
+	return nil
+}
+
+func (d *deltas) addViews(e *interactionv1.VideosViewed) error {
+	for _, v := range e.GetViews() {
+		if v.GetVideoId() <= 0 {
+			return incomplete()
+		}
+	}
+	for _, v := range e.GetViews() {
+		c := d.video(v.GetVideoId())
+		c.Views, c.ViewUpdates = c.Views+1, 1
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package counter owns counts: likes and comments of videos; follows, followers,
+// Package counter owns counts: likes, comments and views of videos; follows, followers,
 // works and likes of users.
 //
 // The works of a user are their public videos: a count shows nobody what they may not see.
@@ -9,7 +9,7 @@
 // negative, and none is clamped to hide it.
 //
 // Counting asks nobody: it only listens to LikeChanged, CommentChanged,
-// FollowChanged and VideoChanged. The reconciler asks the owners of the rows
+// VideosViewed, FollowChanged and VideoChanged. The reconciler asks the owners of the rows
 // (interaction, relation, video) how many there are.
 //
 // Reads come through the cache. A count changes in Postgres, then in the cache,
@@ -40,7 +40,8 @@
 //  2. lets the owner count its rows at a later moment, and leaves out what the
 //     owner has changed and not yet announced to Kafka;
 //  3. waits until the worker's group has settled all that Kafka holds by then;
-//  4. writes what was counted where the version is still that of step 1.
+//  4. writes what was counted where the version is still that of step 1. Views
+//     have no rows that could be counted, and change no version.
 //
 // Every event of a change that the owner saw in step 2 is settled before step 4.
 // Every event of a later change would have been applied after step 1, and each

@@ -20,8 +20,10 @@ type count[R any] interface {
 	// key is the id of the video or the user.
 	key() int64
 	version() int64
-	// as returns the same counts under an id and a version.
-	as(id, version int64) R
+	// withID returns the same counts under an id.
+	withID(id int64) R
+	// recounted returns the row with the counts of a tally, and the rest as it is.
+	recounted(truth R) R
 	// sums returns the counts, always in the same order.
 	sums() []sum
 }
@@ -30,22 +32,32 @@ func (c videoCount) of() string     { return "video" }
 func (c videoCount) key() int64     { return c.VideoID }
 func (c videoCount) version() int64 { return c.Version }
 
-func (c videoCount) as(id, version int64) videoCount {
-	c.VideoID, c.Version = id, version
+func (c videoCount) withID(id int64) videoCount {
+	c.VideoID = id
+	return c
+}
+
+func (c videoCount) recounted(truth videoCount) videoCount {
+	c.Favorites, c.Comments = truth.Favorites, truth.Comments
 	return c
 }
 
 func (c videoCount) sums() []sum {
-	return []sum{{"favorites", c.Favorites}, {"comments", c.Comments}}
+	return []sum{{"favorites", c.Favorites}, {"comments", c.Comments}, {"views", c.Views}}
 }
 
 func (c userCount) of() string     { return "user" }
 func (c userCount) key() int64     { return c.UserID }
 func (c userCount) version() int64 { return c.Version }
 
-func (c userCount) as(id, version int64) userCount {
-	c.UserID, c.Version = id, version
+func (c userCount) withID(id int64) userCount {
+	c.UserID = id
 	return c
+}
+
+func (c userCount) recounted(truth userCount) userCount {
+	truth.UserID, truth.Version = c.UserID, c.Version
+	return truth
 }
 
 func (c userCount) sums() []sum {

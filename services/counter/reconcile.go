@@ -179,12 +179,12 @@ func suspectsAmong[R count[R]](have []R, there *tally[R]) []suspect[R] {
 	for id := range there.rows {
 		if _, ok := byID[id]; !ok {
 			var none R
-			byID[id] = none.as(id, 0)
+			byID[id] = none.withID(id)
 		}
 	}
 	var suspects []suspect[R]
 	for id, was := range byID {
-		truth := there.rows[id].as(id, was.version())
+		truth := was.recounted(there.rows[id])
 		if id <= there.upTo && was != truth && !there.unannounced[id] {
 			suspects = append(suspects, suspect[R]{was, truth})
 		}

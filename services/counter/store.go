@@ -15,17 +15,20 @@ type store struct{ db *pg.DB }
 
 // The columns of the two tables, as every statement reads them.
 const (
-	videoColumns = `video_id, favorites, comments, version`
+	videoColumns = `video_id, favorites, comments, views, version, view_updates`
 	userColumns  = `user_id, following, followers, favorited, works, favorites, version`
 )
 
 // videoCount is a row of video_count.
 type videoCount struct {
-	VideoID, Favorites, Comments, Version int64
+	VideoID, Favorites, Comments, Views int64
+	// Version grows with every change of favorites or comments, which the reconciler
+	// counts, and ViewUpdates with every change of views.
+	Version, ViewUpdates int64
 }
 
 func (c videoCount) proto() *counterv1.VideoCounts {
-	return &counterv1.VideoCounts{VideoId: c.VideoID, FavoriteCount: c.Favorites, CommentCount: c.Comments, Version: c.Version}
+	return &counterv1.VideoCounts{VideoId: c.VideoID, FavoriteCount: c.Favorites, CommentCount: c.Comments, ViewCount: c.Views, Version: c.Version + c.ViewUpdates}
 }
 
 // userCount is a row of user_count.

@@ -10,14 +10,17 @@ import (
 )
 
 // The rows come sorted: see the package's documentation on locks.
-const addVideoCountsSQL = `INSERT INTO video_count AS c (video_id, favorites, comments, version)
-SELECT video_id, favorites, comments, 1
-FROM unnest(@ids::bigint[], @favorites::bigint[], @comments::bigint[]) AS d (video_id, favorites, comments)
+const addVideoCountsSQL = `INSERT INTO video_count AS c (video_id, favorites, comments, views, version, view_updates)
+SELECT video_id, favorites, comments, views, version, view_updates
+FROM unnest(@ids::bigint[], @favorites::bigint[], @comments::bigint[], @views::bigint[], @version::bigint[], @view_updates::bigint[])
+	AS d (video_id, favorites, comments, views, version, view_updates)
 ORDER BY video_id
 ON CONFLICT (video_id) DO UPDATE SET
 	favorites = c.favorites + excluded.favorites,
 	comments = c.comments + excluded.comments,
-	version = c.version + 1
+	views = c.views + excluded.views,
+	version = c.version + excluded.version,
+	view_updates = c.view_updates + excluded.view_updates
 RETURNING ` + videoColumns
 
 // The rows come sorted, as above.
@@ -46,13 +49,13 @@ type written struct {
 // event arrived.
 func (d *deltas) apply(ctx context.Context, tx pgx.Tx) (now written, err error) {
 	batch := &pgx.Batch{}
-	if args := asColumns(d.videos); args != nil {
+	if args := asColumns(d.videos, videoCount.added); args != nil {
 		batch.Queue(addVideoCountsSQL, args).Query(func(rows pgx.Rows) (err error) {
 			now.videos, err = pgx.CollectRows(rows, pgx.RowToStructByName[videoCount])
 			return err
 		})
 	}
-	if args := asColumns(d.users); args != nil {
+	if args := asColumns(d.users, userCount.sums); args != nil {
 		batch.Queue(addUserCountsSQL, args).Query(func(rows pgx.Rows) (err error) {
 			now.users, err = pgx.CollectRows(rows, pgx.RowToStructByName[userCount])
 			return err
@@ -67,16 +70,22 @@ func (d *deltas) apply(ctx context.Context, tx pgx.Tx) (now written, err error) 
 	return now, nil
 }
 
-// asColumns returns the deltas as arguments, ids and one for each count, sorted by
+// added returns what a delta adds to its row: its counts, and one to the version
+// of those that events were about.
+func (c videoCount) added() []sum {
+	return append(c.sums(), sum{"version", c.Version}, sum{"view_updates", c.ViewUpdates})
+}
+
+// asColumns returns the deltas as arguments, ids and one for each column, sorted by
 // id; nil when there are none.
-func asColumns[R count[R]](deltas map[int64]*R) pgx.NamedArgs {
+func asColumns[R any](deltas map[int64]*R, columnsOf func(R) []sum) pgx.NamedArgs {
 	if len(deltas) == 0 {
 		return nil
 	}
 	ids := slices.Sorted(maps.Keys(deltas))
 	columns := map[string][]int64{}
 	for _, id := range ids {
-		for _, s := range (*deltas[id]).sums() {
+		for _, s := range columnsOf(*deltas[id]) {
 			columns[s.column] = append(columns[s.column], s.value)
 		}
 	}

@@ -26,7 +26,7 @@ func after[R any](ctx context.Context, s store, sql string, id int64, limit int)
 	return counts, nil
 }
 
-// Version 0 stands for a row that was not there. One row a statement: it waits
+// Version 0 stands for a row that was not there, or that has views alone. One row a statement: it waits
 // for nobody while it holds another.
 const setVideoCountSQL = `INSERT INTO video_count AS c (video_id, favorites, comments, version)
 VALUES (@id, @favorites, @comments, 1)

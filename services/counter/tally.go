@@ -96,7 +96,7 @@ func (o Owners) likesOf(ctx context.Context, t *tally[userCount], after int64, l
 	last := after
 	for _, u := range res.GetTallies() {
 		last = u.GetUserId()
-		c := t.rows[last].as(last, 0)
+		c := t.rows[last].withID(last)
 		c.Favorites, c.Favorited = u.GetFavoriteCount(), u.GetTotalFavorited()
 		t.rows[last] = c
 	}
@@ -113,7 +113,7 @@ func (o Owners) followsOf(ctx context.Context, t *tally[userCount], after int64,
 	last := after
 	for _, u := range res.GetTallies() {
 		last = u.GetUserId()
-		c := t.rows[last].as(last, 0)
+		c := t.rows[last].withID(last)
 		c.Following, c.Followers = u.GetFollowCount(), u.GetFollowerCount()
 		t.rows[last] = c
 	}
@@ -130,7 +130,7 @@ func (o Owners) worksOf(ctx context.Context, t *tally[userCount], after int64, l
 	last := after
 	for _, a := range res.GetTallies() {
 		last = a.GetAuthorId()
-		c := t.rows[last].as(last, 0)
+		c := t.rows[last].withID(last)
 		c.Works = a.GetWorkCount()
 		t.rows[last] = c
 	}

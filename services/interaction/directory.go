@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -89,6 +90,36 @@ func (d *directory) load(ctx context.Context, videoID int64) (known, error) {
 		}
 	}
 	return known{}, otter.ErrNotFound
+}
+
+// visible returns the authors of those videos that exist and that a viewer, 0 for
+// a guest, may see. It asks each time: one call for all videos of a report.
+func (d *directory) visible(ctx context.Context, viewer int64, ids []int64) (map[int64]int64, error) {
+	res, err := d.videos.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids})
+	if err != nil {
+		return nil, fmt.Errorf("look up videos: %w", err)
+	}
+	authors := map[int64]int64{}
+	var restricted []int64
+	for _, v := range res.GetVideos() {
+		authors[v.GetId()] = v.GetAuthorId()
+		if v.GetRestricted() {
+			restricted = append(restricted, v.GetId())
+		}
+	}
+	if len(restricted) == 0 {
+		return authors, nil
+	}
+	seen, err := d.videos.BatchCheckVisible(ctx, &videov1.BatchCheckVisibleRequest{ViewerId: viewer, VideoIds: restricted})
+	if err != nil {
+		return nil, fmt.Errorf("check which videos are visible: %w", err)
+	}
+	for _, id := range restricted {
+		if !slices.Contains(seen.GetVisibleVideoIds(), id) {
+			delete(authors, id)
+		}
+	}
+	return authors, nil
 }
 
 // forget makes the next caller ask again.

@@ -1,4 +1,4 @@
-// Package interaction owns likes and comments.
+// Package interaction owns likes and comments, and takes reports of views.
 //
 // It promises: what was acknowledged is committed, and a change and its event
 // (LikeChanged, CommentChanged) are one transaction, so there are as many events
@@ -8,6 +8,9 @@
 // What a comment says never changes and is remembered; which comments there are,
 // and who likes what, is read from the primary each time, for all who ask at the
 // same time together. So users see their own writes, through any instance.
+//
+// A view is an event and no row: VideosViewed is what counts it, and what others
+// may learn from.
 //
 // It asks the video service which videos exist and whose they are, and remembers
 // the answer for a few seconds. Of a video that not everybody may see it asks each

@@ -35,6 +35,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	rt.EnsureTopics(
 		bus.TopicSpec{Name: outbox.Topic(&interactionv1.LikeChanged{})},
 		bus.TopicSpec{Name: outbox.Topic(&interactionv1.CommentChanged{})},
+		bus.TopicSpec{Name: outbox.Topic(&interactionv1.VideosViewed{})},
 	)
 	svc, err := New(Deps{
 		DB:     db,

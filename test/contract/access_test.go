@@ -78,6 +78,7 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 		"user_id": s.author.id, "to_user_id": s.crowd.id, "video_id": s.crowded.ID,
 		"comment_text": "matrix", "content": "matrix", "signature": "matrix", "title": "matrix", "visibility": "public",
 		"page_size": 1, "latest_time": int64(1_000_000_000_000), "pre_msg_time": int64(1_000_000_000_000), "after": int64(0),
+		"views": []any{map[string]any{"video_id": s.crowded.ID}},
 		// These stay empty.
 		"page_token": nil, "idempotency_key": nil, "name": nil, "avatar": nil, "background_image": nil, "header": nil, "chunk": nil,
 	}
@@ -244,6 +245,13 @@ func callREST(t *testing.T, m protoreflect.MethodDescriptor, p restPath, fields 
 	params := map[string][]string{}
 	for name, value := range fields {
 		params[name] = []string{fmt.Sprint(value)}
+		if list, ok := value.([]any); ok {
+			body, err := json.Marshal(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			params[name] = []string{string(body)}
+		}
 	}
 	if p.action != "" {
 		params["action_type"] = []string{p.action}

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -75,6 +76,18 @@ func changes(t *testing.T, p *person) map[string]repeatable {
 		"DeleteVideo": {
 			path: "/douyin/publish/delete/", params: []string{"video_id", text(doomed)}, other: [2]string{"video_id", id},
 			done: func(t *testing.T) bool { return !slices.Contains(videoIDs(p.published(t)), doomed) },
+		},
+		"ReportViews": {
+			path: viewPath, params: []string{"views", oneView(video)}, other: [2]string{"views", oneView(own)},
+			done: func(t *testing.T) bool {
+				harness.Eventually(t, harness.CatchUp, func() error {
+					if viewCount(t, video) == 0 {
+						return errors.New("not counted yet")
+					}
+					return nil
+				})
+				return true
+			},
 		},
 		"UpdateVideo": {
 			path: "/douyin/publish/edit/", params: []string{"video_id", text(own), "title", "keyed"}, other: [2]string{"title", "else"},

@@ -133,6 +133,10 @@ func (l *linter) list(path, key string, items []any) {
 	}
 	for i, item := range items {
 		at := fmt.Sprintf("%s[%d]", path, i)
+		if strings.HasSuffix(key, "_ids") {
+			l.value(at, "id", item)
+			continue
+		}
 		o, ok := item.(map[string]any)
 		if !ok {
 			l.add("%s is no object", at)

@@ -32,6 +32,7 @@ var renamed = map[protoreflect.FullName]string{"douyin.api.v1.Friend.msg_type": 
 
 var limits = openapi.Limits{
 	UploadBytes: 12345, Action: openapi.Rate{Burst: 91, PerSecond: 0.25}, Login: openapi.Rate{Burst: 92, PerSecond: 2}, Registration: openapi.Rate{},
+	Views: openapi.Rate{Burst: 93, PerSecond: 4},
 }
 
 func document(t *testing.T) ([]byte, *openapi3.T) {
@@ -181,8 +182,8 @@ func TestEveryOperationSaysWhatItIs(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 35 {
-		t.Errorf("%d operations, want 35", len(ids))
+	if len(ids) != 36 {
+		t.Errorf("%d operations, want 36", len(ids))
 	}
 }
 
@@ -239,6 +240,7 @@ func TestTheDocumentSaysTheLimitsThatOperatorsSet(t *testing.T) {
 	for path, want := range map[string]string{
 		"/douyin/publish/delete":  "A user may do this 91 times at once, then 0.25 times a second",
 		"/douyin/favorite/action": "A user may do this 91 times at once",
+		"/douyin/video/view":      "A user, or else a client, may do this 93 times at once, then 4 times a second",
 		"/douyin/user/login":      "Attempts per account are allowed 92 times at once, then 2 times a second",
 	} {
 		if got := operations(doc, path)["POST"].Description; !strings.Contains(got, want) {

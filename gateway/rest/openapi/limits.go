@@ -22,8 +22,8 @@ type Limits struct {
 	// UploadBytes is the largest file.
 	UploadBytes int64
 	// Action is of each user and kind of action, Login of each account, Registration
-	// of each client.
-	Action, Login, Registration Rate
+	// of each client, Views of each user or else client.
+	Action, Login, Registration, Views Rate
 }
 
 // ofUpload is the sentence about the largest file.
@@ -61,6 +61,8 @@ func (l Limits) of(budget optionsv1.Budget) string {
 		return l.Login.sentence("Attempts per account are allowed")
 	case optionsv1.Budget_BUDGET_REGISTRATION:
 		return l.Registration.sentence("Registrations per client are allowed")
+	case optionsv1.Budget_BUDGET_VIEWS:
+		return l.Views.sentence("A user, or else a client, may do this")
 	default:
 		return ""
 	}

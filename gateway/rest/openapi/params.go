@@ -39,8 +39,13 @@ func (b *builder) inputs(op *operation) []input {
 		for i := range fields.Len() {
 			fd := fields.Get(i)
 			name := string(fd.Name())
-			if times[name]++; times[name] == 1 && plain(fd) {
+			if times[name]++; times[name] > 1 {
+				continue
+			}
+			if plain(fd) {
 				all = append(all, input{name: name, about: b.about(fd), schema: paramSchema(fd), required: policy.Required(fd)})
+			} else if fd.IsList() && fd.Message() != nil {
+				all = append(all, input{name: name, about: b.about(fd), schema: b.listSchema(fd.Message()), required: true})
 			}
 		}
 	}
@@ -92,6 +97,18 @@ func paramSchema(fd protoreflect.FieldDescriptor) object {
 		s["minimum"], s["maximum"] = 1, 50
 	}
 	return s
+}
+
+// listSchema is the schema of a list of messages that a client sends.
+func (b *builder) listSchema(md protoreflect.MessageDescriptor) object {
+	var fields []input
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		fields = append(fields, input{name: string(fd.Name()), about: b.comments.of(fd), schema: paramSchema(fd), required: policy.Required(fd)})
+	}
+	entry := bodySchema(fields)
+	entry["description"] = b.comments.of(md)
+	return object{"type": "array", "items": entry}
 }
 
 func (b *builder) queryParams(op *operation) list {

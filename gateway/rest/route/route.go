@@ -21,6 +21,8 @@ type Route struct {
 	Method string
 	// Path as the mux knows it, for example /douyin/favorite/action/1.
 	Path string
+	// Body is the field that grpc-gateway reads from the body; "" for none.
+	Body string
 	// RPC that is called.
 	RPC protoreflect.MethodDescriptor
 }
@@ -62,6 +64,7 @@ type rule struct {
 type binding struct {
 	Get  string `yaml:"get"`
 	Post string `yaml:"post"`
+	Body string `yaml:"body"`
 }
 
 // Parse reads a service config. Every selector must be an RPC that is linked in.
@@ -104,7 +107,7 @@ func (b binding) route(rpc protoreflect.MethodDescriptor) (Route, error) {
 	case b.Get != "" && b.Post == "":
 		return Route{Method: http.MethodGet, Path: b.Get, RPC: rpc}, nil
 	case b.Post != "" && b.Get == "":
-		return Route{Method: http.MethodPost, Path: b.Post, RPC: rpc}, nil
+		return Route{Method: http.MethodPost, Path: b.Post, Body: b.Body, RPC: rpc}, nil
 	default:
 		return Route{}, fmt.Errorf("route of %s: want either get or post", rpc.FullName())
 	}

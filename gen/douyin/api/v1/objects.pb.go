@@ -181,7 +181,9 @@ type Video struct {
 	// Absolute URL of an HLS playlist of all qualities that are ready; empty while there are none.
 	HlsUrl string `protobuf:"bytes,10,opt,name=hls_url,json=hlsUrl,proto3" json:"hls_url,omitempty"`
 	// Who may see it: "public", "followers", "friends", "unlisted" or "private".
-	Visibility    string `protobuf:"bytes,11,opt,name=visibility,proto3" json:"visibility,omitempty"`
+	Visibility string `protobuf:"bytes,11,opt,name=visibility,proto3" json:"visibility,omitempty"`
+	// How often it was viewed.
+	ViewCount     int64 `protobuf:"varint,12,opt,name=view_count,json=viewCount,proto3" json:"view_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +293,13 @@ func (x *Video) GetVisibility() string {
 		return x.Visibility
 	}
 	return ""
+}
+
+func (x *Video) GetViewCount() int64 {
+	if x != nil {
+		return x.ViewCount
+	}
+	return 0
 }
 
 // VideoStatus is how far the renditions of a video are. The original plays from the beginning.
@@ -830,7 +839,7 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
 	"work_count\x18\n" +
 	" \x01(\x03R\tworkCount\x12%\n" +
-	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xdd\x02\n" +
+	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xfc\x02\n" +
 	"\x05Video\x12\x12\n" +
 	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12+\n" +
 	"\x06author\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x06author\x12\x19\n" +
@@ -847,7 +856,9 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	" \x01(\tR\x06hlsUrl\x12\x1e\n" +
 	"\n" +
 	"visibility\x18\v \x01(\tR\n" +
-	"visibility\"\xa0\x02\n" +
+	"visibility\x12\x1d\n" +
+	"\n" +
+	"view_count\x18\f \x01(\x03R\tviewCount\"\xa0\x02\n" +
 	"\vVideoStatus\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x1a\n" +
 	"\bplayable\x18\x02 \x01(\bR\bplayable\x12\x18\n" +

@@ -417,6 +417,198 @@ func (x *ListPublishedVideosResponse) GetNextPageToken() string {
 	return ""
 }
 
+// What was watched.
+type ReportViewsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 50 views; in a query or a form as the text of a JSON array.
+	Views []*View `protobuf:"bytes,1,rep,name=views,proto3" json:"views,omitempty"`
+	// Same key, same answer, for 24 hours: a report that is repeated counts once; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReportViewsRequest) Reset() {
+	*x = ReportViewsRequest{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportViewsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportViewsRequest) ProtoMessage() {}
+
+func (x *ReportViewsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportViewsRequest.ProtoReflect.Descriptor instead.
+func (*ReportViewsRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ReportViewsRequest) GetViews() []*View {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+func (x *ReportViewsRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// View is one time that somebody watched a video.
+type View struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The video.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// How long it was watched, in milliseconds, all loops together; at most a day.
+	WatchedMs int64 `protobuf:"varint,2,opt,name=watched_ms,json=watchedMs,proto3" json:"watched_ms,omitempty"`
+	// How often it began again; at most 10000.
+	Loops int32 `protobuf:"varint,3,opt,name=loops,proto3" json:"loops,omitempty"`
+	// Where it was shown, for example "feed", "following", "profile" or "link"; at most 32 characters, may be empty.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Its place there, from 0; at most 1000000.
+	Position int32 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	// The page of a feed it was part of, as the client named it; at most 64 characters, may be empty.
+	SlateId       string `protobuf:"bytes,6,opt,name=slate_id,json=slateId,proto3" json:"slate_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *View) Reset() {
+	*x = View{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *View) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*View) ProtoMessage() {}
+
+func (x *View) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use View.ProtoReflect.Descriptor instead.
+func (*View) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *View) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *View) GetWatchedMs() int64 {
+	if x != nil {
+		return x.WatchedMs
+	}
+	return 0
+}
+
+func (x *View) GetLoops() int32 {
+	if x != nil {
+		return x.Loops
+	}
+	return 0
+}
+
+func (x *View) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *View) GetPosition() int32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *View) GetSlateId() string {
+	if x != nil {
+		return x.SlateId
+	}
+	return ""
+}
+
+// What did not count.
+type ReportViewsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Videos of the request that do not exist, or that the caller may not see.
+	UnknownVideoIds []int64 `protobuf:"varint,1,rep,packed,name=unknown_video_ids,json=unknownVideoIds,proto3" json:"unknown_video_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ReportViewsResponse) Reset() {
+	*x = ReportViewsResponse{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportViewsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportViewsResponse) ProtoMessage() {}
+
+func (x *ReportViewsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportViewsResponse.ProtoReflect.Descriptor instead.
+func (*ReportViewsResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReportViewsResponse) GetUnknownVideoIds() []int64 {
+	if x != nil {
+		return x.UnknownVideoIds
+	}
+	return nil
+}
+
 // What to change.
 type UpdateVideoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -435,7 +627,7 @@ type UpdateVideoRequest struct {
 
 func (x *UpdateVideoRequest) Reset() {
 	*x = UpdateVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -447,7 +639,7 @@ func (x *UpdateVideoRequest) String() string {
 func (*UpdateVideoRequest) ProtoMessage() {}
 
 func (x *UpdateVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -460,7 +652,7 @@ func (x *UpdateVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateVideoRequest.ProtoReflect.Descriptor instead.
 func (*UpdateVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateVideoRequest) GetVideoId() int64 {
@@ -502,7 +694,7 @@ type UpdateVideoResponse struct {
 
 func (x *UpdateVideoResponse) Reset() {
 	*x = UpdateVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +706,7 @@ func (x *UpdateVideoResponse) String() string {
 func (*UpdateVideoResponse) ProtoMessage() {}
 
 func (x *UpdateVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +719,7 @@ func (x *UpdateVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateVideoResponse.ProtoReflect.Descriptor instead.
 func (*UpdateVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateVideoResponse) GetVideo() *Video {
@@ -550,7 +742,7 @@ type DeleteVideoRequest struct {
 
 func (x *DeleteVideoRequest) Reset() {
 	*x = DeleteVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +754,7 @@ func (x *DeleteVideoRequest) String() string {
 func (*DeleteVideoRequest) ProtoMessage() {}
 
 func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +767,7 @@ func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeleteVideoRequest) GetVideoId() int64 {
@@ -601,7 +793,7 @@ type DeleteVideoResponse struct {
 
 func (x *DeleteVideoResponse) Reset() {
 	*x = DeleteVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +805,7 @@ func (x *DeleteVideoResponse) String() string {
 func (*DeleteVideoResponse) ProtoMessage() {}
 
 func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +818,7 @@ func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{14}
 }
 
 // One part of an upload.
@@ -645,7 +837,7 @@ type PublishVideoRequest struct {
 
 func (x *PublishVideoRequest) Reset() {
 	*x = PublishVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +849,7 @@ func (x *PublishVideoRequest) String() string {
 func (*PublishVideoRequest) ProtoMessage() {}
 
 func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +862,7 @@ func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoRequest.ProtoReflect.Descriptor instead.
 func (*PublishVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PublishVideoRequest) GetPart() isPublishVideoRequest_Part {
@@ -735,7 +927,7 @@ type PublishVideoHeader struct {
 
 func (x *PublishVideoHeader) Reset() {
 	*x = PublishVideoHeader{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +939,7 @@ func (x *PublishVideoHeader) String() string {
 func (*PublishVideoHeader) ProtoMessage() {}
 
 func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +952,7 @@ func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoHeader.ProtoReflect.Descriptor instead.
 func (*PublishVideoHeader) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{13}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PublishVideoHeader) GetTitle() string {
@@ -802,7 +994,7 @@ type PublishVideoResponse struct {
 
 func (x *PublishVideoResponse) Reset() {
 	*x = PublishVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +1006,7 @@ func (x *PublishVideoResponse) String() string {
 func (*PublishVideoResponse) ProtoMessage() {}
 
 func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +1019,7 @@ func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoResponse.ProtoReflect.Descriptor instead.
 func (*PublishVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{14}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PublishVideoResponse) GetVideo() *Video {
@@ -862,7 +1054,20 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x1bListPublishedVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"o\n" +
+	"\x12ReportViewsRequest\x12)\n" +
+	"\x05views\x18\x01 \x03(\v2\x13.douyin.api.v1.ViewR\x05views\x12.\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\x05\xe0\xb5\x18\x80\x01R\x0eidempotencyKey\"\xb9\x01\n" +
+	"\x04View\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12\x1d\n" +
+	"\n" +
+	"watched_ms\x18\x02 \x01(\x03R\twatchedMs\x12\x14\n" +
+	"\x05loops\x18\x03 \x01(\x05R\x05loops\x12\x1c\n" +
+	"\x06source\x18\x04 \x01(\tB\x04\xe0\xb5\x18 R\x06source\x12\x1a\n" +
+	"\bposition\x18\x05 \x01(\x05R\bposition\x12\x1f\n" +
+	"\bslate_id\x18\x06 \x01(\tB\x04\xe0\xb5\x18@R\aslateId\"E\n" +
+	"\x13ReportViewsResponse\x12.\n" +
+	"\x11unknown_video_ids\x18\x01 \x03(\x03B\x020\x01R\x0funknownVideoIds\"\xb8\x01\n" +
 	"\x12UpdateVideoRequest\x12!\n" +
 	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12\x1f\n" +
 	"\x05title\x18\x02 \x01(\tB\x04\xe0\xb5\x18dH\x00R\x05title\x88\x01\x01\x12$\n" +
@@ -889,12 +1094,13 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"visibility\x18\x04 \x01(\tB\x04\xe0\xb5\x18\x10R\n" +
 	"visibility\"B\n" +
 	"\x14PublishVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\x96\x05\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video2\xfb\x05\n" +
 	"\fVideoService\x12~\n" +
 	"\x13ListPublishedVideos\x12).douyin.api.v1.ListPublishedVideosRequest\x1a*.douyin.api.v1.ListPublishedVideosResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12]\n" +
 	"\bGetVideo\x12\x1e.douyin.api.v1.GetVideoRequest\x1a\x1f.douyin.api.v1.GetVideoResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12o\n" +
 	"\x0eGetVideoStatus\x12$.douyin.api.v1.GetVideoStatusRequest\x1a%.douyin.api.v1.GetVideoStatusResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12l\n" +
 	"\x0eRetryTranscode\x12$.douyin.api.v1.RetryTranscodeRequest\x1a%.douyin.api.v1.RetryTranscodeResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x04\x12c\n" +
+	"\vReportViews\x12!.douyin.api.v1.ReportViewsRequest\x1a\".douyin.api.v1.ReportViewsResponse\"\r\x88\xb5\x18\x01\x92\xb5\x18\x01\x05\x98\xb5\x18\x04\x12c\n" +
 	"\vUpdateVideo\x12!.douyin.api.v1.UpdateVideoRequest\x1a\".douyin.api.v1.UpdateVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01\x12c\n" +
 	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x012y\n" +
 	"\rUploadService\x12h\n" +
@@ -914,7 +1120,7 @@ func file_douyin_api_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_video_proto_rawDescData
 }
 
-var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_douyin_api_v1_video_proto_goTypes = []any{
 	(*GetVideoRequest)(nil),             // 0: douyin.api.v1.GetVideoRequest
 	(*GetVideoResponse)(nil),            // 1: douyin.api.v1.GetVideoResponse
@@ -924,42 +1130,48 @@ var file_douyin_api_v1_video_proto_goTypes = []any{
 	(*RetryTranscodeResponse)(nil),      // 5: douyin.api.v1.RetryTranscodeResponse
 	(*ListPublishedVideosRequest)(nil),  // 6: douyin.api.v1.ListPublishedVideosRequest
 	(*ListPublishedVideosResponse)(nil), // 7: douyin.api.v1.ListPublishedVideosResponse
-	(*UpdateVideoRequest)(nil),          // 8: douyin.api.v1.UpdateVideoRequest
-	(*UpdateVideoResponse)(nil),         // 9: douyin.api.v1.UpdateVideoResponse
-	(*DeleteVideoRequest)(nil),          // 10: douyin.api.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 11: douyin.api.v1.DeleteVideoResponse
-	(*PublishVideoRequest)(nil),         // 12: douyin.api.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 13: douyin.api.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 14: douyin.api.v1.PublishVideoResponse
-	(*Video)(nil),                       // 15: douyin.api.v1.Video
-	(*VideoStatus)(nil),                 // 16: douyin.api.v1.VideoStatus
+	(*ReportViewsRequest)(nil),          // 8: douyin.api.v1.ReportViewsRequest
+	(*View)(nil),                        // 9: douyin.api.v1.View
+	(*ReportViewsResponse)(nil),         // 10: douyin.api.v1.ReportViewsResponse
+	(*UpdateVideoRequest)(nil),          // 11: douyin.api.v1.UpdateVideoRequest
+	(*UpdateVideoResponse)(nil),         // 12: douyin.api.v1.UpdateVideoResponse
+	(*DeleteVideoRequest)(nil),          // 13: douyin.api.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 14: douyin.api.v1.DeleteVideoResponse
+	(*PublishVideoRequest)(nil),         // 15: douyin.api.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 16: douyin.api.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 17: douyin.api.v1.PublishVideoResponse
+	(*Video)(nil),                       // 18: douyin.api.v1.Video
+	(*VideoStatus)(nil),                 // 19: douyin.api.v1.VideoStatus
 }
 var file_douyin_api_v1_video_proto_depIdxs = []int32{
-	15, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
-	16, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
-	15, // 2: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
-	15, // 3: douyin.api.v1.UpdateVideoResponse.video:type_name -> douyin.api.v1.Video
-	13, // 4: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
-	15, // 5: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
-	6,  // 6: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
-	0,  // 7: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
-	2,  // 8: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
-	4,  // 9: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
-	8,  // 10: douyin.api.v1.VideoService.UpdateVideo:input_type -> douyin.api.v1.UpdateVideoRequest
-	10, // 11: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
-	12, // 12: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
-	7,  // 13: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
-	1,  // 14: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
-	3,  // 15: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
-	5,  // 16: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
-	9,  // 17: douyin.api.v1.VideoService.UpdateVideo:output_type -> douyin.api.v1.UpdateVideoResponse
-	11, // 18: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
-	14, // 19: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
-	13, // [13:20] is the sub-list for method output_type
-	6,  // [6:13] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	18, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
+	19, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
+	18, // 2: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
+	9,  // 3: douyin.api.v1.ReportViewsRequest.views:type_name -> douyin.api.v1.View
+	18, // 4: douyin.api.v1.UpdateVideoResponse.video:type_name -> douyin.api.v1.Video
+	16, // 5: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
+	18, // 6: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
+	6,  // 7: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
+	0,  // 8: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
+	2,  // 9: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
+	4,  // 10: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
+	8,  // 11: douyin.api.v1.VideoService.ReportViews:input_type -> douyin.api.v1.ReportViewsRequest
+	11, // 12: douyin.api.v1.VideoService.UpdateVideo:input_type -> douyin.api.v1.UpdateVideoRequest
+	13, // 13: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
+	15, // 14: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
+	7,  // 15: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
+	1,  // 16: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
+	3,  // 17: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
+	5,  // 18: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
+	10, // 19: douyin.api.v1.VideoService.ReportViews:output_type -> douyin.api.v1.ReportViewsResponse
+	12, // 20: douyin.api.v1.VideoService.UpdateVideo:output_type -> douyin.api.v1.UpdateVideoResponse
+	14, // 21: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
+	17, // 22: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
+	15, // [15:23] is the sub-list for method output_type
+	7,  // [7:15] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_video_proto_init() }
@@ -968,8 +1180,8 @@ func file_douyin_api_v1_video_proto_init() {
 		return
 	}
 	file_douyin_api_v1_objects_proto_init()
-	file_douyin_api_v1_video_proto_msgTypes[8].OneofWrappers = []any{}
-	file_douyin_api_v1_video_proto_msgTypes[12].OneofWrappers = []any{
+	file_douyin_api_v1_video_proto_msgTypes[11].OneofWrappers = []any{}
+	file_douyin_api_v1_video_proto_msgTypes[15].OneofWrappers = []any{
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
@@ -979,7 +1191,7 @@ func file_douyin_api_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_video_proto_rawDesc), len(file_douyin_api_v1_video_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -23,6 +23,7 @@ const (
 	VideoService_GetVideo_FullMethodName            = "/douyin.api.v1.VideoService/GetVideo"
 	VideoService_GetVideoStatus_FullMethodName      = "/douyin.api.v1.VideoService/GetVideoStatus"
 	VideoService_RetryTranscode_FullMethodName      = "/douyin.api.v1.VideoService/RetryTranscode"
+	VideoService_ReportViews_FullMethodName         = "/douyin.api.v1.VideoService/ReportViews"
 	VideoService_UpdateVideo_FullMethodName         = "/douyin.api.v1.VideoService/UpdateVideo"
 	VideoService_DeleteVideo_FullMethodName         = "/douyin.api.v1.VideoService/DeleteVideo"
 )
@@ -42,6 +43,8 @@ type VideoServiceClient interface {
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error)
+	// ReportViews counts that the caller, or a guest, watched videos.
+	ReportViews(ctx context.Context, in *ReportViewsRequest, opts ...grpc.CallOption) (*ReportViewsResponse, error)
 	// UpdateVideo changes the given parts of a video of the caller.
 	UpdateVideo(ctx context.Context, in *UpdateVideoRequest, opts ...grpc.CallOption) (*UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
@@ -96,6 +99,16 @@ func (c *videoServiceClient) RetryTranscode(ctx context.Context, in *RetryTransc
 	return out, nil
 }
 
+func (c *videoServiceClient) ReportViews(ctx context.Context, in *ReportViewsRequest, opts ...grpc.CallOption) (*ReportViewsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportViewsResponse)
+	err := c.cc.Invoke(ctx, VideoService_ReportViews_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *videoServiceClient) UpdateVideo(ctx context.Context, in *UpdateVideoRequest, opts ...grpc.CallOption) (*UpdateVideoResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateVideoResponse)
@@ -131,6 +144,8 @@ type VideoServiceServer interface {
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error)
+	// ReportViews counts that the caller, or a guest, watched videos.
+	ReportViews(context.Context, *ReportViewsRequest) (*ReportViewsResponse, error)
 	// UpdateVideo changes the given parts of a video of the caller.
 	UpdateVideo(context.Context, *UpdateVideoRequest) (*UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
@@ -155,6 +170,9 @@ func (UnimplementedVideoServiceServer) GetVideoStatus(context.Context, *GetVideo
 }
 func (UnimplementedVideoServiceServer) RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryTranscode not implemented")
+}
+func (UnimplementedVideoServiceServer) ReportViews(context.Context, *ReportViewsRequest) (*ReportViewsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportViews not implemented")
 }
 func (UnimplementedVideoServiceServer) UpdateVideo(context.Context, *UpdateVideoRequest) (*UpdateVideoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateVideo not implemented")
@@ -254,6 +272,24 @@ func _VideoService_RetryTranscode_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VideoService_ReportViews_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportViewsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).ReportViews(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_ReportViews_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).ReportViews(ctx, req.(*ReportViewsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _VideoService_UpdateVideo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateVideoRequest)
 	if err := dec(in); err != nil {
@@ -312,6 +348,10 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RetryTranscode",
 			Handler:    _VideoService_RetryTranscode_Handler,
+		},
+		{
+			MethodName: "ReportViews",
+			Handler:    _VideoService_ReportViews_Handler,
 		},
 		{
 			MethodName: "UpdateVideo",

@@ -32,7 +32,9 @@ type VideoCounts struct {
 	// Comments it has.
 	CommentCount int64 `protobuf:"varint,3,opt,name=comment_count,json=commentCount,proto3" json:"comment_count,omitempty"`
 	// Grows with every change of the row.
-	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Views it has.
+	ViewCount     int64 `protobuf:"varint,5,opt,name=view_count,json=viewCount,proto3" json:"view_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -91,6 +93,13 @@ func (x *VideoCounts) GetCommentCount() int64 {
 func (x *VideoCounts) GetVersion() int64 {
 	if x != nil {
 		return x.Version
+	}
+	return 0
+}
+
+func (x *VideoCounts) GetViewCount() int64 {
+	if x != nil {
+		return x.ViewCount
 	}
 	return 0
 }
@@ -383,12 +392,14 @@ var File_douyin_counter_v1_counter_proto protoreflect.FileDescriptor
 
 const file_douyin_counter_v1_counter_proto_rawDesc = "" +
 	"\n" +
-	"\x1fdouyin/counter/v1/counter.proto\x12\x11douyin.counter.v1\x1a\x1fdouyin/options/v1/options.proto\"\x8e\x01\n" +
+	"\x1fdouyin/counter/v1/counter.proto\x12\x11douyin.counter.v1\x1a\x1fdouyin/options/v1/options.proto\"\xad\x01\n" +
 	"\vVideoCounts\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12%\n" +
 	"\x0efavorite_count\x18\x02 \x01(\x03R\rfavoriteCount\x12#\n" +
 	"\rcomment_count\x18\x03 \x01(\x03R\fcommentCount\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\x03R\aversion\"\xf8\x01\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\x12\x1d\n" +
+	"\n" +
+	"view_count\x18\x05 \x01(\x03R\tviewCount\"\xf8\x01\n" +
 	"\n" +
 	"UserCounts\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12!\n" +

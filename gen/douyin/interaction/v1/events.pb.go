@@ -94,6 +94,70 @@ func (x *LikeChanged) GetLiked() bool {
 	return false
 }
 
+// VideosViewed is published once for each report of views. Key: the first video_id.
+type VideosViewed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who viewed; 0 for a guest.
+	UserId int64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// 1 to 50: those of videos that the viewer may see.
+	Views []*View `protobuf:"bytes,2,rep,name=views,proto3" json:"views,omitempty"`
+	// When the report arrived, Unix milliseconds.
+	ReportedAtMs  int64 `protobuf:"varint,3,opt,name=reported_at_ms,json=reportedAtMs,proto3" json:"reported_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VideosViewed) Reset() {
+	*x = VideosViewed{}
+	mi := &file_douyin_interaction_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VideosViewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VideosViewed) ProtoMessage() {}
+
+func (x *VideosViewed) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VideosViewed.ProtoReflect.Descriptor instead.
+func (*VideosViewed) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *VideosViewed) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *VideosViewed) GetViews() []*View {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+func (x *VideosViewed) GetReportedAtMs() int64 {
+	if x != nil {
+		return x.ReportedAtMs
+	}
+	return 0
+}
+
 // CommentChanged is published when a comment came or went: once for each change. Key: video_id.
 type CommentChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -111,7 +175,7 @@ type CommentChanged struct {
 
 func (x *CommentChanged) Reset() {
 	*x = CommentChanged{}
-	mi := &file_douyin_interaction_v1_events_proto_msgTypes[1]
+	mi := &file_douyin_interaction_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -123,7 +187,7 @@ func (x *CommentChanged) String() string {
 func (*CommentChanged) ProtoMessage() {}
 
 func (x *CommentChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_events_proto_msgTypes[1]
+	mi := &file_douyin_interaction_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -136,7 +200,7 @@ func (x *CommentChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentChanged.ProtoReflect.Descriptor instead.
 func (*CommentChanged) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_douyin_interaction_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CommentChanged) GetCommentId() int64 {
@@ -171,12 +235,16 @@ var File_douyin_interaction_v1_events_proto protoreflect.FileDescriptor
 
 const file_douyin_interaction_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\"douyin/interaction/v1/events.proto\x12\x15douyin.interaction.v1\"t\n" +
+	"\"douyin/interaction/v1/events.proto\x12\x15douyin.interaction.v1\x1a'douyin/interaction/v1/interaction.proto\"t\n" +
 	"\vLikeChanged\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x19\n" +
 	"\bvideo_id\x18\x02 \x01(\x03R\avideoId\x12\x1b\n" +
 	"\tauthor_id\x18\x03 \x01(\x03R\bauthorId\x12\x14\n" +
-	"\x05liked\x18\x04 \x01(\bR\x05liked\"}\n" +
+	"\x05liked\x18\x04 \x01(\bR\x05liked\"\x80\x01\n" +
+	"\fVideosViewed\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x121\n" +
+	"\x05views\x18\x02 \x03(\v2\x1b.douyin.interaction.v1.ViewR\x05views\x12$\n" +
+	"\x0ereported_at_ms\x18\x03 \x01(\x03R\freportedAtMs\"}\n" +
 	"\x0eCommentChanged\x12\x1d\n" +
 	"\n" +
 	"comment_id\x18\x01 \x01(\x03R\tcommentId\x12\x19\n" +
@@ -197,17 +265,20 @@ func file_douyin_interaction_v1_events_proto_rawDescGZIP() []byte {
 	return file_douyin_interaction_v1_events_proto_rawDescData
 }
 
-var file_douyin_interaction_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_douyin_interaction_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_douyin_interaction_v1_events_proto_goTypes = []any{
 	(*LikeChanged)(nil),    // 0: douyin.interaction.v1.LikeChanged
-	(*CommentChanged)(nil), // 1: douyin.interaction.v1.CommentChanged
+	(*VideosViewed)(nil),   // 1: douyin.interaction.v1.VideosViewed
+	(*CommentChanged)(nil), // 2: douyin.interaction.v1.CommentChanged
+	(*View)(nil),           // 3: douyin.interaction.v1.View
 }
 var file_douyin_interaction_v1_events_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	3, // 0: douyin.interaction.v1.VideosViewed.views:type_name -> douyin.interaction.v1.View
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_douyin_interaction_v1_events_proto_init() }
@@ -215,13 +286,14 @@ func file_douyin_interaction_v1_events_proto_init() {
 	if File_douyin_interaction_v1_events_proto != nil {
 		return
 	}
+	file_douyin_interaction_v1_interaction_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_interaction_v1_events_proto_rawDesc), len(file_douyin_interaction_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

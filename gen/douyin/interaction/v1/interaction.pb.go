@@ -891,6 +891,207 @@ func (x *ListCommentsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// View is one time that somebody watched a video.
+type View struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The video.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// Who published it.
+	AuthorId int64 `protobuf:"varint,2,opt,name=author_id,json=authorId,proto3" json:"author_id,omitempty"`
+	// How long it was watched, in milliseconds, all loops together.
+	WatchedMs int64 `protobuf:"varint,3,opt,name=watched_ms,json=watchedMs,proto3" json:"watched_ms,omitempty"`
+	// How often it began again.
+	Loops int32 `protobuf:"varint,4,opt,name=loops,proto3" json:"loops,omitempty"`
+	// Where it was shown, for example "feed" or "profile"; may be empty.
+	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// Its place there, from 0.
+	Position int32 `protobuf:"varint,6,opt,name=position,proto3" json:"position,omitempty"`
+	// The page of a feed it was part of; may be empty.
+	SlateId       string `protobuf:"bytes,7,opt,name=slate_id,json=slateId,proto3" json:"slate_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *View) Reset() {
+	*x = View{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *View) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*View) ProtoMessage() {}
+
+func (x *View) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use View.ProtoReflect.Descriptor instead.
+func (*View) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *View) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *View) GetAuthorId() int64 {
+	if x != nil {
+		return x.AuthorId
+	}
+	return 0
+}
+
+func (x *View) GetWatchedMs() int64 {
+	if x != nil {
+		return x.WatchedMs
+	}
+	return 0
+}
+
+func (x *View) GetLoops() int32 {
+	if x != nil {
+		return x.Loops
+	}
+	return 0
+}
+
+func (x *View) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *View) GetPosition() int32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *View) GetSlateId() string {
+	if x != nil {
+		return x.SlateId
+	}
+	return ""
+}
+
+// What was watched.
+type ReportViewsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 50. The service looks up each author_id itself.
+	Views []*View `protobuf:"bytes,1,rep,name=views,proto3" json:"views,omitempty"`
+	// Same key, same answer, for 24 hours; empty for none, at most 128 characters.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReportViewsRequest) Reset() {
+	*x = ReportViewsRequest{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportViewsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportViewsRequest) ProtoMessage() {}
+
+func (x *ReportViewsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportViewsRequest.ProtoReflect.Descriptor instead.
+func (*ReportViewsRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ReportViewsRequest) GetViews() []*View {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+func (x *ReportViewsRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// What was not announced.
+type ReportViewsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Videos of the request that do not exist, or that the viewer may not see; each once.
+	UnknownVideoIds []int64 `protobuf:"varint,1,rep,packed,name=unknown_video_ids,json=unknownVideoIds,proto3" json:"unknown_video_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ReportViewsResponse) Reset() {
+	*x = ReportViewsResponse{}
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportViewsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportViewsResponse) ProtoMessage() {}
+
+func (x *ReportViewsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportViewsResponse.ProtoReflect.Descriptor instead.
+func (*ReportViewsResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ReportViewsResponse) GetUnknownVideoIds() []int64 {
+	if x != nil {
+		return x.UnknownVideoIds
+	}
+	return nil
+}
+
 // Where to go on.
 type TallyVideosRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -904,7 +1105,7 @@ type TallyVideosRequest struct {
 
 func (x *TallyVideosRequest) Reset() {
 	*x = TallyVideosRequest{}
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[15]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1117,7 @@ func (x *TallyVideosRequest) String() string {
 func (*TallyVideosRequest) ProtoMessage() {}
 
 func (x *TallyVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[15]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1130,7 @@ func (x *TallyVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyVideosRequest.ProtoReflect.Descriptor instead.
 func (*TallyVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{15}
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TallyVideosRequest) GetAfterId() int64 {
@@ -961,7 +1162,7 @@ type VideoTally struct {
 
 func (x *VideoTally) Reset() {
 	*x = VideoTally{}
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[16]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1174,7 @@ func (x *VideoTally) String() string {
 func (*VideoTally) ProtoMessage() {}
 
 func (x *VideoTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[16]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1187,7 @@ func (x *VideoTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoTally.ProtoReflect.Descriptor instead.
 func (*VideoTally) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{16}
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VideoTally) GetVideoId() int64 {
@@ -1023,7 +1224,7 @@ type TallyVideosResponse struct {
 
 func (x *TallyVideosResponse) Reset() {
 	*x = TallyVideosResponse{}
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[17]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1035,7 +1236,7 @@ func (x *TallyVideosResponse) String() string {
 func (*TallyVideosResponse) ProtoMessage() {}
 
 func (x *TallyVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[17]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1048,7 +1249,7 @@ func (x *TallyVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyVideosResponse.ProtoReflect.Descriptor instead.
 func (*TallyVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{17}
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TallyVideosResponse) GetTallies() []*VideoTally {
@@ -1078,7 +1279,7 @@ type TallyUsersRequest struct {
 
 func (x *TallyUsersRequest) Reset() {
 	*x = TallyUsersRequest{}
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[18]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1291,7 @@ func (x *TallyUsersRequest) String() string {
 func (*TallyUsersRequest) ProtoMessage() {}
 
 func (x *TallyUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[18]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1304,7 @@ func (x *TallyUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyUsersRequest.ProtoReflect.Descriptor instead.
 func (*TallyUsersRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{18}
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TallyUsersRequest) GetAfterId() int64 {
@@ -1135,7 +1336,7 @@ type UserTally struct {
 
 func (x *UserTally) Reset() {
 	*x = UserTally{}
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[19]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1348,7 @@ func (x *UserTally) String() string {
 func (*UserTally) ProtoMessage() {}
 
 func (x *UserTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[19]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1361,7 @@ func (x *UserTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTally.ProtoReflect.Descriptor instead.
 func (*UserTally) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{19}
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UserTally) GetUserId() int64 {
@@ -1197,7 +1398,7 @@ type TallyUsersResponse struct {
 
 func (x *TallyUsersResponse) Reset() {
 	*x = TallyUsersResponse{}
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[20]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1410,7 @@ func (x *TallyUsersResponse) String() string {
 func (*TallyUsersResponse) ProtoMessage() {}
 
 func (x *TallyUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[20]
+	mi := &file_douyin_interaction_v1_interaction_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1423,7 @@ func (x *TallyUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyUsersResponse.ProtoReflect.Descriptor instead.
 func (*TallyUsersResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{20}
+	return file_douyin_interaction_v1_interaction_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TallyUsersResponse) GetTallies() []*UserTally {
@@ -1290,7 +1491,21 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"z\n" +
 	"\x14ListCommentsResponse\x12:\n" +
 	"\bcomments\x18\x01 \x03(\v2\x1e.douyin.interaction.v1.CommentR\bcomments\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"E\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x01\n" +
+	"\x04View\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12\x1b\n" +
+	"\tauthor_id\x18\x02 \x01(\x03R\bauthorId\x12\x1d\n" +
+	"\n" +
+	"watched_ms\x18\x03 \x01(\x03R\twatchedMs\x12\x14\n" +
+	"\x05loops\x18\x04 \x01(\x05R\x05loops\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x1a\n" +
+	"\bposition\x18\x06 \x01(\x05R\bposition\x12\x19\n" +
+	"\bslate_id\x18\a \x01(\tR\aslateId\"p\n" +
+	"\x12ReportViewsRequest\x121\n" +
+	"\x05views\x18\x01 \x03(\v2\x1b.douyin.interaction.v1.ViewR\x05views\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\"A\n" +
+	"\x13ReportViewsResponse\x12*\n" +
+	"\x11unknown_video_ids\x18\x01 \x03(\x03R\x0funknownVideoIds\"E\n" +
 	"\x12TallyVideosRequest\x12\x19\n" +
 	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\"s\n" +
@@ -1315,7 +1530,7 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_VIDEO_NOT_FOUND\x10\x01\x12\"\n" +
-	"\x1eERROR_REASON_COMMENT_NOT_FOUND\x10\x022\x8d\b\n" +
+	"\x1eERROR_REASON_COMMENT_NOT_FOUND\x10\x022\xf9\b\n" +
 	"\x12InteractionService\x12d\n" +
 	"\tLikeVideo\x12'.douyin.interaction.v1.LikeVideoRequest\x1a(.douyin.interaction.v1.LikeVideoResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
 	"\vUnlikeVideo\x12).douyin.interaction.v1.UnlikeVideoRequest\x1a*.douyin.interaction.v1.UnlikeVideoResponse\"\x04\x88\xb5\x18\x02\x12y\n" +
@@ -1323,7 +1538,8 @@ const file_douyin_interaction_v1_interaction_proto_rawDesc = "" +
 	"\x0fListLikedVideos\x12-.douyin.interaction.v1.ListLikedVideosRequest\x1a..douyin.interaction.v1.ListLikedVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\rCreateComment\x12+.douyin.interaction.v1.CreateCommentRequest\x1a,.douyin.interaction.v1.CreateCommentResponse\"\x04\x88\xb5\x18\x02\x12p\n" +
 	"\rDeleteComment\x12+.douyin.interaction.v1.DeleteCommentRequest\x1a,.douyin.interaction.v1.DeleteCommentResponse\"\x04\x88\xb5\x18\x02\x12p\n" +
-	"\fListComments\x12*.douyin.interaction.v1.ListCommentsRequest\x1a+.douyin.interaction.v1.ListCommentsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
+	"\fListComments\x12*.douyin.interaction.v1.ListCommentsRequest\x1a+.douyin.interaction.v1.ListCommentsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12j\n" +
+	"\vReportViews\x12).douyin.interaction.v1.ReportViewsRequest\x1a*.douyin.interaction.v1.ReportViewsResponse\"\x04\x88\xb5\x18\x01\x12m\n" +
 	"\vTallyVideos\x12).douyin.interaction.v1.TallyVideosRequest\x1a*.douyin.interaction.v1.TallyVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12j\n" +
 	"\n" +
 	"TallyUsers\x12(.douyin.interaction.v1.TallyUsersRequest\x1a).douyin.interaction.v1.TallyUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xd7\x01\n" +
@@ -1342,7 +1558,7 @@ func file_douyin_interaction_v1_interaction_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_interaction_v1_interaction_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_interaction_v1_interaction_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_douyin_interaction_v1_interaction_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_douyin_interaction_v1_interaction_proto_goTypes = []any{
 	(ErrorReason)(0),                // 0: douyin.interaction.v1.ErrorReason
 	(*Comment)(nil),                 // 1: douyin.interaction.v1.Comment
@@ -1360,41 +1576,47 @@ var file_douyin_interaction_v1_interaction_proto_goTypes = []any{
 	(*DeleteCommentResponse)(nil),   // 13: douyin.interaction.v1.DeleteCommentResponse
 	(*ListCommentsRequest)(nil),     // 14: douyin.interaction.v1.ListCommentsRequest
 	(*ListCommentsResponse)(nil),    // 15: douyin.interaction.v1.ListCommentsResponse
-	(*TallyVideosRequest)(nil),      // 16: douyin.interaction.v1.TallyVideosRequest
-	(*VideoTally)(nil),              // 17: douyin.interaction.v1.VideoTally
-	(*TallyVideosResponse)(nil),     // 18: douyin.interaction.v1.TallyVideosResponse
-	(*TallyUsersRequest)(nil),       // 19: douyin.interaction.v1.TallyUsersRequest
-	(*UserTally)(nil),               // 20: douyin.interaction.v1.UserTally
-	(*TallyUsersResponse)(nil),      // 21: douyin.interaction.v1.TallyUsersResponse
+	(*View)(nil),                    // 16: douyin.interaction.v1.View
+	(*ReportViewsRequest)(nil),      // 17: douyin.interaction.v1.ReportViewsRequest
+	(*ReportViewsResponse)(nil),     // 18: douyin.interaction.v1.ReportViewsResponse
+	(*TallyVideosRequest)(nil),      // 19: douyin.interaction.v1.TallyVideosRequest
+	(*VideoTally)(nil),              // 20: douyin.interaction.v1.VideoTally
+	(*TallyVideosResponse)(nil),     // 21: douyin.interaction.v1.TallyVideosResponse
+	(*TallyUsersRequest)(nil),       // 22: douyin.interaction.v1.TallyUsersRequest
+	(*UserTally)(nil),               // 23: douyin.interaction.v1.UserTally
+	(*TallyUsersResponse)(nil),      // 24: douyin.interaction.v1.TallyUsersResponse
 }
 var file_douyin_interaction_v1_interaction_proto_depIdxs = []int32{
 	1,  // 0: douyin.interaction.v1.CreateCommentResponse.comment:type_name -> douyin.interaction.v1.Comment
 	1,  // 1: douyin.interaction.v1.ListCommentsResponse.comments:type_name -> douyin.interaction.v1.Comment
-	17, // 2: douyin.interaction.v1.TallyVideosResponse.tallies:type_name -> douyin.interaction.v1.VideoTally
-	20, // 3: douyin.interaction.v1.TallyUsersResponse.tallies:type_name -> douyin.interaction.v1.UserTally
-	2,  // 4: douyin.interaction.v1.InteractionService.LikeVideo:input_type -> douyin.interaction.v1.LikeVideoRequest
-	4,  // 5: douyin.interaction.v1.InteractionService.UnlikeVideo:input_type -> douyin.interaction.v1.UnlikeVideoRequest
-	6,  // 6: douyin.interaction.v1.InteractionService.BatchCheckLikes:input_type -> douyin.interaction.v1.BatchCheckLikesRequest
-	8,  // 7: douyin.interaction.v1.InteractionService.ListLikedVideos:input_type -> douyin.interaction.v1.ListLikedVideosRequest
-	10, // 8: douyin.interaction.v1.InteractionService.CreateComment:input_type -> douyin.interaction.v1.CreateCommentRequest
-	12, // 9: douyin.interaction.v1.InteractionService.DeleteComment:input_type -> douyin.interaction.v1.DeleteCommentRequest
-	14, // 10: douyin.interaction.v1.InteractionService.ListComments:input_type -> douyin.interaction.v1.ListCommentsRequest
-	16, // 11: douyin.interaction.v1.InteractionService.TallyVideos:input_type -> douyin.interaction.v1.TallyVideosRequest
-	19, // 12: douyin.interaction.v1.InteractionService.TallyUsers:input_type -> douyin.interaction.v1.TallyUsersRequest
-	3,  // 13: douyin.interaction.v1.InteractionService.LikeVideo:output_type -> douyin.interaction.v1.LikeVideoResponse
-	5,  // 14: douyin.interaction.v1.InteractionService.UnlikeVideo:output_type -> douyin.interaction.v1.UnlikeVideoResponse
-	7,  // 15: douyin.interaction.v1.InteractionService.BatchCheckLikes:output_type -> douyin.interaction.v1.BatchCheckLikesResponse
-	9,  // 16: douyin.interaction.v1.InteractionService.ListLikedVideos:output_type -> douyin.interaction.v1.ListLikedVideosResponse
-	11, // 17: douyin.interaction.v1.InteractionService.CreateComment:output_type -> douyin.interaction.v1.CreateCommentResponse
-	13, // 18: douyin.interaction.v1.InteractionService.DeleteComment:output_type -> douyin.interaction.v1.DeleteCommentResponse
-	15, // 19: douyin.interaction.v1.InteractionService.ListComments:output_type -> douyin.interaction.v1.ListCommentsResponse
-	18, // 20: douyin.interaction.v1.InteractionService.TallyVideos:output_type -> douyin.interaction.v1.TallyVideosResponse
-	21, // 21: douyin.interaction.v1.InteractionService.TallyUsers:output_type -> douyin.interaction.v1.TallyUsersResponse
-	13, // [13:22] is the sub-list for method output_type
-	4,  // [4:13] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	16, // 2: douyin.interaction.v1.ReportViewsRequest.views:type_name -> douyin.interaction.v1.View
+	20, // 3: douyin.interaction.v1.TallyVideosResponse.tallies:type_name -> douyin.interaction.v1.VideoTally
+	23, // 4: douyin.interaction.v1.TallyUsersResponse.tallies:type_name -> douyin.interaction.v1.UserTally
+	2,  // 5: douyin.interaction.v1.InteractionService.LikeVideo:input_type -> douyin.interaction.v1.LikeVideoRequest
+	4,  // 6: douyin.interaction.v1.InteractionService.UnlikeVideo:input_type -> douyin.interaction.v1.UnlikeVideoRequest
+	6,  // 7: douyin.interaction.v1.InteractionService.BatchCheckLikes:input_type -> douyin.interaction.v1.BatchCheckLikesRequest
+	8,  // 8: douyin.interaction.v1.InteractionService.ListLikedVideos:input_type -> douyin.interaction.v1.ListLikedVideosRequest
+	10, // 9: douyin.interaction.v1.InteractionService.CreateComment:input_type -> douyin.interaction.v1.CreateCommentRequest
+	12, // 10: douyin.interaction.v1.InteractionService.DeleteComment:input_type -> douyin.interaction.v1.DeleteCommentRequest
+	14, // 11: douyin.interaction.v1.InteractionService.ListComments:input_type -> douyin.interaction.v1.ListCommentsRequest
+	17, // 12: douyin.interaction.v1.InteractionService.ReportViews:input_type -> douyin.interaction.v1.ReportViewsRequest
+	19, // 13: douyin.interaction.v1.InteractionService.TallyVideos:input_type -> douyin.interaction.v1.TallyVideosRequest
+	22, // 14: douyin.interaction.v1.InteractionService.TallyUsers:input_type -> douyin.interaction.v1.TallyUsersRequest
+	3,  // 15: douyin.interaction.v1.InteractionService.LikeVideo:output_type -> douyin.interaction.v1.LikeVideoResponse
+	5,  // 16: douyin.interaction.v1.InteractionService.UnlikeVideo:output_type -> douyin.interaction.v1.UnlikeVideoResponse
+	7,  // 17: douyin.interaction.v1.InteractionService.BatchCheckLikes:output_type -> douyin.interaction.v1.BatchCheckLikesResponse
+	9,  // 18: douyin.interaction.v1.InteractionService.ListLikedVideos:output_type -> douyin.interaction.v1.ListLikedVideosResponse
+	11, // 19: douyin.interaction.v1.InteractionService.CreateComment:output_type -> douyin.interaction.v1.CreateCommentResponse
+	13, // 20: douyin.interaction.v1.InteractionService.DeleteComment:output_type -> douyin.interaction.v1.DeleteCommentResponse
+	15, // 21: douyin.interaction.v1.InteractionService.ListComments:output_type -> douyin.interaction.v1.ListCommentsResponse
+	18, // 22: douyin.interaction.v1.InteractionService.ReportViews:output_type -> douyin.interaction.v1.ReportViewsResponse
+	21, // 23: douyin.interaction.v1.InteractionService.TallyVideos:output_type -> douyin.interaction.v1.TallyVideosResponse
+	24, // 24: douyin.interaction.v1.InteractionService.TallyUsers:output_type -> douyin.interaction.v1.TallyUsersResponse
+	15, // [15:25] is the sub-list for method output_type
+	5,  // [5:15] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_douyin_interaction_v1_interaction_proto_init() }
@@ -1408,7 +1630,7 @@ func file_douyin_interaction_v1_interaction_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_interaction_v1_interaction_proto_rawDesc), len(file_douyin_interaction_v1_interaction_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	InteractionService_CreateComment_FullMethodName   = "/douyin.interaction.v1.InteractionService/CreateComment"
 	InteractionService_DeleteComment_FullMethodName   = "/douyin.interaction.v1.InteractionService/DeleteComment"
 	InteractionService_ListComments_FullMethodName    = "/douyin.interaction.v1.InteractionService/ListComments"
+	InteractionService_ReportViews_FullMethodName     = "/douyin.interaction.v1.InteractionService/ReportViews"
 	InteractionService_TallyVideos_FullMethodName     = "/douyin.interaction.v1.InteractionService/TallyVideos"
 	InteractionService_TallyUsers_FullMethodName      = "/douyin.interaction.v1.InteractionService/TallyUsers"
 )
@@ -55,6 +56,8 @@ type InteractionServiceClient interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(ctx context.Context, in *ListCommentsRequest, opts ...grpc.CallOption) (*ListCommentsResponse, error)
+	// ReportViews announces that the viewer, or a guest, watched videos. Errors: INVALID_ARGUMENT.
+	ReportViews(ctx context.Context, in *ReportViewsRequest, opts ...grpc.CallOption) (*ReportViewsResponse, error)
 	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
 	// counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -142,6 +145,16 @@ func (c *interactionServiceClient) ListComments(ctx context.Context, in *ListCom
 	return out, nil
 }
 
+func (c *interactionServiceClient) ReportViews(ctx context.Context, in *ReportViewsRequest, opts ...grpc.CallOption) (*ReportViewsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportViewsResponse)
+	err := c.cc.Invoke(ctx, InteractionService_ReportViews_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *interactionServiceClient) TallyVideos(ctx context.Context, in *TallyVideosRequest, opts ...grpc.CallOption) (*TallyVideosResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TallyVideosResponse)
@@ -187,6 +200,8 @@ type InteractionServiceServer interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(context.Context, *ListCommentsRequest) (*ListCommentsResponse, error)
+	// ReportViews announces that the viewer, or a guest, watched videos. Errors: INVALID_ARGUMENT.
+	ReportViews(context.Context, *ReportViewsRequest) (*ReportViewsResponse, error)
 	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
 	// counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -223,6 +238,9 @@ func (UnimplementedInteractionServiceServer) DeleteComment(context.Context, *Del
 }
 func (UnimplementedInteractionServiceServer) ListComments(context.Context, *ListCommentsRequest) (*ListCommentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListComments not implemented")
+}
+func (UnimplementedInteractionServiceServer) ReportViews(context.Context, *ReportViewsRequest) (*ReportViewsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportViews not implemented")
 }
 func (UnimplementedInteractionServiceServer) TallyVideos(context.Context, *TallyVideosRequest) (*TallyVideosResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TallyVideos not implemented")
@@ -376,6 +394,24 @@ func _InteractionService_ListComments_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InteractionService_ReportViews_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportViewsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InteractionServiceServer).ReportViews(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InteractionService_ReportViews_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InteractionServiceServer).ReportViews(ctx, req.(*ReportViewsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _InteractionService_TallyVideos_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TallyVideosRequest)
 	if err := dec(in); err != nil {
@@ -446,6 +482,10 @@ var InteractionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListComments",
 			Handler:    _InteractionService_ListComments_Handler,
+		},
+		{
+			MethodName: "ReportViews",
+			Handler:    _InteractionService_ReportViews_Handler,
 		},
 		{
 			MethodName: "TallyVideos",

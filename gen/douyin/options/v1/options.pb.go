@@ -91,6 +91,8 @@ const (
 	Budget_BUDGET_LOGIN Budget = 3
 	// Registrations from the client's address.
 	Budget_BUDGET_REGISTRATION Budget = 4
+	// Reports of views, of the viewer or else from the client's address.
+	Budget_BUDGET_VIEWS Budget = 5
 )
 
 // Enum value maps for Budget.
@@ -101,6 +103,7 @@ var (
 		2: "BUDGET_ACTION",
 		3: "BUDGET_LOGIN",
 		4: "BUDGET_REGISTRATION",
+		5: "BUDGET_VIEWS",
 	}
 	Budget_value = map[string]int32{
 		"BUDGET_UNSPECIFIED":  0,
@@ -108,6 +111,7 @@ var (
 		"BUDGET_ACTION":       2,
 		"BUDGET_LOGIN":        3,
 		"BUDGET_REGISTRATION": 4,
+		"BUDGET_VIEWS":        5,
 	}
 )
 
@@ -295,13 +299,14 @@ const file_douyin_options_v1_options_proto_rawDesc = "" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vACCESS_OPEN\x10\x01\x12\x11\n" +
-	"\rACCESS_VIEWER\x10\x02*o\n" +
+	"\rACCESS_VIEWER\x10\x02*\x81\x01\n" +
 	"\x06Budget\x12\x16\n" +
 	"\x12BUDGET_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vBUDGET_NONE\x10\x01\x12\x11\n" +
 	"\rBUDGET_ACTION\x10\x02\x12\x10\n" +
 	"\fBUDGET_LOGIN\x10\x03\x12\x17\n" +
-	"\x13BUDGET_REGISTRATION\x10\x04*\x88\x01\n" +
+	"\x13BUDGET_REGISTRATION\x10\x04\x12\x10\n" +
+	"\fBUDGET_VIEWS\x10\x05*\x88\x01\n" +
 	"\n" +
 	"Importance\x12\x1a\n" +
 	"\x16IMPORTANCE_UNSPECIFIED\x10\x00\x12\x18\n" +

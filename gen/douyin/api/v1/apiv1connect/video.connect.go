@@ -46,6 +46,9 @@ const (
 	// VideoServiceRetryTranscodeProcedure is the fully-qualified name of the VideoService's
 	// RetryTranscode RPC.
 	VideoServiceRetryTranscodeProcedure = "/douyin.api.v1.VideoService/RetryTranscode"
+	// VideoServiceReportViewsProcedure is the fully-qualified name of the VideoService's ReportViews
+	// RPC.
+	VideoServiceReportViewsProcedure = "/douyin.api.v1.VideoService/ReportViews"
 	// VideoServiceUpdateVideoProcedure is the fully-qualified name of the VideoService's UpdateVideo
 	// RPC.
 	VideoServiceUpdateVideoProcedure = "/douyin.api.v1.VideoService/UpdateVideo"
@@ -68,6 +71,8 @@ type VideoServiceClient interface {
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
+	// ReportViews counts that the caller, or a guest, watched videos.
+	ReportViews(context.Context, *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error)
 	// UpdateVideo changes the given parts of a video of the caller.
 	UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
@@ -112,6 +117,12 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
 			connect.WithClientOptions(opts...),
 		),
+		reportViews: connect.NewClient[v1.ReportViewsRequest, v1.ReportViewsResponse](
+			httpClient,
+			baseURL+VideoServiceReportViewsProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("ReportViews")),
+			connect.WithClientOptions(opts...),
+		),
 		updateVideo: connect.NewClient[v1.UpdateVideoRequest, v1.UpdateVideoResponse](
 			httpClient,
 			baseURL+VideoServiceUpdateVideoProcedure,
@@ -133,6 +144,7 @@ type videoServiceClient struct {
 	getVideo            *connect.Client[v1.GetVideoRequest, v1.GetVideoResponse]
 	getVideoStatus      *connect.Client[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse]
 	retryTranscode      *connect.Client[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse]
+	reportViews         *connect.Client[v1.ReportViewsRequest, v1.ReportViewsResponse]
 	updateVideo         *connect.Client[v1.UpdateVideoRequest, v1.UpdateVideoResponse]
 	deleteVideo         *connect.Client[v1.DeleteVideoRequest, v1.DeleteVideoResponse]
 }
@@ -173,6 +185,15 @@ func (c *videoServiceClient) RetryTranscode(ctx context.Context, req *v1.RetryTr
 	return nil, err
 }
 
+// ReportViews calls douyin.api.v1.VideoService.ReportViews.
+func (c *videoServiceClient) ReportViews(ctx context.Context, req *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error) {
+	response, err := c.reportViews.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // UpdateVideo calls douyin.api.v1.VideoService.UpdateVideo.
 func (c *videoServiceClient) UpdateVideo(ctx context.Context, req *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error) {
 	response, err := c.updateVideo.CallUnary(ctx, connect.NewRequest(req))
@@ -202,6 +223,8 @@ type VideoServiceHandler interface {
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
 	RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error)
+	// ReportViews counts that the caller, or a guest, watched videos.
+	ReportViews(context.Context, *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error)
 	// UpdateVideo changes the given parts of a video of the caller.
 	UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error)
 	// DeleteVideo deletes a video of the caller.
@@ -242,6 +265,12 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(videoServiceMethods.ByName("RetryTranscode")),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceReportViewsHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceReportViewsProcedure,
+		svc.ReportViews,
+		connect.WithSchema(videoServiceMethods.ByName("ReportViews")),
+		connect.WithHandlerOptions(opts...),
+	)
 	videoServiceUpdateVideoHandler := connect.NewUnaryHandlerSimple(
 		VideoServiceUpdateVideoProcedure,
 		svc.UpdateVideo,
@@ -264,6 +293,8 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServiceGetVideoStatusHandler.ServeHTTP(w, r)
 		case VideoServiceRetryTranscodeProcedure:
 			videoServiceRetryTranscodeHandler.ServeHTTP(w, r)
+		case VideoServiceReportViewsProcedure:
+			videoServiceReportViewsHandler.ServeHTTP(w, r)
 		case VideoServiceUpdateVideoProcedure:
 			videoServiceUpdateVideoHandler.ServeHTTP(w, r)
 		case VideoServiceDeleteVideoProcedure:
@@ -291,6 +322,10 @@ func (UnimplementedVideoServiceHandler) GetVideoStatus(context.Context, *v1.GetV
 
 func (UnimplementedVideoServiceHandler) RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.RetryTranscode is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) ReportViews(context.Context, *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.ReportViews is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) UpdateVideo(context.Context, *v1.UpdateVideoRequest) (*v1.UpdateVideoResponse, error) {

@@ -54,6 +54,9 @@ const (
 	// InteractionServiceListCommentsProcedure is the fully-qualified name of the InteractionService's
 	// ListComments RPC.
 	InteractionServiceListCommentsProcedure = "/douyin.interaction.v1.InteractionService/ListComments"
+	// InteractionServiceReportViewsProcedure is the fully-qualified name of the InteractionService's
+	// ReportViews RPC.
+	InteractionServiceReportViewsProcedure = "/douyin.interaction.v1.InteractionService/ReportViews"
 	// InteractionServiceTallyVideosProcedure is the fully-qualified name of the InteractionService's
 	// TallyVideos RPC.
 	InteractionServiceTallyVideosProcedure = "/douyin.interaction.v1.InteractionService/TallyVideos"
@@ -83,6 +86,8 @@ type InteractionServiceClient interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(context.Context, *v1.ListCommentsRequest) (*v1.ListCommentsResponse, error)
+	// ReportViews announces that the viewer, or a guest, watched videos. Errors: INVALID_ARGUMENT.
+	ReportViews(context.Context, *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error)
 	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
 	// counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -148,6 +153,12 @@ func NewInteractionServiceClient(httpClient connect.HTTPClient, baseURL string, 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		reportViews: connect.NewClient[v1.ReportViewsRequest, v1.ReportViewsResponse](
+			httpClient,
+			baseURL+InteractionServiceReportViewsProcedure,
+			connect.WithSchema(interactionServiceMethods.ByName("ReportViews")),
+			connect.WithClientOptions(opts...),
+		),
 		tallyVideos: connect.NewClient[v1.TallyVideosRequest, v1.TallyVideosResponse](
 			httpClient,
 			baseURL+InteractionServiceTallyVideosProcedure,
@@ -174,6 +185,7 @@ type interactionServiceClient struct {
 	createComment   *connect.Client[v1.CreateCommentRequest, v1.CreateCommentResponse]
 	deleteComment   *connect.Client[v1.DeleteCommentRequest, v1.DeleteCommentResponse]
 	listComments    *connect.Client[v1.ListCommentsRequest, v1.ListCommentsResponse]
+	reportViews     *connect.Client[v1.ReportViewsRequest, v1.ReportViewsResponse]
 	tallyVideos     *connect.Client[v1.TallyVideosRequest, v1.TallyVideosResponse]
 	tallyUsers      *connect.Client[v1.TallyUsersRequest, v1.TallyUsersResponse]
 }
@@ -241,6 +253,15 @@ func (c *interactionServiceClient) ListComments(ctx context.Context, req *v1.Lis
 	return nil, err
 }
 
+// ReportViews calls douyin.interaction.v1.InteractionService.ReportViews.
+func (c *interactionServiceClient) ReportViews(ctx context.Context, req *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error) {
+	response, err := c.reportViews.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // TallyVideos calls douyin.interaction.v1.InteractionService.TallyVideos.
 func (c *interactionServiceClient) TallyVideos(ctx context.Context, req *v1.TallyVideosRequest) (*v1.TallyVideosResponse, error) {
 	response, err := c.tallyVideos.CallUnary(ctx, connect.NewRequest(req))
@@ -281,6 +302,8 @@ type InteractionServiceHandler interface {
 	// ListComments answers the comments of a video, newest first.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND).
 	ListComments(context.Context, *v1.ListCommentsRequest) (*v1.ListCommentsResponse, error)
+	// ReportViews announces that the viewer, or a guest, watched videos. Errors: INVALID_ARGUMENT.
+	ReportViews(context.Context, *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error)
 	// TallyVideos counts the rows of videos, in the order of ids, for who keeps
 	// counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -342,6 +365,12 @@ func NewInteractionServiceHandler(svc InteractionServiceHandler, opts ...connect
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	interactionServiceReportViewsHandler := connect.NewUnaryHandlerSimple(
+		InteractionServiceReportViewsProcedure,
+		svc.ReportViews,
+		connect.WithSchema(interactionServiceMethods.ByName("ReportViews")),
+		connect.WithHandlerOptions(opts...),
+	)
 	interactionServiceTallyVideosHandler := connect.NewUnaryHandlerSimple(
 		InteractionServiceTallyVideosProcedure,
 		svc.TallyVideos,
@@ -372,6 +401,8 @@ func NewInteractionServiceHandler(svc InteractionServiceHandler, opts ...connect
 			interactionServiceDeleteCommentHandler.ServeHTTP(w, r)
 		case InteractionServiceListCommentsProcedure:
 			interactionServiceListCommentsHandler.ServeHTTP(w, r)
+		case InteractionServiceReportViewsProcedure:
+			interactionServiceReportViewsHandler.ServeHTTP(w, r)
 		case InteractionServiceTallyVideosProcedure:
 			interactionServiceTallyVideosHandler.ServeHTTP(w, r)
 		case InteractionServiceTallyUsersProcedure:
@@ -411,6 +442,10 @@ func (UnimplementedInteractionServiceHandler) DeleteComment(context.Context, *v1
 
 func (UnimplementedInteractionServiceHandler) ListComments(context.Context, *v1.ListCommentsRequest) (*v1.ListCommentsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.interaction.v1.InteractionService.ListComments is not implemented"))
+}
+
+func (UnimplementedInteractionServiceHandler) ReportViews(context.Context, *v1.ReportViewsRequest) (*v1.ReportViewsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.interaction.v1.InteractionService.ReportViews is not implemented"))
 }
 
 func (UnimplementedInteractionServiceHandler) TallyVideos(context.Context, *v1.TallyVideosRequest) (*v1.TallyVideosResponse, error) {

@@ -182,6 +182,13 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
    * @generated from field: string visibility = 11;
    */
   visibility: string;
+
+  /**
+   * How often it was viewed.
+   *
+   * @generated from field: int64 view_count = 12;
+   */
+  viewCount: bigint;
 };
 
 /**

@@ -194,6 +194,108 @@ export declare type ListPublishedVideosResponse = Message<"douyin.api.v1.ListPub
 export declare const ListPublishedVideosResponseSchema: GenMessage<ListPublishedVideosResponse>;
 
 /**
+ * What was watched.
+ *
+ * @generated from message douyin.api.v1.ReportViewsRequest
+ */
+export declare type ReportViewsRequest = Message<"douyin.api.v1.ReportViewsRequest"> & {
+  /**
+   * 1 to 50 views; in a query or a form as the text of a JSON array.
+   *
+   * @generated from field: repeated douyin.api.v1.View views = 1;
+   */
+  views: View[];
+
+  /**
+   * Same key, same answer, for 24 hours: a report that is repeated counts once; empty for none, at most 128 characters.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.ReportViewsRequest.
+ * Use `create(ReportViewsRequestSchema)` to create a new message.
+ */
+export declare const ReportViewsRequestSchema: GenMessage<ReportViewsRequest>;
+
+/**
+ * View is one time that somebody watched a video.
+ *
+ * @generated from message douyin.api.v1.View
+ */
+export declare type View = Message<"douyin.api.v1.View"> & {
+  /**
+   * The video.
+   *
+   * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
+   */
+  videoId: string;
+
+  /**
+   * How long it was watched, in milliseconds, all loops together; at most a day.
+   *
+   * @generated from field: int64 watched_ms = 2;
+   */
+  watchedMs: bigint;
+
+  /**
+   * How often it began again; at most 10000.
+   *
+   * @generated from field: int32 loops = 3;
+   */
+  loops: number;
+
+  /**
+   * Where it was shown, for example "feed", "following", "profile" or "link"; at most 32 characters, may be empty.
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+
+  /**
+   * Its place there, from 0; at most 1000000.
+   *
+   * @generated from field: int32 position = 5;
+   */
+  position: number;
+
+  /**
+   * The page of a feed it was part of, as the client named it; at most 64 characters, may be empty.
+   *
+   * @generated from field: string slate_id = 6;
+   */
+  slateId: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.View.
+ * Use `create(ViewSchema)` to create a new message.
+ */
+export declare const ViewSchema: GenMessage<View>;
+
+/**
+ * What did not count.
+ *
+ * @generated from message douyin.api.v1.ReportViewsResponse
+ */
+export declare type ReportViewsResponse = Message<"douyin.api.v1.ReportViewsResponse"> & {
+  /**
+   * Videos of the request that do not exist, or that the caller may not see.
+   *
+   * @generated from field: repeated int64 unknown_video_ids = 1 [jstype = JS_STRING];
+   */
+  unknownVideoIds: string[];
+};
+
+/**
+ * Describes the message douyin.api.v1.ReportViewsResponse.
+ * Use `create(ReportViewsResponseSchema)` to create a new message.
+ */
+export declare const ReportViewsResponseSchema: GenMessage<ReportViewsResponse>;
+
+/**
  * What to change.
  *
  * @generated from message douyin.api.v1.UpdateVideoRequest
@@ -441,6 +543,16 @@ export declare const VideoService: GenService<{
     methodKind: "unary";
     input: typeof RetryTranscodeRequestSchema;
     output: typeof RetryTranscodeResponseSchema;
+  },
+  /**
+   * ReportViews counts that the caller, or a guest, watched videos.
+   *
+   * @generated from rpc douyin.api.v1.VideoService.ReportViews
+   */
+  reportViews: {
+    methodKind: "unary";
+    input: typeof ReportViewsRequestSchema;
+    output: typeof ReportViewsResponseSchema;
   },
   /**
    * UpdateVideo changes the given parts of a video of the caller.

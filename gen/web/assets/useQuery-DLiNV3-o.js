@@ -1,1 +1,0 @@
-import{H as e,W as t}from"./vendor-C25E7Q_X.js";function n(n,r){return e(n,t,r)}export{n as t};
