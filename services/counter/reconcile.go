@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -56,6 +57,12 @@ type Reconciler struct {
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d ReconcilerDeps) (*Reconciler, error) {
+	if d.DB == nil || d.Counts == nil || d.Progress == nil || d.Owners.Likes == nil || d.Owners.Follows == nil || d.Owners.Works == nil {
+		return nil, errors.New("reconciler needs a database, counts, progress and the owners of what is counted")
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
 	meters := d.Meters
 	if meters == nil {
 		meters = noop.NewMeterProvider()

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
@@ -28,7 +29,7 @@ type Videos interface {
 	BatchCheckVisible(context.Context, *videov1.BatchCheckVisibleRequest) (*videov1.BatchCheckVisibleResponse, error)
 }
 
-// IDs makes ids that rise with time.
+// IDs makes the ids of comments, which rise with time.
 type IDs interface {
 	Next() (int64, error)
 }
@@ -38,11 +39,11 @@ type Deps struct {
 	// DB holds the tables of this package's migrations.
 	DB     *pg.DB
 	Videos Videos
-	// IDs makes the ids of comments.
-	IDs IDs
+	IDs    IDs
 	// Now is the time written into likes.
 	Now func() time.Time
-	// Wake is called after events were committed. It must not block.
+	// Wake tells the outbox relay that there are events; nil leaves it to find them.
+	// It must not block.
 	Wake func()
 }
 
@@ -65,6 +66,12 @@ var _ interactionv1connect.InteractionServiceHandler = (*Service)(nil)
 
 // New returns a Service.
 func New(d Deps) (*Service, error) {
+	if d.DB == nil || d.Videos == nil || d.IDs == nil || d.Now == nil {
+		return nil, errors.New("interaction service needs a database, videos, ids and a clock")
+	}
+	if d.Wake == nil {
+		d.Wake = func() {}
+	}
 	videos, err := newDirectory(d.Videos)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ type Users interface {
 	BatchGetUsers(context.Context, *userv1.BatchGetUsersRequest) (*userv1.BatchGetUsersResponse, error)
 }
 
-// IDs makes ids.
+// IDs makes the ids of messages.
 type IDs interface {
 	Next() (int64, error)
 }
@@ -43,12 +44,13 @@ type Deps struct {
 	Users Users
 	// Redis carries wake-ups between processes; nil leaves it to polling.
 	Redis rueidis.Client
-	// IDs makes the ids of messages.
-	IDs IDs
-	Now func() time.Time
-	// Wake is called after events were committed. It must not block.
+	IDs   IDs
+	Now   func() time.Time
+	// Wake tells the outbox relay that there are events; nil leaves it to find them.
+	// It must not block.
 	Wake func()
-	Log  *slog.Logger
+	// Log may be nil.
+	Log *slog.Logger
 }
 
 // Service implements the MessageService. It is safe for concurrent use. Run
@@ -71,6 +73,15 @@ var _ messagev1connect.MessageServiceHandler = (*Service)(nil)
 
 // New returns a Service.
 func New(d Deps) (*Service, error) {
+	if d.DB == nil || d.Users == nil || d.IDs == nil || d.Now == nil {
+		return nil, errors.New("message service needs a database, users, ids and a clock")
+	}
+	if d.Wake == nil {
+		d.Wake = func() {}
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
 	users, err := newDirectory(d.Users)
 	if err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func TestWakeUpCrossesInstances(t *testing.T) {
 	r := newRig(t)
 	sender := r.start(t, redisClient(t))
 	listening := redisClient(t)
-	s, err := New(Deps{DB: r.db, Users: users{}, Redis: listening, Now: time.Now, Wake: func() {}, Log: sender.hub.log})
+	s, err := New(Deps{DB: r.db, Users: users{}, Redis: listening, IDs: sender.ids, Now: time.Now, Wake: func() {}, Log: sender.hub.log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ type Deps struct {
 	DB     *pg.DB
 	Users  Users
 	Now    func() time.Time
-	// Wake tells the outbox relay that there are events. It must not block.
+	// Wake tells the outbox relay that there are events; nil leaves it to find them.
+	// It must not block.
 	Wake func()
 }
 
@@ -49,6 +50,12 @@ var _ relationv1connect.RelationServiceHandler = (*Service)(nil)
 
 // New returns a service.
 func New(d Deps) (*Service, error) {
+	if d.DB == nil || d.Users == nil || d.Now == nil {
+		return nil, errors.New("relation service needs a database, users and a clock")
+	}
+	if d.Wake == nil {
+		d.Wake = func() {}
+	}
 	if d.Config.KnownUsers < 1 {
 		return nil, errors.New("relation settings: known-users must be at least 1")
 	}

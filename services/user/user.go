@@ -58,8 +58,8 @@ type Deps struct {
 	Now       func() time.Time
 	// SessionID returns a new id that nobody can guess: 128 random bits at least.
 	SessionID func() string
-	// Wake tells the outbox relay that there are events; nil leaves it to find
-	// them. It must not block.
+	// Wake tells the outbox relay that there are events; nil leaves it to find them.
+	// It must not block.
 	Wake func()
 	// Redis holds copies of users for all instances; nil for none.
 	Redis rueidis.Client
@@ -86,6 +86,12 @@ var _ userv1connect.UserServiceHandler = (*Service)(nil)
 
 // New returns a service.
 func New(d Deps) (*Service, error) {
+	if d.DB == nil || d.IDs == nil || d.Issuer == nil || d.Passwords == nil || d.Now == nil || d.SessionID == nil {
+		return nil, errors.New("user service needs a database, ids, an issuer, passwords, a clock and session ids")
+	}
+	if d.Wake == nil {
+		d.Wake = func() {}
+	}
 	if err := d.Config.check(); err != nil {
 		return nil, fmt.Errorf("user settings: %w", err)
 	}
@@ -106,9 +112,6 @@ func New(d Deps) (*Service, error) {
 	})
 	if err != nil {
 		return nil, err
-	}
-	if d.Wake == nil {
-		d.Wake = func() {}
 	}
 	return &Service{
 		config: d.Config, store: st, ids: d.IDs, issuer: d.Issuer, passwords: d.Passwords,

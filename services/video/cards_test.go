@@ -38,7 +38,7 @@ func (b *bench) cached(t *testing.T, db *pg.DB) *Service {
 		t.Fatal(err)
 	}
 	s, err := New(Deps{
-		DB: db, Objects: store, WorkDir: b.dir, Limits: DefaultLimits(), NextID: b.nextID, Redis: redis, Relations: b.follows,
+		DB: db, Objects: store, WorkDir: b.dir, Limits: DefaultLimits(), IDs: b.ids, Redis: redis, Relations: b.follows,
 		Now: func() time.Time { return time.UnixMilli(b.now.Load()) },
 	})
 	if err != nil {
@@ -112,7 +112,7 @@ func TestPublishAndDeleteReachEveryInstance(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	writer, reader := b.cached(t, b.db), b.cached(t, b.db)
-	next, err := b.nextID()
+	next, err := b.ids.Next()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ const filesGoneSQL = `UPDATE video SET media_key = '', cover_key = '', play_key 
 
 func (s *Service) removeDeleted(ctx context.Context) error {
 	for {
-		ids, err := s.ids(ctx, deletedSQL, pgx.NamedArgs{"limit": sweepBatch})
+		ids, err := s.selectIDs(ctx, deletedSQL, pgx.NamedArgs{"limit": sweepBatch})
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -115,7 +115,7 @@ func (s *Service) removeUnowned(ctx context.Context, batch []blob.Item) error {
 	for i, item := range batch {
 		ids[i] = owner(item.Key)
 	}
-	visible, err := s.ids(ctx, visibleSQL, pgx.NamedArgs{"ids": ids})
+	visible, err := s.selectIDs(ctx, visibleSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,8 @@ func owner(key string) int64 {
 	return id
 }
 
-func (s *Service) ids(ctx context.Context, sql string, args pgx.NamedArgs) ([]int64, error) {
+// selectIDs returns the ids that a statement selects.
+func (s *Service) selectIDs(ctx context.Context, sql string, args pgx.NamedArgs) ([]int64, error) {
 	rows, err := s.db.RW().Query(ctx, sql, args)
 	if err != nil {
 		return nil, fmt.Errorf("read ids: %w", err)

@@ -66,7 +66,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	limits := DefaultLimits()
 	limits.MaxBytes, limits.Uploads = c.MaxBytes, c.MaxUploads
 	svc, err := New(Deps{
-		DB: db, Objects: objects, NextID: ids.Next, Now: rt.Clock(), Wake: rt.Outbox(db).Wake, Log: rt.Log,
+		DB: db, Objects: objects, IDs: ids, Now: rt.Clock(), Wake: rt.Outbox(db).Wake, Log: rt.Log,
 		WorkDir: dir, Limits: limits, Redis: redis, Meters: otel.GetMeterProvider(),
 		Relations: app.NewClient(rt, "relation", relationv1connect.NewRelationServiceClient),
 		Cover:     CoverOptions{FFmpeg: c.ffmpeg(ctx, rt), Timeout: c.CoverTimeout, AtOnce: 2},

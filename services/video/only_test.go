@@ -13,7 +13,7 @@ func infratestS3(t *testing.T) blob.Config { return infratest.S3(t) }
 
 // base is the first id a bench uses.
 func base(d *Deps) int64 {
-	id, err := d.NextID()
+	id, err := d.IDs.Next()
 	if err != nil {
 		panic(err)
 	}

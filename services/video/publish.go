@@ -52,7 +52,7 @@ func (s *Service) publish(ctx context.Context, author int64, u *upload) (*videov
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.nextID()
+	id, err := s.ids.Next()
 	if err != nil {
 		return nil, fault.Unavailable(err)
 	}

@@ -199,7 +199,7 @@ func TestFilesGoWithTheirVideo(t *testing.T) {
 	t.Parallel()
 	for _, down := range []bool{false, true} {
 		b := newBench(t, nil)
-		id, err := b.nextID()
+		id, err := b.ids.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func TestSweepRemovesWhatBelongsToNoVideo(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, func(d *Deps) { d.Objects = onlyBetween{store, base(d)} })
-	first, err := b.nextID()
+	first, err := b.ids.Next()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,11 +55,11 @@ func newBench(t *testing.T, change func(*Deps)) *bench {
 	b := &bench{follows: follows{}, store: store, dir: t.TempDir(), refusals: make(chan struct{}, 100)}
 	b.now.Store(time.Now().UnixMilli())
 	// The bucket is shared by all tests: ids of their own keep objects apart.
-	var next atomic.Int64
-	next.Store(rand.Int64N(1<<52) / 10000 * 10000)
+	ids := &countingIDs{}
+	ids.last.Store(rand.Int64N(1<<52) / 10000 * 10000)
 	deps := Deps{
 		DB: pgtest.New(t, migrations), Objects: store, WorkDir: b.dir, Limits: DefaultLimits(),
-		NextID:    func() (int64, error) { return next.Add(1), nil },
+		IDs:       ids,
 		Now:       func() time.Time { return time.UnixMilli(b.now.Load()) },
 		Relations: b.follows,
 	}
@@ -77,6 +77,11 @@ func newBench(t *testing.T, change func(*Deps)) *bench {
 	b.client = videov1connect.NewVideoServiceClient(server.Client(), server.URL)
 	return b
 }
+
+// countingIDs counts up.
+type countingIDs struct{ last atomic.Int64 }
+
+func (c *countingIDs) Next() (int64, error) { return c.last.Add(1), nil }
 
 // actAs lets every stream act for a user and sends faults as the mesh does.
 type actAs struct {
@@ -173,7 +178,7 @@ func (b *bench) rows(t *testing.T, table string) int {
 // nothingLeft checks that a refused upload left no row, event, object or file.
 func (b *bench) nothingLeft(t *testing.T) {
 	t.Helper()
-	id, err := b.nextID()
+	id, err := b.ids.Next()
 	if err != nil {
 		t.Fatal(err)
 	}

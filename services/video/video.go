@@ -45,16 +45,22 @@ func DefaultLimits() Limits {
 	return Limits{MaxBytes: 256 << 20, MinRate: 64 << 10, Grace: 10 * time.Second, Uploads: 32}
 }
 
+// IDs makes the ids of videos, which rise with time.
+type IDs interface {
+	Next() (int64, error)
+}
+
 // Deps is what the service is made of.
 type Deps struct {
 	DB      *pg.DB
 	Objects Objects
-	// NextID makes ids.
-	NextID func() (int64, error)
-	Now    func() time.Time
-	// Wake says that events were committed.
+	IDs     IDs
+	Now     func() time.Time
+	// Wake tells the outbox relay that there are events; nil leaves it to find them.
+	// It must not block.
 	Wake func()
-	Log  *slog.Logger
+	// Log may be nil.
+	Log *slog.Logger
 	// WorkDir is where uploads are spooled.
 	WorkDir   string
 	Limits    Limits
@@ -70,11 +76,9 @@ var _ videov1connect.VideoServiceHandler = (*Service)(nil)
 
 // Service implements VideoService. It is safe for concurrent use.
 type Service struct {
-	videov1connect.UnimplementedVideoServiceHandler
-
 	db        *pg.DB
 	objects   Objects
-	nextID    func() (int64, error)
+	ids       IDs
 	now       func() time.Time
 	wake      func()
 	log       *slog.Logger
@@ -91,15 +95,12 @@ type Service struct {
 // New returns the service.
 func New(d Deps) (*Service, error) {
 	switch {
-	case d.DB == nil || d.Objects == nil || d.NextID == nil || d.WorkDir == "":
-		return nil, errors.New("video service needs a database, objects, ids and a work directory")
+	case d.DB == nil || d.Objects == nil || d.IDs == nil || d.Now == nil || d.WorkDir == "":
+		return nil, errors.New("video service needs a database, objects, ids, a clock and a work directory")
 	case d.Relations == nil:
 		return nil, errors.New("video service needs relations")
 	case d.Limits.MaxBytes <= 0 || d.Limits.Uploads <= 0:
 		return nil, errors.New("video service needs limits")
-	}
-	if d.Now == nil {
-		d.Now = time.Now
 	}
 	if d.Wake == nil {
 		d.Wake = func() {}
@@ -108,7 +109,7 @@ func New(d Deps) (*Service, error) {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		db: d.DB, objects: d.Objects, nextID: d.NextID, now: d.Now, wake: d.Wake, log: d.Log,
+		db: d.DB, objects: d.Objects, ids: d.IDs, now: d.Now, wake: d.Wake, log: d.Log,
 		spooler:   newSpooler(d.WorkDir, d.Limits),
 		prober:    mp4.NewProber(),
 		covers:    newCovers(d.Cover, d.Log),

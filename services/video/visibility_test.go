@@ -64,7 +64,7 @@ func TestEveryListShowsWhatItsViewerMaySee(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.befriend()
-	first, err := b.nextID()
+	first, err := b.ids.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func edits(t *testing.T, b *bench) (events []*videov1.VideoChanged) {
 func TestEditChangesWhatItNamesAndAnnouncesChangesAlone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	id, err := b.nextID()
+	id, err := b.ids.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestEditChangesWhatItNamesAndAnnouncesChangesAlone(t *testing.T) {
 func TestEditIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	id, err := b.nextID()
+	id, err := b.ids.Next()
 	if err != nil {
 		t.Fatal(err)
 	}

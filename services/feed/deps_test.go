@@ -1,0 +1,13 @@
+package feed
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAServiceSaysWhichDependenciesItNeeds(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Deps{}); err == nil || !strings.Contains(err.Error(), "feed service needs") {
+		t.Errorf("without dependencies: %v", err)
+	}
+}

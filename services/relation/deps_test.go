@@ -1,0 +1,13 @@
+package relation
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAServiceSaysWhichDependenciesItNeeds(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Deps{}); err == nil || !strings.Contains(err.Error(), "relation service needs") {
+		t.Errorf("without dependencies: %v", err)
+	}
+}
