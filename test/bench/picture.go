@@ -115,8 +115,8 @@ func (c *chartCommand) draw(name string, draw func(io.Writer) error) error {
 
 type reportCommand struct {
 	Result   string `arg:"" type:"existingfile" help:"JSON of a run."`
-	Page     string `help:"Page whose generated part is replaced." default:"docs/benchmarks.md" type:"path"`
-	Pictures string `help:"Folder of the charts, relative to the page; empty for none." default:"img"`
+	Page     string `help:"Page whose generated part is replaced." default:"docs/bench/README.md" type:"path"`
+	Pictures string `help:"Folder of the charts, relative to the page; empty for none." default:"../img"`
 }
 
 // Run brings the page up to date.
