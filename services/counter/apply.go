@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"douyin.dev/services/platform/bus"
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/inbox"
 	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
@@ -35,13 +36,13 @@ type Applier struct {
 	log    *slog.Logger
 	// batches makes one transaction of what several partitions bring at the same
 	// time: their rows are often the same, and then they would only wait for each other.
-	batches *pg.Batcher[[]bus.Message, struct{}]
+	batches *coalesce.Batch[[]bus.Message, struct{}]
 }
 
 // NewApplier returns an Applier on the tables of this package's migrations.
 func NewApplier(db *pg.DB, counts *Counts, log *slog.Logger) *Applier {
 	a := &Applier{db: db, counts: counts, log: log}
-	a.batches = pg.NewBatcher(partitionsAtOnce, nil, a.applyAll)
+	a.batches = pg.NewBatch(partitionsAtOnce, nil, a.applyAll)
 	return a
 }
 

@@ -8,6 +8,7 @@ import (
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
 	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
 	videov1 "douyin.dev/gen/douyin/video/v1"
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
 )
@@ -55,9 +56,9 @@ type Service struct {
 	now    func() time.Time
 	wake   func()
 
-	toggles  *pg.Batcher[toggle, bool]
-	comments *pg.Batcher[comment, bool]
-	lists    *pg.Batcher[listing, []int64]
+	toggles  *coalesce.Batch[toggle, bool]
+	comments *coalesce.Batch[comment, bool]
+	lists    *coalesce.Batch[listing, []int64]
 	liked    *pg.Members
 	written  *commentCache
 }
@@ -84,9 +85,9 @@ func New(d Deps) (*Service, error) {
 		store: newStore(d.DB), videos: videos, ids: d.IDs, now: d.Now, wake: d.Wake,
 		liked: pg.NewMembers(d.DB, "video_like", "user_id", "video_id"), written: written,
 	}
-	s.toggles = pg.NewWriteBatcher(batchLimit, toggle.pair, announced(s, s.store.toggleLikes))
-	s.comments = pg.NewWriteBatcher(batchLimit, nil, announced(s, s.store.addComments))
-	s.lists = pg.NewBatcher(listLimit, nil, s.store.listComments)
+	s.toggles = pg.NewWriteBatch(batchLimit, toggle.pair, announced(s, s.store.toggleLikes))
+	s.comments = pg.NewWriteBatch(batchLimit, nil, announced(s, s.store.addComments))
+	s.lists = pg.NewBatch(listLimit, nil, s.store.listComments)
 	return s, nil
 }
 

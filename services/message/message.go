@@ -11,6 +11,7 @@ import (
 
 	"douyin.dev/gen/douyin/message/v1/messagev1connect"
 	userv1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -62,7 +63,7 @@ type Service struct {
 	ids   IDs
 	now   func() time.Time
 	wake  func()
-	sends *pg.Batcher[draft, int64]
+	sends *coalesce.Batch[draft, int64]
 
 	signOfLife time.Duration
 	draining   chan struct{}
@@ -94,7 +95,7 @@ func New(d Deps) (*Service, error) {
 		store: st, users: users, hub: newHub(st, d.Redis, d.Log), ids: d.IDs, now: d.Now, wake: d.Wake,
 		signOfLife: signOfLife, draining: make(chan struct{}),
 	}
-	s.sends = pg.NewWriteBatcher(batchLimit, nil, s.sendAll)
+	s.sends = pg.NewWriteBatch(batchLimit, nil, s.sendAll)
 	return s, nil
 }
 

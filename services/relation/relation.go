@@ -8,6 +8,7 @@ import (
 
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
 	userv1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -41,7 +42,7 @@ type Service struct {
 	users  *users
 	now    func() time.Time
 	wake   func()
-	writes *pg.Batcher[change, bool]
+	writes *coalesce.Batch[change, bool]
 	// followed are the users somebody follows, followers those who follow somebody.
 	followed, followers *pg.Members
 }
@@ -69,6 +70,6 @@ func New(d Deps) (*Service, error) {
 		followers: pg.NewMembers(d.DB, "follower", "followee_id", "follower_id"),
 	}
 	// Two changes of one pair never share a statement: the second must see the first.
-	s.writes = pg.NewWriteBatcher(writeBatch, func(c change) any { return c.pair }, s.store.apply)
+	s.writes = pg.NewWriteBatch(writeBatch, func(c change) any { return c.pair }, s.store.apply)
 	return s, nil
 }

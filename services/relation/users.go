@@ -7,6 +7,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	userv1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
 )
@@ -18,7 +19,7 @@ const askBatch = 500
 // exist now may register in a moment, and one that does is never deleted.
 type users struct {
 	known *otter.Cache[int64, struct{}]
-	asks  *pg.Batcher[int64, bool]
+	asks  *coalesce.Batch[int64, bool]
 	from  Users
 }
 
@@ -29,7 +30,7 @@ func newUsers(from Users, size int) (*users, error) {
 	}
 	u := &users{known: known, from: from}
 	// Those who ask together share one call.
-	u.asks = pg.NewBatcher(askBatch, nil, u.ask)
+	u.asks = pg.NewBatch(askBatch, nil, u.ask)
 	return u, nil
 }
 

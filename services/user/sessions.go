@@ -9,6 +9,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"douyin.dev/services/platform/auth"
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/pg"
 )
@@ -47,7 +48,7 @@ type liveSession struct {
 // age is looked at when they are read, so there is no goroutine to stop.
 type sessions struct {
 	cache  *otter.Cache[sessionKey, *liveSession]
-	checks *pg.Batcher[sessionKey, time.Time]
+	checks *coalesce.Batch[sessionKey, time.Time]
 	issuer *auth.Issuer
 	now    func() time.Time
 }
@@ -59,7 +60,7 @@ func newSessions(st store, issuer *auth.Issuer, now func() time.Time, size int) 
 	}
 	return &sessions{
 		cache:  cache,
-		checks: pg.NewBatcher(checkBatch, nil, st.sessionEnds),
+		checks: pg.NewBatch(checkBatch, nil, st.sessionEnds),
 		issuer: issuer,
 		now:    now,
 	}, nil

@@ -1,4 +1,4 @@
-// Package coalesce makes one read out of many that are asked for at the same
+// Package coalesce makes one call out of many that are asked for at the same
 // time. It keeps no answers.
 //
 // A caller that comes while a read is under way does not join it, since it may
@@ -9,5 +9,6 @@
 // the number of callers.
 //
 // Share makes reads with equal keys together. Loader joins the ids of batch
-// reads.
+// reads. Batch runs queries together and gives each its own answer; writes may share
+// a run, too.
 package coalesce

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"douyin.dev/services/platform/cache/guard"
+	"douyin.dev/services/platform/coalesce"
 )
 
 const (
@@ -63,15 +64,11 @@ type Limiter struct {
 	// script runs takeScript; nil without Redis.
 	script    func(ctx context.Context, keys, args []string) ([]int64, error)
 	guard     *guard.Guard
-	patience  time.Duration // of a caller, for their turn
+	takes     *coalesce.Batch[take, time.Duration]
 	local     *otter.Cache[string, *rate.Limiter]
 	decisions metric.Int64Counter
 
 	mu sync.Mutex
-	// waiting are the callers Redis will be asked for next, and asking whether
-	// somebody is at it.
-	waiting []*take
-	asking  bool
 	// outcomes are the attributes of decisions: few, and costly to make.
 	outcomes map[outcome]metric.AddOption
 }
@@ -99,10 +96,15 @@ func New(redis rueidis.Client, c Config) (*Limiter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("limit metrics: %w", err)
 	}
-	return &Limiter{
-		script: scriptOn(redis), guard: guard.New(c.Deadline), patience: turns * c.Deadline, local: local, decisions: decisions,
+	l := &Limiter{
+		script: scriptOn(redis), guard: guard.New(c.Deadline), local: local, decisions: decisions,
 		outcomes: map[outcome]metric.AddOption{},
-	}, nil
+	}
+	l.takes = coalesce.NewBatch(coalesce.BatchConfig[take, time.Duration]{
+		Run: l.askFor, Max: takesAtOnce, WaitTimeout: waitDeadlines * c.Deadline,
+		FailsAlike: func(error) bool { return true }, // a script fails for all of its keys
+	})
+	return l, nil
 }
 
 // Allow takes a token from key's bucket. When there is none it says how long

@@ -4,34 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strconv"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"douyin.dev/services/platform/cache/guard"
+	"douyin.dev/services/platform/coalesce"
 )
 
 const (
 	// takesAtOnce bounds one script, which holds up all of Redis while it runs.
 	takesAtOnce = 128
-	// turns is for how many deadlines a caller waits for their turn. A Redis that is
-	// slow but keeps the deadline never opens the guard, so this is what bounds the
-	// queue when more come than it answers.
-	turns = 2
+	// waitDeadlines is for how many deadlines a caller waits for the script run that
+	// asks for it. A Redis that is slow but keeps the deadline never opens the guard, so
+	// this is what bounds the queue when more come than it answers.
+	waitDeadlines = 2
 )
 
-// take is a token that somebody waits for.
+// take is a token that a caller waits for.
 type take struct {
-	key   string
-	rate  Rate
-	trace context.Context // of the caller
-	since time.Time
-	done  chan struct{}
-	// Read after done.
-	wait time.Duration
-	err  error
+	key  string
+	rate Rate
 }
 
 // takeScript is the generic cell rate algorithm (ITU-T I.371): a key holds when
@@ -79,86 +73,29 @@ func (l *Limiter) takeShared(ctx context.Context, key string, r Rate) (time.Dura
 	if r.Burst < 1 {
 		return r.interval(), nil
 	}
-	t := &take{key: key, rate: r, trace: ctx, done: make(chan struct{})}
-	l.mu.Lock()
-	t.since = time.Now() // in here: the queue is in the order of since
-	l.waiting = append(l.waiting, t)
-	start := !l.asking
-	l.asking = true
-	l.mu.Unlock()
-	if start {
-		go l.ask()
+	wait, err := l.takes.Do(ctx, take{key, r})
+	if errors.Is(err, coalesce.ErrWaitTimeout) {
+		err = fmt.Errorf("%w: %w", guard.ErrSlow, err)
 	}
-	select {
-	case <-t.done:
-		return t.wait, t.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
+	return wait, err
 }
 
-// ask asks Redis until nobody waits.
-//
-// It also ends the wait of those whose turn does not come: between two looks, each
-// of which the guard bounds, so nobody waits a deadline longer for that. A timer
-// for each caller would be more exact, but it costs every caller, and a token that
-// its caller has given up would have to be kept from Redis.
-func (l *Limiter) ask() {
-	for {
-		late, takes := l.next()
-		for _, t := range late {
-			t.err = fmt.Errorf("%w: no turn within %v", guard.ErrSlow, l.patience)
-			close(t.done)
-		}
-		if len(takes) == 0 {
-			return
-		}
-		waits, err := l.askFor(takes)
-		for i, t := range takes {
-			if t.err = err; err == nil {
-				t.wait = time.Duration(waits[i]) * time.Microsecond
-			}
-			close(t.done)
-		}
-	}
-}
-
-// next takes out of the queue those who waited too long, and those Redis is to be
-// asked for. When there are none of the latter, nobody is asking any more.
-func (l *Limiter) next() (late, takes []*take) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, now := 0, time.Now()
-	for n < len(l.waiting) && now.Sub(l.waiting[n].since) >= l.patience {
-		n++
-	}
-	late, l.waiting = l.waiting[:n:n], l.waiting[n:]
-	n = min(len(l.waiting), takesAtOnce)
-	takes, l.waiting = l.waiting[:n:n], l.waiting[n:]
-	if n == 0 {
-		l.waiting, l.asking = nil, false
-	}
-	return late, takes
-}
-
-// askFor answers the microseconds each has to wait. Its span belongs to the
-// first one's trace.
-func (l *Limiter) askFor(takes []*take) (waits []int64, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+// askFor answers how long each has to wait.
+func (l *Limiter) askFor(ctx context.Context, takes []take) ([]time.Duration, error) {
 	keys, args := make([]string, len(takes)), make([]string, 0, 2*len(takes))
 	for i, t := range takes {
 		keys[i] = t.key
 		args = append(args, strconv.FormatInt(t.rate.interval().Microseconds(), 10), strconv.Itoa(t.rate.Burst))
 	}
-	waits, err = guard.Do(context.WithoutCancel(takes[0].trace), l.guard, func(ctx context.Context) ([]int64, error) {
+	micros, err := guard.Do(ctx, l.guard, func(ctx context.Context) ([]int64, error) {
 		return l.script(ctx, keys, args)
 	})
-	if err == nil && len(waits) != len(takes) {
-		err = errors.New("redis answered for another number of buckets")
+	if err != nil {
+		return nil, err
 	}
-	return waits, err
+	waits := make([]time.Duration, len(micros))
+	for i, n := range micros {
+		waits[i] = time.Duration(n) * time.Microsecond
+	}
+	return waits, nil
 }

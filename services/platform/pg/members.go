@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"douyin.dev/services/platform/coalesce"
 )
 
 // membersAtOnce is how many questions share a statement at most. A page has up
@@ -20,7 +22,7 @@ type Members struct {
 	db        *DB
 	withinSQL string
 	amongSQL  string
-	asks      *Batcher[memberAsk, []int64]
+	asks      *coalesce.Batch[memberAsk, []int64]
 }
 
 // memberAsk asks which of some ids, sorted and each once, an owner has.
@@ -45,7 +47,7 @@ func NewMembers(db *DB, table, owner, member string) *Members {
 FROM unnest(@places::bigint[], @owners::bigint[], @ids::bigint[]) AS asked (place, owner, id)
 JOIN %[1]s t ON t.%[2]s = asked.owner AND t.%[3]s = asked.id
 ORDER BY asked.place, t.%[3]s`, table, owner, member)
-	m.asks = NewBatcher(membersAtOnce, nil, m.read)
+	m.asks = NewBatch(membersAtOnce, nil, m.read)
 	return m
 }
 

@@ -211,7 +211,7 @@ func TestACallIsTakenOutOfABatchThatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate, ran := make(chan struct{}), []int(nil)
-		b := pg.NewWriteBatcher(8, nil, func(_ context.Context, qs []int) ([]int, error) {
+		b := pg.NewWriteBatch(8, nil, func(_ context.Context, qs []int) ([]int, error) {
 			<-gate
 			ran = append(ran, qs...)
 			return qs, nil
@@ -247,7 +247,7 @@ func TestAReadIsNeverOfUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		b := pg.NewBatcher(8, nil, func(_ context.Context, qs []int) ([]int, error) {
+		b := pg.NewBatch(8, nil, func(_ context.Context, qs []int) ([]int, error) {
 			<-gate
 			return qs, nil
 		})
@@ -265,7 +265,7 @@ func TestABatchOfUnknownOutcomeIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate, runs := make(chan struct{}), 0
-		b := pg.NewWriteBatcher(8, nil, func(_ context.Context, qs []int) ([]int, error) {
+		b := pg.NewWriteBatch(8, nil, func(_ context.Context, qs []int) ([]int, error) {
 			if runs++; qs[0] == -1 {
 				<-gate
 				return qs, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"douyin.dev/services/platform/coalesce"
 	"douyin.dev/services/platform/fault"
 	"douyin.dev/services/platform/infratest"
 	"douyin.dev/services/platform/pg"
@@ -43,11 +44,11 @@ func TestEveryKeyOfThePlatformsTablesHoldsTheirDistributionColumn(t *testing.T) 
 	pgtest.CheckDistribution(t, pgtest.New(t, nil))
 }
 
-func TestBatcherSharesARunAmongThoseWhoWait(t *testing.T) {
+func TestABatchSharesARunAmongThoseWhoWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		runs, gate := 0, make(chan struct{})
-		b := pg.NewBatcher(64, nil, func(_ context.Context, qs []int) ([]int, error) {
+		b := pg.NewBatch(64, nil, func(_ context.Context, qs []int) ([]int, error) {
 			if runs++; runs == 1 {
 				<-gate
 			}
@@ -79,9 +80,9 @@ func TestBatcherSharesARunAmongThoseWhoWait(t *testing.T) {
 	})
 }
 
-func TestBatcherNeverRunsEqualKeysTogether(t *testing.T) {
+func TestABatchNeverRunsEqualKeysTogether(t *testing.T) {
 	t.Parallel()
-	b := pg.NewBatcher(64, func(q int) any { return q % 3 }, func(_ context.Context, qs []int) ([]int, error) {
+	b := pg.NewBatch(64, func(q int) any { return q % 3 }, func(_ context.Context, qs []int) ([]int, error) {
 		seen := map[int]bool{}
 		for _, q := range qs {
 			if seen[q%3] {
@@ -105,7 +106,7 @@ func TestBatcherNeverRunsEqualKeysTogether(t *testing.T) {
 func TestOneBadQueryFailsOnlyItself(t *testing.T) {
 	t.Parallel()
 	bad := errors.New("bad")
-	b := pg.NewBatcher(64, nil, func(_ context.Context, qs []int) ([]int, error) {
+	b := pg.NewBatch(64, nil, func(_ context.Context, qs []int) ([]int, error) {
 		for _, q := range qs {
 			if q == 7 {
 				return nil, bad
@@ -126,7 +127,7 @@ func TestOneBadQueryFailsOnlyItself(t *testing.T) {
 
 // together calls b with 0 to n-1 in one run, behind the one of a call with -1 that
 // gate holds up, and returns what each got.
-func together(ctx context.Context, b *pg.Batcher[int, int], n int, gate chan<- struct{}) []error {
+func together(ctx context.Context, b *coalesce.Batch[int, int], n int, gate chan<- struct{}) []error {
 	var calls sync.WaitGroup
 	calls.Go(func() { _, _ = b.Do(ctx, -1) })
 	synctest.Wait()
@@ -146,7 +147,7 @@ func TestCallsThatTakeTooLongTogetherAreRunAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		b := pg.NewBatcher(8, nil, func(ctx context.Context, qs []int) ([]int, error) {
+		b := pg.NewBatch(8, nil, func(ctx context.Context, qs []int) ([]int, error) {
 			if qs[0] == -1 {
 				<-gate
 			}
@@ -171,7 +172,7 @@ func TestCallsThatNobodyWaitsForAreNotRunAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate, alone := make(chan struct{}), 0
-		b := pg.NewBatcher(8, nil, func(ctx context.Context, qs []int) ([]int, error) {
+		b := pg.NewBatch(8, nil, func(ctx context.Context, qs []int) ([]int, error) {
 			switch {
 			case qs[0] == -1:
 				<-gate
@@ -201,7 +202,7 @@ func TestCallsAreNotRunAloneWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate, runs := make(chan struct{}), 0
-		b := pg.NewBatcher(8, nil, func(_ context.Context, qs []int) ([]int, error) {
+		b := pg.NewBatch(8, nil, func(_ context.Context, qs []int) ([]int, error) {
 			if runs++; qs[0] == -1 {
 				<-gate
 			}
@@ -220,7 +221,7 @@ func TestCallsAreNotRunAloneWhilePostgresIsAway(t *testing.T) {
 
 func TestAPanicInARunIsAnErrorForItsCallersOnly(t *testing.T) {
 	t.Parallel()
-	b := pg.NewBatcher(1, nil, func(_ context.Context, qs []int) ([]int, error) {
+	b := pg.NewBatch(1, nil, func(_ context.Context, qs []int) ([]int, error) {
 		if qs[0] == 1 {
 			panic("one")
 		}
