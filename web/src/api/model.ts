@@ -16,6 +16,10 @@ export interface User {
   likedCount: number;
 }
 
+/** Who may see a video. */
+export const visibilities = ["public", "followers", "friends", "unlisted", "private"] as const;
+export type Visibility = (typeof visibilities)[number];
+
 export interface Video {
   id: string;
   author: User;
@@ -26,7 +30,9 @@ export interface Video {
   title: string;
   likeCount: number;
   commentCount: number;
+  viewCount: number;
   isLiked: boolean;
+  visibility: Visibility;
   /** Unix milliseconds. */
   publishedAt: number;
 }
@@ -82,7 +88,9 @@ export function videoOf(v: ApiVideo): Video {
     title: v.title,
     likeCount: Number(v.favoriteCount),
     commentCount: Number(v.commentCount),
+    viewCount: Number(v.viewCount),
     isLiked: v.isFavorite,
+    visibility: visibilities.find((known) => known === v.visibility) ?? "public",
     publishedAt: Number(v.createTime),
   };
 }

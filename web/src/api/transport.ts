@@ -30,6 +30,14 @@ export const streams = createConnectTransport({
   fetch: (input, init) => fetch(input, { ...init, credentials: "same-origin" }),
 });
 
+/** Its calls arrive also when the page is left before they are answered; the browser bounds their size. */
+export const leaving = createConnectTransport({
+  baseUrl: "/",
+  interceptors: [withSessionCookie],
+  defaultTimeoutMs: 15_000,
+  fetch: (input, init) => fetch(input, { ...init, credentials: "same-origin", keepalive: true }),
+});
+
 export const feedClient = createClient(FeedService, transport);
 
 // The first video needs the feed alone: what describes the other services comes with the first call of each.

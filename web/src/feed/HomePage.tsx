@@ -61,6 +61,7 @@ function NewestFeed() {
       <ClipStage
         key={place?.videoId ?? "now"}
         videos={videos}
+        source="feed"
         startAt={place?.videoId}
         hasMore={query.hasNextPage}
         onNearEnd={() => void query.fetchNextPage()}
@@ -105,5 +106,5 @@ function FollowingFeed() {
       </EmptyState>
     );
   }
-  return <ClipStage videos={videos} hasMore={query.hasNextPage} onNearEnd={() => void query.fetchNextPage()} />;
+  return <ClipStage videos={videos} source="following" hasMore={query.hasNextPage} onNearEnd={() => void query.fetchNextPage()} />;
 }

@@ -30,7 +30,7 @@ export default {
   player: {
     play: "Play", loading: "Loading", soundOn: "Turn sound on", soundOff: "Turn sound off", progress: "Position", position: "{{at}} of {{of}}",
     like: "Like", unlike: "Take the like back", comments_one: "{{count}} comment", comments_other: "{{count}} comments", share: "Share", shareShort: "Share",
-    author: "Profile of {{name}}", more: "more", less: "less", fast: "{{rate}}× speed", linkCopied: "Link copied",
+    author: "Profile of {{name}}", more: "more", less: "less", views_one: "{{shown}} view", views_other: "{{shown}} views", fast: "{{rate}}× speed", linkCopied: "Link copied",
     stalled: "This video is slow to come.", failed: "This video cannot be played.", skip: "Next video",
   },
   keys: {

@@ -32,7 +32,7 @@ const words: typeof en = {
   player: {
     play: "播放", loading: "加载中", soundOn: "打开声音", soundOff: "关闭声音", progress: "进度", position: "{{at}},共 {{of}}",
     like: "喜欢", unlike: "取消喜欢", comments_one: "{{count}} 条评论", comments_other: "{{count}} 条评论", share: "分享", shareShort: "分享",
-    author: "{{name}} 的主页", more: "展开", less: "收起", fast: "{{rate}} 倍速", linkCopied: "链接已复制",
+    author: "{{name}} 的主页", more: "展开", less: "收起", views_one: "{{shown}} 次观看", views_other: "{{shown}} 次观看", fast: "{{rate}} 倍速", linkCopied: "链接已复制",
     stalled: "这个视频加载很慢。", failed: "这个视频无法播放。", skip: "下一个视频",
   },
   keys: {

@@ -39,7 +39,7 @@ interface Burst {
 
 /** One video of the stage: its cover, its element while it is near, and everything that floats over it. */
 export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, state, onSkip, onToggleSound, onComments, onAuthor }: ClipSlotProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const host = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLElement>(null);
   const [wide, setWide] = useState(false);
@@ -150,7 +150,10 @@ export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, stat
           <FollowButton user={video.author} look="video" />
         </div>
         <Title text={video.title} />
-        <PublishedAt at={video.publishedAt} />
+        <p className="flex flex-wrap gap-x-2 text-s opacity-85">
+          <PublishedAt at={video.publishedAt} />
+          <span>{t("player.views", { count: video.viewCount, shown: shortCount(video.viewCount, i18n.language) })}</span>
+        </p>
       </div>
 
       <div className="on-video absolute right-2 bottom-6 grid justify-items-center gap-3">
@@ -225,7 +228,7 @@ function PublishedAt({ at }: { at: number }) {
   const { i18n } = useTranslation();
   const [now] = useState(() => Date.now());
   return (
-    <time dateTime={new Date(at).toISOString()} title={exactTime(at, i18n.language)} className="text-s opacity-85">
+    <time dateTime={new Date(at).toISOString()} title={exactTime(at, i18n.language)}>
       {timeAgo(at, now, i18n.language)}
     </time>
   );

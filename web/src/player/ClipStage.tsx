@@ -3,14 +3,18 @@ import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "../i18n/i18n";
 import type { Video } from "../api/model";
 import { useLike } from "../video/useLike";
+import { prepareReports, reportView, sendViews } from "../video/reportViews";
 import { shareVideo } from "../video/share";
+import type { ViewSource } from "../video/viewReports";
 import { changeSettings, useSettings } from "../settings/settings";
 import { Skeleton } from "../ui/Status";
 import { useMedia, wideQuery } from "../ui/useMedia";
+import { timesOf } from "./ProgressLine";
 import { ClipSlot } from "./ClipSlot";
 import { Deck } from "./deck";
 import { loadHls, openHls } from "./hls";
 import { keyAction, type KeyAction } from "./keys";
+import { WatchMeter } from "./watching";
 import { WheelSteps } from "./wheel";
 
 // They come when they are opened.
@@ -26,6 +30,8 @@ const seekStep = 5;
 
 interface ClipStageProps {
   videos: Video[];
+  /** Where the videos are shown, for reports of views. */
+  source: ViewSource;
   /** The video to begin with; the first where it is not in the list. */
   startAt?: string | undefined;
   hasMore: boolean;
@@ -40,7 +46,7 @@ function mayAutoplay(): boolean {
 }
 
 /** Plays a list of videos, one to a screen: by wheel, keyboard, finger and mouse. */
-export function ClipStage({ videos, startAt, hasMore, onNearEnd, onCurrent }: ClipStageProps) {
+export function ClipStage({ videos, source, startAt, hasMore, onNearEnd, onCurrent }: ClipStageProps) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const settings = useSettings();
@@ -53,22 +59,42 @@ export function ClipStage({ videos, startAt, hasMore, onNearEnd, onCurrent }: Cl
   const wide = useMedia(wideQuery);
   const like = useLike();
   const current = videos[state.current];
+  const [slateId] = useState(() => crypto.randomUUID());
+  const [meter] = useState(() => new WatchMeter(() => performance.now(), (watched) => reportView({ ...watched, source, slateId })));
 
   useEffect(() => deck.setClips(videos), [deck, videos]);
   useEffect(() => deck.setMuted(muted), [deck, muted]);
   useEffect(() => {
-    const visible = () => deck.setVisible(!document.hidden);
+    const leave = () => {
+      meter.leave();
+      sendViews();
+    };
+    const visible = () => {
+      if (document.hidden) leave();
+      deck.setVisible(!document.hidden);
+    };
     document.addEventListener("visibilitychange", visible);
+    addEventListener("pagehide", leave);
     return () => {
       document.removeEventListener("visibilitychange", visible);
+      removeEventListener("pagehide", leave);
+      meter.leave();
       deck.dispose();
     };
-  }, [deck]);
+  }, [deck, meter]);
   const reportCurrent = useEffectEvent(() => current && onCurrent?.(current));
   const currentId = current?.id;
   useEffect(() => {
     if (currentId !== undefined) reportCurrent();
   }, [currentId]);
+  const playing = state.phase === "playing";
+  useEffect(() => {
+    if (playing) prepareReports().catch(() => undefined); // tried again with the report
+  }, [playing]);
+  useEffect(() => {
+    const { length } = timesOf(deck);
+    meter.show({ videoId: currentId ?? null, position: state.current, playing, length: length * 1000 });
+  }, [deck, meter, currentId, state, playing]);
   const loadMore = useEffectEvent(onNearEnd);
   const needsMore = hasMore && state.current >= videos.length - nearEnd;
   useEffect(() => {

@@ -4,7 +4,7 @@ import { clock } from "../ui/format";
 import type { Deck } from "./deck";
 
 /** Where the current clip is and how long, in seconds; zeros while that is not known. */
-function timesOf(deck: Deck): { now: number; length: number } {
+export function timesOf(deck: Deck): { now: number; length: number } {
   const video = deck.currentVideo() as HTMLVideoElement | null;
   return { now: video?.currentTime ?? 0, length: Number.isFinite(video?.duration) ? (video?.duration ?? 0) : 0 };
 }

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Clapperboard, Heart, MessageCircle, Pencil } from "lucide-react";
+import { Clapperboard, Heart, MessageCircle, Pencil, Play } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "../i18n/i18n";
 import { itemsOf } from "../api/lists";
@@ -158,8 +158,8 @@ function CoverGrid({ userId, tab }: { userId: string; tab: "works" | "liked" }) 
               <img src={video.coverUrl} alt="" loading="lazy" className="size-full object-cover transition duration-240 ease-calm group-hover:scale-105" />
               <span className="scrim absolute inset-0" />
               <span className="on-video absolute bottom-2 left-2 flex items-center gap-1 text-s font-medium">
-                <Heart size={14} className="fill-white" aria-hidden />
-                {shortCount(video.likeCount, i18n.language)}
+                <Play size={14} className="fill-white" aria-hidden />
+                {shortCount(video.viewCount, i18n.language)}
               </span>
             </Link>
           </li>

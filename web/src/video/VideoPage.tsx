@@ -13,5 +13,5 @@ export function VideoPage() {
   const query = useInfiniteQuery(oneVideo(videoId));
   const videos = itemsOf(query.data);
   if (query.error && videos.length === 0) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
-  return <ClipStage key={videoId} videos={videos} startAt={videoId} hasMore={query.hasNextPage} onNearEnd={() => void query.fetchNextPage()} />;
+  return <ClipStage key={videoId} videos={videos} source="link" startAt={videoId} hasMore={query.hasNextPage} onNearEnd={() => void query.fetchNextPage()} />;
 }
