@@ -110,7 +110,7 @@ func page(t testing.TB) string {
 		_ = server.Wait() // how it ends is another test's matter
 	})
 	output(t, "smoke", "http://"+public)
-	res, err := http.Get("http://" + private + "/metrics") //nolint:noctx // a test's only call
+	res, err := http.Get("http://" + private + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func recorded(t testing.TB) string {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func TestLikeInsideTheGateIsFoundByTheDeletion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(t.Context()) //nolint:errcheck // it was committed
+	defer tx.Rollback(t.Context()) // without effect: it was committed
 	ok, err := writeComments(t.Context(), tx, b.store.gateClass, []comment{{VideoID: 5, ID: 1, UserID: alice, AuthorID: author, Text: "x"}})
 	if err != nil || !ok[0] {
 		t.Fatal(ok, err)
@@ -142,7 +142,7 @@ func TestLikeOutsideTheGateSeesTheTombstone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(t.Context()) //nolint:errcheck // it was committed
+	defer tx.Rollback(t.Context()) // without effect: it was committed
 	if _, err := tx.Exec(t.Context(), closeSQL, pgx.NamedArgs{"class": b.store.gateClass, "stripe": pg.Stripe(5, stripeBits)}); err != nil {
 		t.Fatal(err)
 	}

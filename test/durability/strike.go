@@ -17,9 +17,9 @@ type Fault int
 const (
 	// KillPlatform ends the platform's own process with SIGKILL; it is restarted.
 	KillPlatform Fault = iota
-	// KillPostgres and KillRedis end a store alone with SIGKILL; the platform
-	// starts it again.
+	// KillPostgres ends Postgres alone with SIGKILL; the platform starts it again.
 	KillPostgres
+	// KillRedis does the same to Redis.
 	KillRedis
 	// StopPostgres lets Postgres stand still for longer than calls wait, and go on.
 	StopPostgres

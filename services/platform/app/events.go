@@ -55,13 +55,7 @@ func (rt *Runtime) EnsureTopics(specs ...bus.TopicSpec) {
 			specs[i].Retention = inbox.Keep / 2
 		}
 	}
-	rt.Go("topics", func(ctx context.Context) error {
-		err := rt.Bus().EnsureTopics(ctx, specs...)
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	})
+	rt.Go("topics", func(ctx context.Context) error { return rt.Bus().EnsureTopics(ctx, specs...) })
 }
 
 // Outbox starts the relay of the service's events and returns it.

@@ -108,7 +108,7 @@ func (w *worker) next(ctx context.Context) ([]Message, error) {
 	n := min(len(w.buffer), w.sub.BatchSize)
 	batch := w.buffer[:n:n]
 	w.buffer = w.buffer[n:]
-	return batch, nil
+	return batch, nil //nolint:nilerr // a fetch that failed is tried again for the next batch
 }
 
 // fill appends what can be fetched to the buffer.

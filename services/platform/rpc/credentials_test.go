@@ -109,7 +109,7 @@ func TestStrangersAreRefused(t *testing.T) {
 			t.Logf("with %s: %v", what, err)
 		}
 	}
-	res, err := http.Get("http://127.0.0.1:" + strconv.Itoa(f.port) + "/") //nolint:noctx // a stranger's
+	res, err := http.Get("http://127.0.0.1:" + strconv.Itoa(f.port) + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,12 +36,12 @@ func New(log *slog.Logger, without ...Layer) *Sandbox {
 type Layer uint32
 
 const (
-	// Namespaces of its own: a network without interfaces, no rights outside.
+	// Namespaces give it a network without interfaces, and no rights outside.
 	Namespaces Layer = 1 << iota
-	// Landlock: no files but the system's programs and what the program was given,
+	// Landlock leaves no files but the system's programs and what the program was given,
 	// no TCP, no other process to be looked into or signalled.
 	Landlock
-	// Seccomp: no sockets, no other calls that a decoder has no use for.
+	// Seccomp leaves no sockets and no other calls that a decoder has no use for.
 	Seccomp
 )
 

@@ -29,7 +29,7 @@ var errTooManyBoxes = fmt.Errorf("more than %d boxes", maxBoxes)
 
 // budget bounds what reading one file costs: boxes by their number, time by the context.
 type budget struct {
-	ctx   context.Context //nolint:containedctx // lives as long as one call of probe
+	ctx   context.Context // lives as long as one call of probe
 	boxes int
 }
 

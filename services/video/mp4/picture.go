@@ -21,6 +21,7 @@ type picture struct {
 // stands for all others.
 type Transfer string
 
+// The transfer functions of HDR10 and of HLG (ITU-R BT.2100).
 const (
 	PerceptualQuantizer Transfer = "smpte2084"
 	HybridLogGamma      Transfer = "arib-std-b67"

@@ -52,6 +52,7 @@ type Video struct {
 // Prober reads files, no more at a time than there are cores: it only computes.
 type Prober struct{ slots chan struct{} }
 
+// NewProber returns a Prober.
 func NewProber() *Prober { return &Prober{slots: make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
 // Probe decides whether a file is an mp4 or mov that can be played: a video

@@ -18,11 +18,15 @@ import (
 const (
 	Users  = 200
 	Videos = 100
-	// Follows, Likes: how many each user gives at first. All follows go to
-	// users with videos, so that a following feed fills a page.
-	Follows, Likes = 30, 10
+	// Follows is how many each user gives at first. All go to users with videos, so
+	// that a following feed fills a page.
+	Follows = 30
+	// Likes is how many each user gives at first.
+	Likes = 10
 	// Comments on each video below Commented; the others get those of the load.
-	Comments, Commented = 10, 50
+	Comments = 10
+	// Commented is how many videos have comments at first.
+	Commented = 50
 	// Chat is how many messages a pair of users has: 2n and 2n+1.
 	Chat = 10
 	// Password of everyone.
