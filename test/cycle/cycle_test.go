@@ -4,16 +4,19 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"douyin.dev/test/harness"
+	"douyin.dev/test/media"
 )
 
 // uploadLimit is small, so that the suite can try both sides of it each time.
@@ -39,8 +42,10 @@ func TestCycle(t *testing.T) {
 	witness := plant(t, server)
 	for cycle := range cycles {
 		run(t, suite, server, fmt.Sprintf("cycle %d: first run", cycle+1))
+		transcoded(t, server)
 		baseline := settled(t, server)
 		run(t, suite, server, fmt.Sprintf("cycle %d: same data", cycle+1))
+		transcoded(t, server)
 		returns(t, server, baseline)
 		began := time.Now()
 		if err := server.Kill(); err != nil {
@@ -53,6 +58,41 @@ func TestCycle(t *testing.T) {
 		witness.check(t)
 		run(t, suite, server, fmt.Sprintf("cycle %d: after SIGKILL", cycle+1))
 	}
+}
+
+var waiting = regexp.MustCompile(`(?m)^douyin_video_transcode_waiting(?:\{.*\})? (\S+)$`)
+
+// transcoded waits until no video waits for the transcode worker: a run's uploads
+// would stand before the next one's, whose tests wait for theirs.
+func transcoded(t *testing.T, server *harness.Server) {
+	t.Helper()
+	if !media.HasEncoder() {
+		return
+	}
+	began := time.Now()
+	urls, err := server.PrivateURLs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, 10*time.Minute, func() error {
+		asked := false
+		for _, url := range urls {
+			metrics, err := harness.Fetch(t.Context(), url+"/metrics")
+			if err != nil {
+				return err
+			}
+			for _, found := range waiting.FindAllSubmatch(metrics, -1) {
+				if asked = true; string(found[1]) != "0" {
+					return fmt.Errorf("%s videos wait", found[1])
+				}
+			}
+		}
+		if !asked {
+			return errors.New("no process says how many videos wait")
+		}
+		return nil
+	})
+	t.Logf("all videos transcoded after %s more", time.Since(began).Round(time.Second))
 }
 
 // build compiles the suite once.
