@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -36,7 +37,7 @@ func (g *Gateway) users(ctx context.Context, ids []int64) (map[int64]*apiv1.User
 	var followed []int64
 	optional, cancel := forOptionals(ctx)
 	defer cancel()
-	var calls branches
+	var calls sync.WaitGroup
 	calls.Go(func() {
 		var err error
 		counts, err = readOptional(optional, &g.optional.userCounts, func(ctx context.Context) (map[int64]*counterv1.UserCounts, error) {
@@ -98,7 +99,7 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	var liked []int64
 	optional, cancel := forOptionals(ctx)
 	defer cancel()
-	var calls branches
+	var calls sync.WaitGroup
 	calls.Go(func() {
 		var err error
 		counts, err = readOptional(optional, &g.optional.videoCounts, func(ctx context.Context) (map[int64]*counterv1.VideoCounts, error) {
@@ -153,7 +154,7 @@ func subjects(videos []*apiv1.Video) (ids, authors []int64) {
 func (g *Gateway) viewerFields(ctx context.Context, viewer auth.Viewer, videoIDs, authorIDs []int64) (liked, followed []int64) {
 	ctx, cancel := forOptionals(ctx)
 	defer cancel()
-	var calls branches
+	var calls sync.WaitGroup
 	if !onlyOf(authorIDs, viewer.UserID) {
 		calls.Go(func() { followed = g.followed(ctx, viewer, authorIDs) })
 	}

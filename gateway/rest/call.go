@@ -23,6 +23,8 @@ type Call struct {
 
 	face     *face
 	endpoint *endpoint
+	// shared is the answer that the call is made for; nil when it is its client's alone.
+	shared *sharedAnswer
 	// params are the parameters in canonical form; nil where the body is raw.
 	params url.Values
 	// fields are the parameters of the query, where the body is raw.

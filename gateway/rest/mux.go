@@ -60,6 +60,7 @@ func (f *face) newRESTMux(s Servers) (*runtime.ServeMux, error) {
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{f}),
 		runtime.WithErrorHandler(callFailed),
 		runtime.WithForwardResponseOption(callDone),
+		runtime.WithForwardResponseRewriter(toMarshal),
 		runtime.WithRoutingErrorHandler(notRouted),
 		runtime.WithIncomingHeaderMatcher(noMetadata),
 		runtime.WithOutgoingHeaderMatcher(noMetadata),
@@ -92,12 +93,19 @@ func callFailed(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 }
 
 // callDone notes a good answer before it is written.
-func callDone(_ context.Context, w http.ResponseWriter, m proto.Message) error {
-	if out, ok := w.(*sharedAnswer); ok {
-		out.message = m
-	}
+func callDone(_ context.Context, w http.ResponseWriter, _ proto.Message) error {
 	recordStatusCode(w, statusOK)
 	return nil
+}
+
+// toMarshal returns what the marshaler gets: the message, or the shared answer that
+// it is the message of.
+func toMarshal(ctx context.Context, m proto.Message) (any, error) {
+	if shared := CallFrom(ctx).shared; shared != nil {
+		shared.message = m
+		return shared, nil
+	}
+	return m, nil
 }
 
 // notRouted leaves an inquiry without an answer: there is no such route.
@@ -111,11 +119,14 @@ type marshaler struct{ face *face }
 func (m marshaler) ContentType(any) string { return jsonType }
 
 func (m marshaler) Marshal(v any) ([]byte, error) {
-	message, ok := v.(proto.Message)
-	if !ok {
+	switch v := v.(type) {
+	case proto.Message:
+		return m.face.encoder.Marshal(successHead, v)
+	case *sharedAnswer:
+		return v.marshal(m.face.encoder)
+	default:
 		return nil, fmt.Errorf("answer is a %T, not a message", v)
 	}
-	return m.face.encoder.Marshal(successHead, message)
 }
 
 func (m marshaler) Unmarshal([]byte, any) error { return errNoBody }

@@ -15,7 +15,9 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/klauspost/compress/gzip"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"douyin.dev/gateway/rest/numjson"
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/coalesce"
@@ -43,11 +45,14 @@ type sharedAnswer struct {
 	httpStatus int
 	statusCode int
 	body       []byte
-	message    proto.Message // what the body says; nil when the call failed
+	// message is what the body says, and fields where in the body viewer fields stand;
+	// nil when the call failed.
+	message proto.Message
+	fields  []viewerField
 
-	// page is the answer with its viewer fields found; nil when it shows no videos.
-	// It and gzip are made for the first caller that needs them.
-	page func() (*sharedPage, error)
+	// page is the answer with its viewer fields; nil when the call failed. It and gzip
+	// are made for the first caller that needs them.
+	page func() *sharedPage
 	gzip func() []byte
 }
 
@@ -58,6 +63,16 @@ func (a *sharedAnswer) recordStatusCode(code int) { a.statusCode = code }
 func (a *sharedAnswer) Write(p []byte) (int, error) {
 	a.body = append(a.body, p...)
 	return len(p), nil
+}
+
+// marshal returns the body, and keeps where in it viewer fields stand.
+func (a *sharedAnswer) marshal(encoder *numjson.Encoder) ([]byte, error) {
+	if feed, ok := a.message.(*apiv1.GetFeedResponse); ok {
+		a.fields = make([]viewerField, 0, 2*len(feed.GetVideoList())) // its author's and its own
+	}
+	return encoder.MarshalLocated(successHead, a.message, func(of protoreflect.Message, at int) {
+		a.fields = append(a.fields, viewerFieldOf(of, at))
+	})
 }
 
 var errNoAnswer = errors.New("shared call gave no answer")
@@ -85,12 +100,7 @@ func shareFeed(next Handler, viewerFields ViewerFields, log *slog.Logger) Handle
 			answer.send(w)
 			return
 		}
-		page, err := answer.page()
-		if err != nil { // a page whose viewer fields are not where they are looked for is made for its viewer alone
-			log.WarnContext(ctx, "shared page has no viewer fields", "error", err)
-			next(ctx, w, r)
-			return
-		}
+		page := answer.page()
 		liked, followed := viewerFields(ctx, viewer, slices.Clone(page.videos), slices.Clone(page.authors))
 		buf := buffers.Get().(*[]byte)
 		*buf = page.appendFor((*buf)[:0], liked, followed)
@@ -105,12 +115,13 @@ func makeShared(ctx context.Context, next Handler, r *http.Request) (*sharedAnsw
 	c := *CallFrom(ctx)
 	c.Token = ""
 	out := &sharedAnswer{header: http.Header{}, httpStatus: http.StatusOK}
+	c.shared = out
 	next(WithCall(auth.Anonymous(ctx), &c), out, r)
 	if len(out.body) == 0 {
 		return nil, errNoAnswer
 	}
-	if feed, ok := out.message.(*apiv1.GetFeedResponse); ok {
-		out.page = sync.OnceValues(func() (*sharedPage, error) { return newSharedPage(out.body, feed.GetVideoList()) })
+	if out.message != nil {
+		out.page = sync.OnceValue(func() *sharedPage { return newSharedPage(out.body, out.fields) })
 	}
 	out.gzip = sync.OnceValue(func() []byte { return gzipped(out.body) })
 	return out, nil

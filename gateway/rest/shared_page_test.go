@@ -17,7 +17,7 @@ import (
 // into their titles and names, and writes marked messages.
 func TestMarkedBytesAreTheMarkedMessage(t *testing.T) {
 	t.Parallel()
-	encoder, err := numjson.Compile(renamedKeys(), (&apiv1.GetFeedResponse{}).ProtoReflect().Descriptor())
+	encoder, err := numjson.Compile(encoding(), (&apiv1.GetFeedResponse{}).ProtoReflect().Descriptor())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,8 @@ func TestMarkedBytesAreTheMarkedMessage(t *testing.T) {
 			author := &apiv1.User{Id: rapid.Int64Range(101, 103).Draw(t, "author"), Name: text.Draw(t, "name"), Signature: text.Draw(t, "signature")}
 			feed.VideoList = append(feed.VideoList, &apiv1.Video{Id: i + 1, Author: author, Title: text.Draw(t, "title"), PlayUrl: text.Draw(t, "url")})
 		}
-		body, err := encoder.Marshal(successHead, feed)
+		answer := &sharedAnswer{message: feed}
+		body, err := answer.marshal(encoder)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,10 +39,7 @@ func TestMarkedBytesAreTheMarkedMessage(t *testing.T) {
 		liked := rapid.SliceOf(rapid.Int64Range(1, 6)).Draw(t, "liked")
 		followed := rapid.SliceOf(rapid.Int64Range(101, 104)).Draw(t, "followed")
 
-		page, err := newSharedPage(body, feed.GetVideoList())
-		if err != nil {
-			t.Fatal(err)
-		}
+		page := newSharedPage(body, answer.fields)
 		got := page.appendFor(nil, liked, followed)
 		if !bytes.Equal(before, body) {
 			t.Error("the shared page was changed")
@@ -60,19 +58,27 @@ func TestMarkedBytesAreTheMarkedMessage(t *testing.T) {
 	})
 }
 
-func TestAPageThatIsNotItsVideosIsNotMarked(t *testing.T) {
+// A viewer's fields are asked for by these ids, each author's once.
+func TestASharedPageNamesItsVideosAndAuthors(t *testing.T) {
 	t.Parallel()
-	const author = `"author":{"is_follow":false}`
-	video := &apiv1.Video{Author: &apiv1.User{}}
-	for name, body := range map[string]string{
-		"no marks":    `{"video_list":[{}]}`,
-		"no author":   `{"video_list":[{"author":null,"is_favorite":false}]}`,
-		"other order": `{"video_list":[{"is_favorite":false,` + author + `}]}`,
-		"one more":    `{"video_list":[{` + author + `,"is_favorite":false},{` + author + `,"is_favorite":false}]}`,
-		"marked":      `{"video_list":[{` + author + `,"is_favorite":true}]}`,
-	} {
-		if _, err := newSharedPage([]byte(body), []*apiv1.Video{video}); err == nil {
-			t.Errorf("%s: no error", name)
+	encoder, err := numjson.Compile(encoding(), (&apiv1.GetFeedResponse{}).ProtoReflect().Descriptor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := &sharedAnswer{message: &apiv1.GetFeedResponse{VideoList: []*apiv1.Video{
+		{Id: 3, Author: &apiv1.User{Id: 101}}, {Id: 2, Author: &apiv1.User{Id: 102}}, {Id: 1, Author: &apiv1.User{Id: 101}},
+	}}}
+	body, err := answer.marshal(encoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := newSharedPage(body, answer.fields)
+	if diff := cmp.Diff([][]int64{{3, 2, 1}, {101, 102}}, [][]int64{page.videos, page.authors}); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for _, f := range page.fields {
+		if !bytes.HasPrefix(body[f.at:], []byte(unset)) {
+			t.Errorf("field %+v stands before %.20q", f, body[f.at:])
 		}
 	}
 }

@@ -32,6 +32,12 @@ func renamedKeys() map[protoreflect.FullName]string {
 	return map[protoreflect.FullName]string{"douyin.api.v1.Friend.msg_type": "msgType"}
 }
 
+// encoding is how answers are written, and which of their fields a shared answer sets
+// for each viewer.
+func encoding() numjson.Config {
+	return numjson.Config{Renamed: renamedKeys(), Located: []protoreflect.FullName{followsField, likesField}}
+}
+
 // surface is every path of the REST face, compiled at start: no request
 // touches a descriptor again.
 type surface struct {
@@ -111,7 +117,7 @@ func compileSurface(all []route.Route) (*surface, error) {
 	for _, r := range all {
 		outputs = append(outputs, r.RPC.Output())
 	}
-	encoder, err := numjson.Compile(renamedKeys(), outputs...)
+	encoder, err := numjson.Compile(encoding(), outputs...)
 	if err != nil {
 		return nil, fmt.Errorf("compile answers: %w", err)
 	}

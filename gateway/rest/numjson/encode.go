@@ -13,14 +13,21 @@ import (
 // concurrent use.
 type Encoder struct {
 	plans   map[protoreflect.MessageDescriptor]*plan
-	renamed map[protoreflect.FullName]string
+	config  Config
 	scratch sync.Pool // of *[]byte
 }
 
+// Config says what of fields descriptors do not.
+type Config struct {
+	// Renamed are the fields that are written under a name that is not their own.
+	Renamed map[protoreflect.FullName]string
+	// Located are the fields whose values MarshalLocated finds again.
+	Located []protoreflect.FullName
+}
+
 // Compile returns an encoder for the given message types and all they contain.
-// A field in renamed is written under that name instead of its own.
-func Compile(renamed map[protoreflect.FullName]string, types ...protoreflect.MessageDescriptor) (*Encoder, error) {
-	e := &Encoder{plans: map[protoreflect.MessageDescriptor]*plan{}, renamed: renamed}
+func Compile(c Config, types ...protoreflect.MessageDescriptor) (*Encoder, error) {
+	e := &Encoder{plans: map[protoreflect.MessageDescriptor]*plan{}, config: c}
 	e.scratch.New = func() any { return new(make([]byte, 0, 4<<10)) }
 	for _, md := range types {
 		if _, err := e.compile(md); err != nil {
@@ -33,9 +40,19 @@ func Compile(renamed map[protoreflect.FullName]string, types ...protoreflect.Mes
 // Marshal returns m as a JSON object. head is written first inside it: pairs
 // like `"status_code":0`, without braces or a comma at either end.
 func (e *Encoder) Marshal(head string, m proto.Message) ([]byte, error) {
+	return e.MarshalLocated(head, m, nil)
+}
+
+// Found takes where in the bytes the value of a located field begins, and of which
+// message it is.
+type Found func(of protoreflect.Message, at int)
+
+// MarshalLocated returns what Marshal returns, and calls found for each value of a
+// located field, in the order of the bytes.
+func (e *Encoder) MarshalLocated(head string, m proto.Message, found Found) ([]byte, error) {
 	buf := e.scratch.Get().(*[]byte)
 	defer e.recycle(buf)
-	out, err := e.Append((*buf)[:0], head, m)
+	out, err := e.append((*buf)[:0], head, m, found)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +72,10 @@ func (e *Encoder) recycle(buf *[]byte) {
 
 // Append appends what Marshal returns to dst.
 func (e *Encoder) Append(dst []byte, head string, m proto.Message) ([]byte, error) {
+	return e.append(dst, head, m, nil)
+}
+
+func (e *Encoder) append(dst []byte, head string, m proto.Message, found Found) ([]byte, error) {
 	r := m.ProtoReflect()
 	p, ok := e.plans[r.Descriptor()]
 	if !ok {
@@ -62,18 +83,18 @@ func (e *Encoder) Append(dst []byte, head string, m proto.Message) ([]byte, erro
 	}
 	dst = append(dst, '{')
 	dst = append(dst, head...)
-	dst = p.appendFields(dst, r, head == "")
+	dst = p.appendFields(dst, r, head == "", found)
 	return append(dst, '}'), nil
 }
 
-func (p *plan) appendObject(dst []byte, m protoreflect.Message) []byte {
+func (p *plan) appendObject(dst []byte, m protoreflect.Message, found Found) []byte {
 	dst = append(dst, '{')
-	dst = p.appendFields(dst, m, true)
+	dst = p.appendFields(dst, m, true, found)
 	return append(dst, '}')
 }
 
 // appendFields writes every field. first says that nothing stands before them.
-func (p *plan) appendFields(dst []byte, m protoreflect.Message, first bool) []byte {
+func (p *plan) appendFields(dst []byte, m protoreflect.Message, first bool, found Found) []byte {
 	for i := range p.fields {
 		f := &p.fields[i]
 		key := f.key
@@ -85,30 +106,33 @@ func (p *plan) appendFields(dst []byte, m protoreflect.Message, first bool) []by
 			dst = append(dst, "null"...)
 			continue
 		}
-		dst = f.append(dst, m.Get(f.desc))
+		if f.located && found != nil {
+			found(m, len(dst))
+		}
+		dst = f.append(dst, m.Get(f.desc), found)
 	}
 	return dst
 }
 
-func (f *field) append(dst []byte, v protoreflect.Value) []byte {
+func (f *field) append(dst []byte, v protoreflect.Value, found Found) []byte {
 	if f.list {
-		return f.appendList(dst, v.List())
+		return f.appendList(dst, v.List(), found)
 	}
-	return f.appendValue(dst, v)
+	return f.appendValue(dst, v, found)
 }
 
-func (f *field) appendList(dst []byte, list protoreflect.List) []byte {
+func (f *field) appendList(dst []byte, list protoreflect.List, found Found) []byte {
 	dst = append(dst, '[')
 	for i := range list.Len() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = f.appendValue(dst, list.Get(i))
+		dst = f.appendValue(dst, list.Get(i), found)
 	}
 	return append(dst, ']')
 }
 
-func (f *field) appendValue(dst []byte, v protoreflect.Value) []byte {
+func (f *field) appendValue(dst []byte, v protoreflect.Value, found Found) []byte {
 	switch f.kind {
 	case kindBool:
 		return strconv.AppendBool(dst, v.Bool())
@@ -119,6 +143,6 @@ func (f *field) appendValue(dst []byte, v protoreflect.Value) []byte {
 	case kindString:
 		return AppendString(dst, v.String())
 	default:
-		return f.sub.appendObject(dst, v.Message())
+		return f.sub.appendObject(dst, v.Message(), found)
 	}
 }

@@ -40,7 +40,7 @@ func answers() []protoreflect.MessageDescriptor {
 
 func compile(t testing.TB, types ...protoreflect.MessageDescriptor) *numjson.Encoder {
 	t.Helper()
-	e, err := numjson.Compile(renamed, types...)
+	e, err := numjson.Compile(numjson.Config{Renamed: renamed}, types...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestUnknownTypesAreRefusedAtStart(t *testing.T) {
 		(&apiv1.PublishVideoRequest{}).ProtoReflect().Descriptor(), // a oneof with bytes
 		(&structpb.Value{}).ProtoReflect().Descriptor(),            // a oneof with an enum
 	} {
-		if _, err := numjson.Compile(nil, md); err == nil {
+		if _, err := numjson.Compile(numjson.Config{}, md); err == nil {
 			t.Errorf("%s was accepted", md.FullName())
 		}
 	}

@@ -2,6 +2,7 @@ package numjson
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -20,6 +21,8 @@ type field struct {
 	list   bool
 	sub    *plan // of a message field
 	absent absence
+	// located says that MarshalLocated finds the value.
+	located bool
 }
 
 // kind says how a value is written; all widths of an integer are written alike.
@@ -83,7 +86,7 @@ func (e *Encoder) compileField(fd protoreflect.FieldDescriptor) (field, error) {
 	if oneof := fd.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
 		return field{}, fmt.Errorf("numjson: %s is one of several, and would not always be there", fd.FullName())
 	}
-	f := field{desc: fd, key: e.key(fd), kind: k, list: fd.IsList(), absent: absenceOf(fd)}
+	f := field{desc: fd, key: e.key(fd), kind: k, list: fd.IsList(), absent: absenceOf(fd), located: slices.Contains(e.config.Located, fd.FullName())}
 	if k != kindMessage {
 		return f, nil
 	}
@@ -97,7 +100,7 @@ func (e *Encoder) compileField(fd protoreflect.FieldDescriptor) (field, error) {
 
 func (e *Encoder) key(fd protoreflect.FieldDescriptor) string {
 	name := string(fd.Name())
-	if renamed, ok := e.renamed[fd.FullName()]; ok {
+	if renamed, ok := e.config.Renamed[fd.FullName()]; ok {
 		name = renamed
 	}
 	return `,"` + name + `":`

@@ -89,7 +89,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	} {
 		schema := answerOf(doc, path)
 		for _, m := range messages {
-			e, err := numjson.Compile(renamed, m.ProtoReflect().Descriptor())
+			e, err := numjson.Compile(numjson.Config{Renamed: renamed}, m.ProtoReflect().Descriptor())
 			if err != nil {
 				t.Fatal(err)
 			}
