@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { base, closeBrowser, freshName, picture, rest, visit } from "./browser";
 
@@ -18,6 +19,22 @@ beforeAll(async () => {
 });
 afterAll(closeBrowser);
 
+/** Logs in without the page's own dialog. */
+async function logIn(page: Page, name: string): Promise<void> {
+  await page.evaluate(
+    async ([username, secret]) => {
+      const answer = await fetch("/douyin.api.v1.UserService/Login", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Session-Cookie": "1" },
+        body: JSON.stringify({ username, password: secret }),
+      });
+      const { userId: id } = (await answer.json()) as { userId: string };
+      localStorage.setItem("session", JSON.stringify({ userId: id, name: username }));
+    },
+    [name, password] as const,
+  );
+}
+
 describe.each([
   ["dark", "en-US"],
   ["light", "zh-CN"],
@@ -29,18 +46,7 @@ describe.each([
     const form = new FormData();
     form.set("data", new Blob([readFileSync(clip)]), "clip.mp4");
     const published = await rest("publish/action/", { token, title: "Seen by axe" }, form);
-    await page.evaluate(
-      async ([username, secret]) => {
-        const answer = await fetch("/douyin.api.v1.UserService/Login", {
-          method: "POST",
-          headers: { "Content-Type": "application/json", "Session-Cookie": "1" },
-          body: JSON.stringify({ username, password: secret }),
-        });
-        const { userId: id } = (await answer.json()) as { userId: string };
-        localStorage.setItem("session", JSON.stringify({ userId: id, name: username }));
-      },
-      [name, password] as const,
-    );
+    await logIn(page, name);
     const pages = ["/", "/?feed=following", `/v/${videoId}`, `/u/${userId}`, "/publish", `/publish/${published.video?.id}`, "/messages", `/messages/${userId}`, "/settings", "/no/such/page"];
     for (const [size, viewport] of Object.entries(sizes)) {
       await page.setViewportSize(viewport);
@@ -57,6 +63,46 @@ describe.each([
     expect(complaints.list).toEqual([]);
     await page.context().close();
   });
+});
+
+it("edits a video of one's own by keyboard, with the focus inside, and marks who may see it", async () => {
+  for (const [colorScheme, locale, edit, mark] of [
+    ["dark", "en-US", "Edit video", "Only me"],
+    ["light", "zh-CN", "编辑视频", "仅自己"],
+  ] as const) {
+    const { page, complaints } = await visit("/settings", { colorScheme, locale, reducedMotion: "reduce" });
+    const name = freshName("editor");
+    const { token = "" } = await rest("user/register/", { username: name, password });
+    const form = new FormData();
+    form.set("data", new Blob([readFileSync(clip)]), "clip.mp4");
+    const published = await rest("publish/action/", { token, title: "Before" }, form);
+    await logIn(page, name);
+    await page.goto(`/v/${published.video?.id}`);
+    await page.getByRole("button", { name: edit }).focus();
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: edit });
+    await dialog.getByRole("textbox").focus();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type("After");
+    await page.keyboard.press("Tab");
+    expect(await dialog.getByRole("combobox").evaluate((element) => document.activeElement === element)).toBe(true);
+    await page.keyboard.press("End"); // the last choice
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id)).toEqual([]);
+    await picture(page, `edit-${colorScheme}`);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "hidden" });
+    const stage = page.locator("article:not([inert])");
+    await stage.getByText("After").waitFor();
+    await stage.getByText(mark).waitFor();
+    await page.goto(`/@${name}`);
+    await page.getByRole("link", { name: new RegExp(`After.*${mark}`) }).waitFor();
+    expect((await fetch(`${base}/v/${published.video?.id}`)).status).toBe(404);
+    expect((await new AxeBuilder({ page }).analyze()).violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id)).toEqual([]);
+    expect(complaints.list).toEqual([]);
+    await page.context().close();
+  }
 });
 
 it("opens the comments, the keys and the login with the focus inside", async () => {

@@ -78,6 +78,7 @@ describe.each(ways)("the whole journey by $way", ({ way, press, options }) => {
     await page.locator("input[type=file]").setInputFiles(clip);
     await press(page, "textbox", "Title");
     await page.keyboard.type("Counting, once more");
+    await page.getByRole("combobox", { name: "Who can watch" }).selectOption("Everyone");
     await picture(page, `${way}-3-publish`);
     await press(page, "button", "Publish");
     await page.getByRole("heading", { name: "Your video" }).waitFor();

@@ -20,6 +20,9 @@ export interface User {
 export const visibilities = ["public", "followers", "friends", "unlisted", "private"] as const;
 export type Visibility = (typeof visibilities)[number];
 
+/** Most characters of a video's title. */
+export const titleLength = 100;
+
 export interface Video {
   id: string;
   author: User;

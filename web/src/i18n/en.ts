@@ -33,6 +33,16 @@ export default {
     author: "Profile of {{name}}", more: "more", less: "less", views_one: "{{shown}} view", views_other: "{{shown}} views", fast: "{{rate}}× speed", linkCopied: "Link copied",
     stalled: "This video is slow to come.", failed: "This video cannot be played.", skip: "Next video",
   },
+  visibility: {
+    label: "Who can watch", public: "Everyone", followers: "Followers", friends: "Friends", unlisted: "Anyone with the link", private: "Only me",
+    hint: {
+      public: "It is in the feed and on your profile.", followers: "People who follow you.", friends: "People who follow you and whom you follow.",
+      unlisted: "It is in no list but your own.", private: "Nobody else can see it.",
+    },
+  },
+  video: {
+    edit: "Edit video", editShort: "Edit",
+  },
   keys: {
     title: "Keys", space: "Space", next: "Next video", previous: "Previous video", toggle: "Play or pause", back: "5 seconds back", forward: "5 seconds on",
     mute: "Sound on or off", like: "Like", comments: "Comments", share: "Share", fullscreen: "Full screen", help: "This list",

@@ -35,6 +35,16 @@ const words: typeof en = {
     author: "{{name}} 的主页", more: "展开", less: "收起", views_one: "{{shown}} 次观看", views_other: "{{shown}} 次观看", fast: "{{rate}} 倍速", linkCopied: "链接已复制",
     stalled: "这个视频加载很慢。", failed: "这个视频无法播放。", skip: "下一个视频",
   },
+  visibility: {
+    label: "谁可以看", public: "所有人", followers: "粉丝", friends: "朋友", unlisted: "有链接的人", private: "仅自己",
+    hint: {
+      public: "会出现在推荐和你的主页上。", followers: "关注你的人可以看。", friends: "和你互相关注的人可以看。",
+      unlisted: "只会出现在你自己的列表里。", private: "其他人都看不到。",
+    },
+  },
+  video: {
+    edit: "编辑视频", editShort: "编辑",
+  },
   keys: {
     title: "快捷键", space: "空格", next: "下一个视频", previous: "上一个视频", toggle: "播放或暂停", back: "后退 5 秒", forward: "前进 5 秒",
     mute: "声音开关", like: "喜欢", comments: "评论", share: "分享", fullscreen: "全屏", help: "显示这个列表",

@@ -1,11 +1,13 @@
-import { Heart, LoaderCircle, MessageCircle, Play, Share2, Volume2, VolumeX } from "lucide-react";
+import { Heart, LoaderCircle, MessageCircle, Pencil, Play, Share2, Volume2, VolumeX } from "lucide-react";
 import { Link } from "@tanstack/react-router";
 import { memo, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "../i18n/i18n";
 import type { Video } from "../api/model";
 import { FollowButton } from "../profile/FollowButton";
+import { useSession } from "../session/session";
 import { shareVideo } from "../video/share";
 import { useLike } from "../video/useLike";
+import { VisibilityMark } from "../video/VisibilityMark";
 import { Avatar } from "../ui/Avatar";
 import { Button } from "../ui/Button";
 import { exactTime, shortCount, timeAgo } from "../ui/format";
@@ -28,6 +30,7 @@ interface ClipSlotProps {
   onSkip: () => void;
   onToggleSound: () => void;
   onComments: () => void;
+  onEdit: () => void;
   onAuthor: () => void;
 }
 
@@ -38,7 +41,7 @@ interface Burst {
 }
 
 /** One video of the stage: its cover, its element while it is near, and everything that floats over it. */
-export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, state, onSkip, onToggleSound, onComments, onAuthor }: ClipSlotProps) {
+export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, state, onSkip, onToggleSound, onComments, onEdit, onAuthor }: ClipSlotProps) {
   const { t, i18n } = useTranslation();
   const host = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLElement>(null);
@@ -46,6 +49,7 @@ export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, stat
   const [bursts, setBursts] = useState<Burst[]>([]);
   const like = useLike();
   const isCurrent = state.current === index;
+  const isOwn = useSession()?.userId === video.author.id;
   const hasFrame = state.withFrame.includes(index);
 
   useLayoutEffect(() => {
@@ -152,6 +156,7 @@ export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, stat
         <Title text={video.title} />
         <p className="flex flex-wrap gap-x-2 text-s opacity-85">
           <PublishedAt at={video.publishedAt} />
+          <VisibilityMark visibility={video.visibility} />
           <span>{t("player.views", { count: video.viewCount, shown: shortCount(video.viewCount, i18n.language) })}</span>
         </p>
       </div>
@@ -164,7 +169,12 @@ export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, stat
         <Action label={t("player.comments", { count: video.commentCount })} count={video.commentCount} onClick={onComments}>
           <MessageCircle size={25} className="fill-white" />
         </Action>
-        <Action label={t("player.share")} onClick={() => void shareVideo(video)}>
+        {isOwn && (
+          <Action label={t("video.edit")} words={t("video.editShort")} onClick={onEdit}>
+            <Pencil size={22} className="fill-white" />
+          </Action>
+        )}
+        <Action label={t("player.share")} words={t("player.shareShort")} onClick={() => void shareVideo(video)}>
           <Share2 size={23} className="fill-white" />
         </Action>
       </div>
@@ -185,17 +195,19 @@ function LikeAction({ video, onLike }: { video: Video; onLike: (wanted: boolean)
 interface ActionProps {
   label: string;
   count?: number;
+  /** What stands below where there is no count. */
+  words?: string;
   pressed?: boolean;
   onClick: () => void;
   children: ReactNode;
 }
 
-function Action({ label, count, pressed, onClick, children }: ActionProps) {
-  const { i18n, t } = useTranslation();
+function Action({ label, count, words, pressed, onClick, children }: ActionProps) {
+  const { i18n } = useTranslation();
   return (
     <button type="button" aria-label={label} aria-pressed={pressed} onClick={onClick} className="grid w-15 justify-items-center gap-0.5 text-[12px] font-medium">
       <span className="glass grid size-12 place-items-center rounded-full">{children}</span>
-      {count === undefined ? t("player.shareShort") : shortCount(count, i18n.language)}
+      {count === undefined ? words : shortCount(count, i18n.language)}
     </button>
   );
 }

@@ -19,6 +19,7 @@ import { WheelSteps } from "./wheel";
 
 // They come when they are opened.
 const CommentsPanel = lazy(async () => ({ default: (await import("../comments/CommentsPanel")).CommentsPanel }));
+const EditVideoDialog = lazy(async () => ({ default: (await import("../video/EditVideoDialog")).EditVideoDialog }));
 const KeysDialog = lazy(async () => ({ default: (await import("./KeysDialog")).KeysDialog }));
 
 /** Slots that exist on either side of the current one. */
@@ -55,7 +56,7 @@ export function ClipStage({ videos, source, startAt, hasMore, onNearEnd, onCurre
   const state = useSyncExternalStore(deck.subscribe, deck.state);
   const scroller = useRef<HTMLDivElement>(null);
   const wheel = useRef(new WheelSteps());
-  const [panel, setPanel] = useState<"comments" | "keys" | null>(null);
+  const [panel, setPanel] = useState<"comments" | "keys" | "edit" | null>(null);
   const wide = useMedia(wideQuery);
   const like = useLike();
   const current = videos[state.current];
@@ -224,6 +225,7 @@ export function ClipStage({ videos, source, startAt, hasMore, onNearEnd, onCurre
                 onSkip={() => goTo(first + i + 1)}
                 onToggleSound={toggleSound}
                 onComments={() => setPanel("comments")}
+                onEdit={() => setPanel("edit")}
                 onAuthor={() => void navigate({ to: "/u/$userId", params: { userId: video.author.id } })}
               />
             </div>
@@ -232,6 +234,7 @@ export function ClipStage({ videos, source, startAt, hasMore, onNearEnd, onCurre
       </div>
       <Suspense>
         {panel === "comments" && current && <CommentsPanel video={current} beside={wide} onClose={() => setPanel(null)} />}
+        {panel === "edit" && current && <EditVideoDialog key={current.id} video={current} onClose={() => setPanel(null)} />}
         {panel === "keys" && <KeysDialog onClose={() => setPanel(null)} />}
       </Suspense>
       <p className="sr-only" aria-live="polite">

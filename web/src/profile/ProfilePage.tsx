@@ -4,7 +4,7 @@ import { Clapperboard, Heart, MessageCircle, Pencil, Play } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "../i18n/i18n";
 import { itemsOf } from "../api/lists";
-import type { User } from "../api/model";
+import type { User, Video } from "../api/model";
 import { likedBy, worksOf } from "../feed/queries";
 import { useSession } from "../session/session";
 import { Avatar } from "../ui/Avatar";
@@ -15,6 +15,7 @@ import { shortCount } from "../ui/format";
 import { EmptyState, ErrorState, Skeleton } from "../ui/Status";
 import { notifyFailure } from "../ui/toast";
 import { useMoreWhenSeen } from "../ui/useMoreWhenSeen";
+import { VisibilityMark } from "../video/VisibilityMark";
 import { FollowButton } from "./FollowButton";
 import { profileNamed, profileOf, useUpdateSignature, type Relation } from "./queries";
 import { RelationsDialog } from "./RelationsDialog";
@@ -154,9 +155,12 @@ function CoverGrid({ userId, tab }: { userId: string; tab: "works" | "liked" }) 
         {query.isPending && Array.from({ length: 6 }, (_, i) => <Skeleton key={i} className="aspect-[3/4]" />)}
         {videos.map((video) => (
           <li key={video.id}>
-            <Link to="/v/$videoId" params={{ videoId: video.id }} aria-label={t("feed.video", { title: video.title, author: video.author.name })} className="group relative block aspect-[3/4] overflow-hidden bg-stage sm:rounded-s">
+            <Link to="/v/$videoId" params={{ videoId: video.id }} aria-label={coverLabel(t, video)} className="group relative block aspect-[3/4] overflow-hidden bg-stage sm:rounded-s">
               <img src={video.coverUrl} alt="" loading="lazy" className="size-full object-cover transition duration-240 ease-calm group-hover:scale-105" />
               <span className="scrim absolute inset-0" />
+              <span className="on-video absolute top-2 left-2 text-s font-medium">
+                <VisibilityMark visibility={video.visibility} />
+              </span>
               <span className="on-video absolute bottom-2 left-2 flex items-center gap-1 text-s font-medium">
                 <Play size={14} className="fill-white" aria-hidden />
                 {shortCount(video.viewCount, i18n.language)}
@@ -168,6 +172,12 @@ function CoverGrid({ userId, tab }: { userId: string; tab: "works" | "liked" }) 
       <div ref={end} />
     </>
   );
+}
+
+/** What a cover leads to, with who may see it where that is not everybody. */
+function coverLabel(t: ReturnType<typeof useTranslation>["t"], video: Video): string {
+  const name = t("feed.video", { title: video.title, author: video.author.name });
+  return video.visibility === "public" ? name : `${name}, ${t(`visibility.${video.visibility}`)}`;
 }
 
 function HeaderSkeleton() {

@@ -4,12 +4,14 @@ import { Clapperboard, Pause, Play, Upload } from "lucide-react";
 import { useEffect, useId, useState, useSyncExternalStore, type DragEvent, type FormEvent } from "react";
 import { useTranslation } from "../i18n/i18n";
 import { usersKey, videosKey } from "../api/lists";
+import type { Visibility } from "../api/model";
 import { forgetPlace } from "../feed/place";
 import { askForLogin, useSession } from "../session/session";
 import { Button, IconButton } from "../ui/Button";
 import { clock, fileSize } from "../ui/format";
 import { EmptyState, Skeleton } from "../ui/Status";
 import { notify } from "../ui/toast";
+import { VisibilityField } from "../video/VisibilityField";
 import { forgetPending, keepPending, readPending, updatePending, type Pending } from "./pending";
 import { Sending, type OpenUpload, type SendingState } from "./sending";
 import { clipProblem, limits, publishUpload, PublishRefused, type ClipProblem } from "./upload";
@@ -96,6 +98,7 @@ function ClipForm({ pending, onOther }: { pending: Pending; onOther: () => void 
   /** Whether the browser has looked at the clip, so that none is sent that it knows to be too long. */
   const [checked, setChecked] = useState(false);
   const [title, setTitle] = useState(pending.title);
+  const [visibility, setVisibility] = useState<Visibility>(pending.visibility ?? "public");
   const [paused, setPaused] = useState(pending.paused);
   const [stage, setStage] = useState<Stage>({ name: "writing" });
   const [sending] = useState(() => new Sending(file, pending.uploadUrl, openUpload));
@@ -109,15 +112,15 @@ function ClipForm({ pending, onOther }: { pending: Pending; onOther: () => void 
     return () => sending.pause();
   }, [sending, goes]);
   useEffect(() => {
-    if (problem === null) void updatePending({ title, uploadUrl: state.url, paused });
-  }, [problem, title, state.url, paused]);
+    if (problem === null) void updatePending({ title, visibility, uploadUrl: state.url, paused });
+  }, [problem, title, visibility, state.url, paused]);
 
   async function publish(event: FormEvent) {
     event.preventDefault();
     setStage({ name: "publishing" });
     await sending.whenSent();
     try {
-      const videoId = await publishUpload(sending.state().url ?? "", title.trim());
+      const videoId = await publishUpload(sending.state().url ?? "", title.trim(), visibility);
       await forgetPending();
       void client.invalidateQueries({ queryKey: [videosKey] });
       void client.invalidateQueries({ queryKey: [usersKey] });
@@ -185,6 +188,7 @@ function ClipForm({ pending, onOther }: { pending: Pending; onOther: () => void 
             {[...title].length}/{limits.titleLength}
           </p>
         </div>
+        <VisibilityField value={visibility} onChange={setVisibility} disabled={publishing} />
         {publishing && (
           <p role="status" className="text-s text-muted">
             {t(state.phase === "sent" ? "publish.checking" : "publish.whenSent")}

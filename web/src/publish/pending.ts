@@ -1,9 +1,13 @@
+import type { Visibility } from "../api/model";
+
 /** A video that was chosen and is not published yet. The browser keeps it, so that its upload goes on after a reload. */
 export interface Pending {
   /** Whose it is. */
   userId: string;
   file: File;
   title: string;
+  /** Absent in what was kept before there was a choice. */
+  visibility?: Visibility;
   /** Where its bytes go; null before the platform said so. */
   uploadUrl: string | null;
   /** Whether the person stopped the upload. */

@@ -1,7 +1,8 @@
+import { titleLength, type Visibility } from "../api/model";
 import { sessionHeader } from "../api/transport";
 
 /** What the platform takes. The server decides; this only spares an upload that it would refuse. */
-export const limits = { bytes: 256 << 20, seconds: 600, titleLength: 100 };
+export const limits = { bytes: 256 << 20, seconds: 600, titleLength };
 
 export type ClipProblem = "notVideo" | "tooLarge" | "tooLong" | "empty";
 
@@ -44,9 +45,10 @@ interface Answer {
 }
 
 /** Publishes a complete upload by its address and answers the video's id. Repeated, it answers the same. */
-export async function publishUpload(url: string, title: string): Promise<string> {
+export async function publishUpload(url: string, title: string, visibility: Visibility): Promise<string> {
   const form = new FormData();
   form.append("title", title);
+  form.append("visibility", visibility);
   form.append("upload_id", url.slice(url.lastIndexOf("/") + 1));
   const response = await fetch("/douyin/publish/action/", { method: "POST", body: form, headers: { [sessionHeader.name]: sessionHeader.value } });
   const answer = (await response.json()) as Answer;

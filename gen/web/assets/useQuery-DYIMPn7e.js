@@ -1,1 +1,0 @@
-import{H as e,W as t}from"./vendor-Bx1zVnOc.js";function n(n,r){return e(n,t,r)}export{n as t};
