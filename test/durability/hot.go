@@ -174,7 +174,7 @@ func (h *hot) counters(ctx context.Context) ([]Counter, error) {
 		}
 		likes += int64(len(v.liked))
 		followers += int64(len(v.following))
-		all = append(all, v.counters(u, State{})...)
+		all = append(all, v.counters(State{})...)
 	}
 	user, err := h.author.user(ctx)
 	if err != nil {

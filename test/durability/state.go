@@ -64,8 +64,8 @@ func (w *World) Read(ctx context.Context, h History) (State, error) {
 		}
 		s.Feeds = append(s.Feeds, Feed{Viewer: id, Videos: v.feed})
 	}
-	for i, v := range views {
-		s.Counters = append(s.Counters, v.counters(w.actors[i], s)...)
+	for _, v := range views {
+		s.Counters = append(s.Counters, v.counters(s)...)
 	}
 	return s, nil
 }
@@ -131,7 +131,7 @@ func (a *actor) view(ctx context.Context) (v view, err error) {
 }
 
 // counters are those of a user and its videos, each beside its rows.
-func (v view) counters(a *actor, s State) []Counter {
+func (v view) counters(s State) []Counter {
 	likes := func(video int64) (n int64) {
 		for _, edge := range s.Likes {
 			if edge.To == video {
