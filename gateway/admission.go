@@ -22,7 +22,7 @@ import (
 
 // Admission bounds what is under way at once, twice. Each client has budgets of
 // its own, from the first byte of a request to the last of its answer: whatever
-// a client holds, it holds of its own budget. And all clients share the places
+// a client holds, it holds of its own budget. And all clients share the slots
 // for work, which a call has from when its message was read to when its answer
 // begins: beyond the knee more calls at once make each of them slower and none of
 // them sooner, so what comes on top is refused before anything was done for it.

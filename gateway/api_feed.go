@@ -32,7 +32,7 @@ func (g *Gateway) GetFeed(ctx context.Context, req *apiv1.GetFeedRequest) (*apiv
 	if err != nil {
 		return nil, err
 	}
-	return &apiv1.GetFeedResponse{NextTime: page.nextTime, VideoList: g.marked(ctx, page.videos)}, nil
+	return &apiv1.GetFeedResponse{NextTime: page.nextTime, VideoList: g.withViewerFields(ctx, page.videos)}, nil
 }
 
 func (g *Gateway) publicPage(ctx context.Context, beforeMs int64) (publicPage, error) {

@@ -118,10 +118,10 @@ func (g *Gateway) videos(ctx context.Context, ids []int64) ([]*apiv1.Video, erro
 	return g.assembleVideos(ctx, ids, found, authors, counts, liked), nil
 }
 
-// marked says of videos, as anybody sees them, what holds for the caller: which
+// withViewerFields says of videos, as anybody sees them, what holds for the caller: which
 // they like, and whose authors they follow. Others may be reading the same
 // videos, so those that differ are copies.
-func (g *Gateway) marked(ctx context.Context, videos []*apiv1.Video) []*apiv1.Video {
+func (g *Gateway) withViewerFields(ctx context.Context, videos []*apiv1.Video) []*apiv1.Video {
 	viewer, ok := auth.ViewerFrom(ctx)
 	if !ok || len(videos) == 0 {
 		return videos

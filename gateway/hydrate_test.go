@@ -73,7 +73,7 @@ func TestMarksOfOneViewerReachNobodyElse(t *testing.T) {
 			if viewer > 0 { // the other is nobody
 				ctx = auth.WithViewer(ctx, auth.Viewer{UserID: viewer})
 			}
-			if diff := cmp.Diff(want(viewer), g.marked(ctx, shared), protocmp.Transform()); diff != "" {
+			if diff := cmp.Diff(want(viewer), g.withViewerFields(ctx, shared), protocmp.Transform()); diff != "" {
 				t.Errorf("page of viewer %d (-want +got):\n%s", viewer, diff)
 			}
 		})

@@ -70,13 +70,13 @@ func (u *upload) close() {
 	if u.spooled != nil {
 		u.spooled.close()
 	}
-	u.leavePlace()
+	u.leaveSlot()
 }
 
-// enter takes a place for the file: the user's, or of those whose user is not
+// enter takes a slot for the file: the user's, or of those whose user is not
 // known yet.
 func (u *upload) enter(ctx context.Context) error {
-	u.leavePlace()
+	u.leaveSlot()
 	leave, err := u.g.admission.enterUpload(ctx)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (u *upload) enter(ctx context.Context) error {
 	return nil
 }
 
-func (u *upload) leavePlace() {
+func (u *upload) leaveSlot() {
 	if u.leave != nil {
 		u.leave()
 		u.leave = nil
@@ -132,7 +132,7 @@ func (u *upload) publishHeader() (*videov1.PublishVideoHeader, error) {
 }
 
 // admit returns what the parameters say so far, and the context of a publication
-// in the name of their token, which has a place and is within the user's budget.
+// in the name of their token, which has a slot and is within the user's budget.
 func (u *upload) admit() (context.Context, *videov1.PublishVideoHeader, error) {
 	header, err := u.publishHeader()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // resumableUploads answers the tus requests below /uploads/ for users that are
-// logged in. What writes takes an upload's place.
+// logged in. What writes takes a slot of an upload.
 func (g *Gateway) resumableUploads(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodOptions { // what the server can do
 		g.Uploads.ServeHTTP(w, r)
