@@ -38,7 +38,7 @@ const words: typeof en = {
   visibility: {
     label: "谁可以看", public: "所有人", followers: "粉丝", friends: "朋友", unlisted: "有链接的人", private: "仅自己",
     hint: {
-      public: "会出现在推荐和你的主页上。", followers: "关注你的人可以看。", friends: "和你互相关注的人可以看。",
+      public: "会出现在首页和你的主页上。", followers: "关注你的人可以看。", friends: "和你互相关注的人可以看。",
       unlisted: "只会出现在你自己的列表里。", private: "其他人都看不到。",
     },
   },
