@@ -3,6 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { ArrowLeft, SendHorizontal } from "lucide-react";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type FormEvent, type RefObject } from "react";
 import { useTranslation } from "../i18n/i18n";
+import { newKey } from "../api/key";
 import { type Message, messageOf } from "../api/model";
 import { profileOf } from "../profile/queries";
 import { useSession } from "../session/session";
@@ -47,7 +48,7 @@ function OpenConversation({ viewer, peer }: { viewer: string; peer: string }) {
 
   function begin(text: string) {
     const same = [...live.filter((m) => m.from === viewer), ...outgoing].filter((m) => m.text === text);
-    void send({ key: crypto.randomUUID(), text, failed: false, before: same.length });
+    void send({ key: newKey(), text, failed: false, before: same.length });
   }
 
   async function send(message: Outgoing) {

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { MessageCircle, SendHorizontal, Trash2, X } from "lucide-react";
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useTranslation } from "../i18n/i18n";
+import { newKey } from "../api/key";
 import { itemsOf } from "../api/lists";
 import type { Comment, Video } from "../api/model";
 import { useSession, withSession } from "../session/session";
@@ -122,7 +123,7 @@ function CommentForm({ videoId }: { videoId: string }) {
     const trimmed = text.trim();
     if (!trimmed) return;
     withSession(() => {
-      add.mutate({ text: trimmed, idempotencyKey: crypto.randomUUID() });
+      add.mutate({ text: trimmed, idempotencyKey: newKey() });
       setText("");
     });
   }

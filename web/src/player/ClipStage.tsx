@@ -1,6 +1,7 @@
 import { lazy, Suspense, useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "../i18n/i18n";
+import { newKey } from "../api/key";
 import type { Video } from "../api/model";
 import { useLike } from "../video/useLike";
 import { prepareReports, reportView, sendViews } from "../video/reportViews";
@@ -60,7 +61,7 @@ export function ClipStage({ videos, source, startAt, hasMore, onNearEnd, onCurre
   const wide = useMedia(wideQuery);
   const like = useLike();
   const current = videos[state.current];
-  const [slateId] = useState(() => crypto.randomUUID());
+  const [slateId] = useState(newKey);
   const [meter] = useState(() => new WatchMeter(() => performance.now(), (watched) => reportView({ ...watched, source, slateId })));
 
   useEffect(() => deck.setClips(videos), [deck, videos]);

@@ -2,6 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { Check, CircleAlert, LoaderCircle, Upload } from "lucide-react";
 import { useTranslation } from "../i18n/i18n";
+import { newKey } from "../api/key";
 import { videoClient } from "../api/transport";
 import { askForLogin, useSession } from "../session/session";
 import { Button } from "../ui/Button";
@@ -19,7 +20,7 @@ export function StatusPage() {
   const status = useQuery({ ...statusOf(videoId), enabled: session !== null });
   const video = useQuery({ ...videoOfStatus(videoId), enabled: session !== null });
   const retry = useMutation({
-    mutationFn: () => videoClient.retryTranscode({ videoId, idempotencyKey: crypto.randomUUID() }),
+    mutationFn: () => videoClient.retryTranscode({ videoId, idempotencyKey: newKey() }),
     onSuccess: () => void status.refetch(),
     onError: notifyFailure,
   });

@@ -1,4 +1,5 @@
 import { useId, useState, type FormEvent } from "react";
+import { newKey } from "../api/key";
 import { titleLength, type Video } from "../api/model";
 import { useTranslation } from "../i18n/i18n";
 import { Button } from "../ui/Button";
@@ -14,12 +15,12 @@ export function EditVideoDialog({ video, onClose }: { video: Video; onClose: () 
   const [title, setTitle] = useState(video.title);
   const [visibility, setVisibility] = useState(video.visibility);
   // The same for each try, so that what is pressed twice is done once.
-  const [change, setChange] = useState({ title, visibility, key: crypto.randomUUID() });
+  const [change, setChange] = useState({ title, visibility, key: newKey() });
   const update = useUpdateVideo(video.id);
   function submit(event: FormEvent) {
     event.preventDefault();
     const wanted = title.trim();
-    const next = change.title === wanted && change.visibility === visibility ? change : { title: wanted, visibility, key: crypto.randomUUID() };
+    const next = change.title === wanted && change.visibility === visibility ? change : { title: wanted, visibility, key: newKey() };
     setChange(next);
     update.mutate(next, { onSuccess: onClose, onError: notifyFailure });
   }

@@ -1,6 +1,7 @@
 import { createClient, type Client } from "@connectrpc/connect";
 import type { VideoService } from "@douyin/api/video_pb";
 import { failureOf } from "../api/failure";
+import { newKey } from "../api/key";
 import { leaving } from "../api/transport";
 import { ViewReports, type View } from "./viewReports";
 
@@ -24,7 +25,7 @@ const viewReports = new ViewReports(
       if (kind !== "invalid" && kind !== "forbidden" && kind !== "notFound") throw error;
     }
   },
-  () => crypto.randomUUID(),
+  newKey,
 );
 
 /** Reports a view soon. */
