@@ -96,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	case why != nil && why.Expected && err != nil:
 		// The status tells it; what is missing may come at any time.
-		return ctrl.Result{RequeueAfter: r.Interval}, nil
+		return ctrl.Result{RequeueAfter: r.Interval}, nil //nolint:nilerr // as above
 	}
 	return ctrl.Result{RequeueAfter: r.Interval}, err
 }

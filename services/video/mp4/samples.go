@@ -138,7 +138,7 @@ func (ts tracks) locateFragments(r io.ReaderAt, l layout, moov tree) error {
 func readDefaults(moov tree, root boxes) (map[uint32]*mp4.TrexBox, error) {
 	defaults := map[uint32]*mp4.TrexBox{}
 	if _, err := root.first("mvex"); err != nil {
-		return defaults, nil
+		return defaults, nil //nolint:nilerr // no fragments, no defaults
 	}
 	level, err := moov.descend(root, "mvex")
 	if err != nil {
