@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -220,11 +221,15 @@ func TestAnUploadIsHandedOverBetweenGateways(t *testing.T) {
 	path := g.begin(t, 0, viewer, len(file))
 	body, hold := io.Pipe()
 	defer func() { _ = hold.Close() }()
-	stuck := make(chan struct{})
+	// A server asks for the body of a request that expects that when its handler reads
+	// it, and so when this gateway has the lock.
+	held, stuck := make(chan struct{}), make(chan struct{})
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(held) }})
 	go func() {
 		defer close(stuck)
-		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPatch, g.servers[0].URL+path, body)
+		r, _ := http.NewRequestWithContext(ctx, http.MethodPatch, g.servers[0].URL+path, body)
 		r.ContentLength = int64(len(file))
+		r.Header.Set("Expect", "100-continue")
 		r.Header.Set("Tus-Resumable", "1.0.0")
 		r.Header.Set("Viewer", strconv.Itoa(viewer))
 		r.Header.Set("Upload-Offset", "0")
@@ -236,6 +241,7 @@ func TestAnUploadIsHandedOverBetweenGateways(t *testing.T) {
 	if _, err := hold.Write(file[:mib]); err != nil {
 		t.Fatal(err)
 	}
+	<-held
 	from := g.offset(t, 1, viewer, path) // asks for the lock
 	res := g.ask(t, 1, viewer, http.MethodPatch, path, bytes.NewReader(file[from:]), "Upload-Offset", strconv.Itoa(from))
 	if res.StatusCode != http.StatusNoContent {
