@@ -37,11 +37,13 @@ const (
 
 // DefaultArgs returns what a suite adds to the command line: budgets of a client
 // that would stop a suite's users, who all come from one address, a share of
-// the cores for passwords that is small on a busy machine, and a
-// rate of actions that also a busy machine exceeds.
+// the cores for passwords that is small on a busy machine, a rate of actions that
+// also a busy machine exceeds, and several transcodes at once: clips of tests are too
+// small for one to use all cores.
 func DefaultArgs() []string {
 	return []string{"--gateway-login-burst=2000", "--gateway-login-rate=200", "--gateway-register-burst=100000", "--gateway-client-calls=4000", "--gateway-client-passwords=0",
-		"--gateway-client-streams=4000", "--gateway-client-connections=4000", "--gateway-client-downloads=4000", "--gateway-action-rate=5", "--user-password-share=1", "--user-password-wait=30s"}
+		"--gateway-client-streams=4000", "--gateway-client-connections=4000", "--gateway-client-downloads=4000", "--gateway-action-rate=5", "--user-password-share=1", "--user-password-wait=30s",
+		"--transcode-at-once=4"}
 }
 
 // LoadArgs returns what a load generator adds to DefaultArgs: no limit on
