@@ -148,14 +148,6 @@ func (a *admission) enterPage(ctx context.Context, procedure string) (leave func
 	return a.leaveCall, nil
 }
 
-// enterHashing is enterPassword for procedures that hash one, and nothing for others.
-func (a *admission) enterHashing(ctx context.Context, procedure string) (leave func(), err error) {
-	if !a.policies.Of(procedure).HashesPassword {
-		return func() {}, nil
-	}
-	return a.enterPassword(ctx)
-}
-
 // enterPassword counts a call that hashes a password against its client's
 // budget: hashing takes a core's time, and what waits for it is bounded for all.
 func (a *admission) enterPassword(ctx context.Context) (leave func(), err error) {
@@ -229,12 +221,6 @@ func (a *admission) admitREST(next rest.Handler) rest.Handler {
 		if !rest.HoldUntilAnswer(w, a.leaveCall) {
 			defer a.leaveCall()
 		}
-		leave, err := a.enterHashing(ctx, procedure)
-		if err != nil {
-			rest.AnswerError(ctx, w, err)
-			return
-		}
-		defer leave()
 		next(ctx, w, r)
 	}
 }
@@ -277,16 +263,10 @@ func (a *admission) admitDownload(next http.Handler) http.Handler {
 // slot from when the message was read to when the answer was made.
 func (a *admission) admitUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		procedure := req.Spec().Procedure
-		if !a.enterCall(ctx, procedure) {
+		if !a.enterCall(ctx, req.Spec().Procedure) {
 			return nil, rest.ErrOverloaded
 		}
 		defer a.calls.leave()
-		leave, err := a.enterHashing(ctx, procedure)
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
 		return next(ctx, req)
 	}
 }

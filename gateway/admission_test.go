@@ -178,51 +178,6 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 	}
 }
 
-// A client's calls that hash a password are counted, whatever way they come; other
-// calls are not.
-func TestCallsThatHashAPasswordAreCounted(t *testing.T) {
-	t.Parallel()
-	for _, procedure := range []string{
-		apiv1connect.UserServiceRegisterProcedure, apiv1connect.UserServiceLoginProcedure, apiv1connect.UserServiceChangePasswordProcedure,
-		apiv1connect.UserServiceGetUserProcedure,
-	} {
-		want := error(errTooManyPasswords)
-		if procedure == apiv1connect.UserServiceGetUserProcedure {
-			want = nil
-		}
-		a := newAdmission(Settings{ClientPasswords: 1}, declared(t), nil)
-		ctx := caller(0, "192.0.2.1")
-		rest.CallFrom(ctx).Procedure = procedure
-		unary := a.admitUnary(func(ctx context.Context, _ connect.AnyRequest) (connect.AnyResponse, error) {
-			_, err := a.enterHashing(ctx, procedure) // of a call that comes meanwhile
-			return nil, err
-		})
-		if _, err := unary(ctx, procedureRequest{AnyRequest: connect.NewRequest(&apiv1.LoginRequest{}), procedure: procedure}); !errors.Is(err, want) {
-			t.Errorf("%s over Connect: %v, want %v", procedure, err, want)
-		}
-		a = newAdmission(Settings{ClientPasswords: 1}, declared(t), nil)
-		a.admitREST(func(ctx context.Context, _ http.ResponseWriter, _ *http.Request) {
-			if _, err := a.enterHashing(ctx, procedure); !errors.Is(err, want) {
-				t.Errorf("%s over REST: %v, want %v", procedure, err, want)
-			}
-		})(ctx, httptest.NewRecorder(), as("/"))
-		if want == nil {
-			continue
-		}
-		if _, err := a.enterHashing(ctx, procedure); err != nil {
-			t.Errorf("%s over REST holds its slot: %v", procedure, err)
-		}
-	}
-}
-
-// procedureRequest is a request of a procedure.
-type procedureRequest struct {
-	connect.AnyRequest
-	procedure string
-}
-
-func (r procedureRequest) Spec() connect.Spec { return connect.Spec{Procedure: r.procedure} }
-
 // from is a request of an address to a middleware of this package.
 func from(address string) *http.Request {
 	return as("/").WithContext(caller(0, address))

@@ -19,6 +19,11 @@ func (g *Gateway) Register(ctx context.Context, req *apiv1.RegisterRequest) (*ap
 	if err := g.allowRegistration(ctx); err != nil {
 		return nil, err
 	}
+	leave, err := g.admission.enterPassword(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	res, err := g.User.Register(ctx, &userv1.RegisterRequest{
 		Username: req.GetUsername(), Password: req.GetPassword(), IdempotencyKey: req.GetIdempotencyKey(),
 	})
@@ -33,6 +38,11 @@ func (g *Gateway) Login(ctx context.Context, req *apiv1.LoginRequest) (*apiv1.Lo
 	if err := g.allowLogin(ctx, req.GetUsername()); err != nil {
 		return nil, err
 	}
+	leave, err := g.admission.enterPassword(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	res, err := g.User.Login(ctx, &userv1.LoginRequest{
 		Username: req.GetUsername(), Password: req.GetPassword(), IdempotencyKey: req.GetIdempotencyKey(),
 	})
@@ -102,6 +112,11 @@ func (g *Gateway) ChangePassword(ctx context.Context, req *apiv1.ChangePasswordR
 	if req.GetOldPassword() == "" {
 		return nil, fault.Invalid("old_password", "is required")
 	}
+	leave, err := g.admission.enterPassword(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	change := &userv1.ChangePasswordRequest{
 		OldPassword: req.GetOldPassword(), NewPassword: req.GetNewPassword(), IdempotencyKey: req.GetIdempotencyKey(),
 	}

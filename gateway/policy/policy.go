@@ -7,7 +7,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -32,9 +31,6 @@ type Policy struct {
 	EndsSession bool
 	// RequiredIDs are the ids of the request without which a call is refused.
 	RequiredIDs []protoreflect.FieldDescriptor
-	// HashesPassword says that the request holds a password, whose hash takes a core's
-	// time.
-	HashesPassword bool
 }
 
 // Spends reports whether a call counts against a budget.
@@ -84,11 +80,8 @@ func Of(m protoreflect.MethodDescriptor) (*Policy, error) {
 	p.EndsSession, _ = proto.GetExtension(m.Options(), optionsv1.E_EndsSession).(bool)
 	fields := Request(m).Fields()
 	for i := range fields.Len() {
-		switch fd := fields.Get(i); {
-		case fd.Kind() == protoreflect.Int64Kind && Required(fd):
+		if fd := fields.Get(i); fd.Kind() == protoreflect.Int64Kind && Required(fd) {
 			p.RequiredIDs = append(p.RequiredIDs, fd)
-		case strings.HasSuffix(string(fd.Name()), "password"):
-			p.HashesPassword = true
 		}
 	}
 	switch {
