@@ -53,9 +53,9 @@ var (
 		regexp.MustCompile(`ServiceClient\(at\("([a-z]+)"\)\)`),
 	}
 	// Every handler asks the user service for the keys of viewer tokens.
-	handlers = regexp.MustCompile(`\brt\.HandlerOptions\(`)
+	handlers = regexp.MustCompile(`\bapp\.HandleService\[`)
 	// Who registers handlers has a Service by which they are called.
-	registers = regexp.MustCompile(`\brt\.Handle\b`)
+	registers = regexp.MustCompile(`\b(rt\.Handle|app\.HandleService)\b`)
 	uses      = map[string]*regexp.Regexp{
 		"postgres": regexp.MustCompile(`\brt\.Postgres(Of)?\(`),
 		"redis":    regexp.MustCompile(`\brt\.Redis\(`),

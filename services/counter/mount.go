@@ -39,12 +39,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	rt.Go("cache", counts.Run)
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(counterv1connect.NewCounterServiceHandler(New(counts), options))
-	return nil
+	return app.HandleService[counterv1connect.CounterServiceHandler](rt, counterv1connect.NewCounterServiceHandler, New(counts))
 }
 
 // Worker is the part of a process that applies events to the counts, and compares

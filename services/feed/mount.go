@@ -27,12 +27,7 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(feedv1connect.NewFeedServiceHandler(svc, options))
-	return nil
+	return app.HandleService[feedv1connect.FeedServiceHandler](rt, feedv1connect.NewFeedServiceHandler, svc)
 }
 
 // Fanout is the worker that keeps timelines, as a part of a process. Several

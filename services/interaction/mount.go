@@ -50,10 +50,5 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	rt.Go("video events", func(ctx context.Context) error {
 		return rt.Bus().Consume(ctx, svc.Subscription())
 	})
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(interactionv1connect.NewInteractionServiceHandler(svc, options))
-	return nil
+	return app.HandleService[interactionv1connect.InteractionServiceHandler](rt, interactionv1connect.NewInteractionServiceHandler, svc)
 }

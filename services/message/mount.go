@@ -51,10 +51,5 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	}
 	rt.OnDrain(svc.Drain)
 	rt.Go("wake-ups", svc.Run)
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(messagev1connect.NewMessageServiceHandler(svc, options))
-	return nil
+	return app.HandleService[messagev1connect.MessageServiceHandler](rt, messagev1connect.NewMessageServiceHandler, svc)
 }

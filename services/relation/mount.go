@@ -38,10 +38,5 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	if err != nil {
 		return err
 	}
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(relationv1connect.NewRelationServiceHandler(service, options))
-	return nil
+	return app.HandleService[relationv1connect.RelationServiceHandler](rt, relationv1connect.NewRelationServiceHandler, service)
 }

@@ -68,10 +68,5 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		return err
 	}
 	rt.Handle(auth.PathJWKS, keys)
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(userv1connect.NewUserServiceHandler(service, options))
-	return nil
+	return app.HandleService[userv1connect.UserServiceHandler](rt, userv1connect.NewUserServiceHandler, service)
 }

@@ -81,12 +81,7 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 	rt.Go("cache", svc.Run)
 	rt.Go("events", func(ctx context.Context) error { return rt.Bus().Consume(ctx, svc.Subscription()) })
 	rt.Go("janitor", func(ctx context.Context) error { return svc.Janitor(ctx, c.JanitorEvery) })
-	options, err := rt.HandlerOptions()
-	if err != nil {
-		return err
-	}
-	rt.Handle(videov1connect.NewVideoServiceHandler(svc, options))
-	return nil
+	return app.HandleService[videov1connect.VideoServiceHandler](rt, videov1connect.NewVideoServiceHandler, svc)
 }
 
 // Transcoder is the worker that makes renditions, as a part of a process. Several

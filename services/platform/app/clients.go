@@ -67,8 +67,19 @@ func (rt *Runtime) local() *rpc.Local {
 	return rt.peers.Local
 }
 
-// HandlerOptions returns the options of every generated handler.
-func (rt *Runtime) HandlerOptions() (connect.HandlerOption, error) {
+// HandleService registers a generated handler of a service on the process's public
+// port; make is its constructor.
+func HandleService[S any](rt *Runtime, make func(S, ...connect.HandlerOption) (string, http.Handler), service S) error {
+	options, err := rt.handlerOptions()
+	if err != nil {
+		return err
+	}
+	rt.Handle(make(service, options))
+	return nil
+}
+
+// handlerOptions returns the options of every generated handler.
+func (rt *Runtime) handlerOptions() (connect.HandlerOption, error) {
 	tokens, err := rt.tokens()
 	if err != nil {
 		return nil, err
