@@ -64,12 +64,11 @@ func (d *directory) author(ctx context.Context, videoID int64) (int64, error) {
 		return 0, fmt.Errorf("look up video: %w", err)
 	}
 	if v.restricted {
-		viewer, _ := auth.ViewerFrom(ctx)
-		res, err := d.videos.BatchCheckVisible(ctx, &videov1.BatchCheckVisibleRequest{ViewerId: viewer.UserID, VideoIds: []int64{videoID}})
+		seen, err := d.visibleAmong(ctx, []int64{videoID})
 		if err != nil {
-			return 0, fmt.Errorf("check whether a video is visible: %w", err)
+			return 0, err
 		}
-		if len(res.GetVisibleVideoIds()) == 0 {
+		if len(seen) == 0 {
 			return 0, noSuchVideo()
 		}
 	}
@@ -92,9 +91,19 @@ func (d *directory) load(ctx context.Context, videoID int64) (known, error) {
 	return known{}, otter.ErrNotFound
 }
 
-// visible returns the authors of those videos that exist and that a viewer, 0 for
-// a guest, may see. It asks each time: one call for all videos of a report.
-func (d *directory) visible(ctx context.Context, viewer int64, ids []int64) (map[int64]int64, error) {
+// visibleAmong returns those of restricted videos that the viewer, or a guest, may see.
+func (d *directory) visibleAmong(ctx context.Context, restricted []int64) ([]int64, error) {
+	viewer, _ := auth.ViewerFrom(ctx)
+	res, err := d.videos.BatchCheckVisible(ctx, &videov1.BatchCheckVisibleRequest{ViewerId: viewer.UserID, VideoIds: restricted})
+	if err != nil {
+		return nil, fmt.Errorf("check which videos are visible: %w", err)
+	}
+	return res.GetVisibleVideoIds(), nil
+}
+
+// visible returns the authors of those videos that exist and that the viewer, or a
+// guest, may see. It asks each time: one call for all videos of a report.
+func (d *directory) visible(ctx context.Context, ids []int64) (map[int64]int64, error) {
 	res, err := d.videos.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids})
 	if err != nil {
 		return nil, fmt.Errorf("look up videos: %w", err)
@@ -110,12 +119,12 @@ func (d *directory) visible(ctx context.Context, viewer int64, ids []int64) (map
 	if len(restricted) == 0 {
 		return authors, nil
 	}
-	seen, err := d.videos.BatchCheckVisible(ctx, &videov1.BatchCheckVisibleRequest{ViewerId: viewer, VideoIds: restricted})
+	seen, err := d.visibleAmong(ctx, restricted)
 	if err != nil {
-		return nil, fmt.Errorf("check which videos are visible: %w", err)
+		return nil, err
 	}
 	for _, id := range restricted {
-		if !slices.Contains(seen.GetVisibleVideoIds(), id) {
+		if !slices.Contains(seen, id) {
 			delete(authors, id)
 		}
 	}

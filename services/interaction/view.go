@@ -36,11 +36,11 @@ func (s *Service) ReportViews(ctx context.Context, req *interactionv1.ReportView
 	if err != nil {
 		return nil, err
 	}
-	viewer, _ := auth.ViewerFrom(ctx)
-	authors, err := s.videos.visible(ctx, viewer.UserID, ids)
+	authors, err := s.videos.visible(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("report views: %w", err)
 	}
+	viewer, _ := auth.ViewerFrom(ctx)
 	request, answer := &interactionv1.ReportViewsRequest{}, &interactionv1.ReportViewsResponse{}
 	event := &interactionv1.VideosViewed{UserId: viewer.UserID, ReportedAtMs: s.now().UnixMilli()}
 	for _, given := range req.GetViews() {
