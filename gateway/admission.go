@@ -48,6 +48,8 @@ type admission struct {
 	leaveCall func()
 	// The budgets of each client or user.
 	clientCalls, clientPasswords, clientStreams, clientDownloads, userStreams, userUploads budget
+	// hashing is how many passwords of a client are with the user service at a time.
+	hashing *client.Turns
 }
 
 // gate counts what is under way of one kind; a limit of 0 is none.
@@ -99,6 +101,7 @@ func newAdmission(s Settings, policies policy.Policies, meters metric.MeterProvi
 		clientDownloads: budget{refusals("client downloads"), client.NewBudget(s.ClientDownloads)},
 		userStreams:     budget{refusals("user streams"), client.NewBudget(s.UserStreams)},
 		userUploads:     budget{refusals("user uploads"), client.NewBudget(s.UserUploads)},
+		hashing:         client.NewTurns(clientHashes),
 	}
 	a.calls.shed, a.calls.limit = refusals("calls"), int64(s.MaxCalls)
 	a.leaveCall = a.calls.leave
@@ -148,9 +151,31 @@ func (a *admission) enterPage(ctx context.Context, procedure string) (leave func
 	return a.leaveCall, nil
 }
 
-// enterPassword counts a call that hashes a password against its client's
-// budget: hashing takes a core's time, and what waits for it is bounded for all.
+// clientHashes is how many passwords of one client are hashed, or wait for it in
+// the queue of all clients, at a time: so few go before another client's login.
+const clientHashes = 2
+
+// enterPassword counts a call that hashes a password, and returns when few other
+// calls of its client are being hashed.
 func (a *admission) enterPassword(ctx context.Context) (leave func(), err error) {
+	uncount, err := a.countPassword(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hashed, err := a.hashing.Wait(ctx, rest.CallFrom(ctx).Origin.Client)
+	if err != nil {
+		uncount()
+		return nil, err
+	}
+	return func() {
+		hashed()
+		uncount()
+	}, nil
+}
+
+// countPassword counts a call against its client's budget: hashing takes a core's
+// time, and what waits for it is bounded for all.
+func (a *admission) countPassword(ctx context.Context) (leave func(), err error) {
 	from := rest.CallFrom(ctx).Origin.Client
 	if !a.clientPasswords.Enter(ctx, from) {
 		return nil, errTooManyPasswords

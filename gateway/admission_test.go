@@ -126,7 +126,7 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 	users := func(i int) context.Context { return caller(int64(1+i), fmt.Sprintf("192.0.2.%d", 1+i)) }
 	upload := func(a *admission, ctx context.Context) (func(), error) { return a.enterUpload(ctx) }
 	stream := func(a *admission, ctx context.Context) (func(), error) { return a.enterStream(ctx) }
-	password := func(a *admission, ctx context.Context) (func(), error) { return a.enterPassword(ctx) }
+	password := func(a *admission, ctx context.Context) (func(), error) { return a.countPassword(ctx) }
 	for name, at := range map[string]struct {
 		settings Settings
 		enter    func(*admission, context.Context) (func(), error)
@@ -175,6 +175,25 @@ func TestEveryBudgetAdmitsAsManyAsItSays(t *testing.T) {
 				t.Errorf("one left and two more are admitted: %v", err)
 			}
 		})
+	}
+}
+
+// A flood of one client's logins leaves room in the queue that all share.
+func TestFewPasswordsOfAClientAreHashedAtATime(t *testing.T) {
+	t.Parallel()
+	a := newAdmission(Settings{ClientPasswords: 2 * clientHashes}, declared(t), nil)
+	for range clientHashes {
+		if _, err := a.enterPassword(caller(0, "192.0.2.1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, leave := context.WithCancel(caller(0, "192.0.2.1"))
+	leave()
+	if _, err := a.enterPassword(left); !errors.Is(err, context.Canceled) {
+		t.Errorf("one more of the client: %v, want it to wait", err)
+	}
+	if _, err := a.enterPassword(caller(0, "192.0.2.2")); err != nil {
+		t.Errorf("another client: %v", err)
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 // Usage is what the platform's processes hold, added up. Servers it started
 // (Postgres, Redis) do not count.
 type Usage struct {
+	// Goroutines are those that work or wait for something. Idle workers of the
+	// embedded object store's HTTP library do not count: it keeps them for 10 to 20 s
+	// after their last request, whatever that was.
 	Goroutines  int
 	Descriptors int
 	// HeapBytes is what lives after a garbage collection, and StackBytes the
@@ -80,6 +83,8 @@ var (
 	goroutineTotal = regexp.MustCompile(`^goroutine profile: total (\d+)`)
 	heapAlloc      = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 	stackInUse     = regexp.MustCompile(`(?m)^# Stack = (\d+) /`)
+	// idleWorkers begins the stack of workers that wait for a connection.
+	idleWorkers = regexp.MustCompile(`(?m)^(\d+) @ .*\n#\t\S+\tgithub\.com/valyala/fasthttp\.\(\*workerPool\)\.workerFunc\+`)
 )
 
 // add reads the profiles of one process.
@@ -88,14 +93,31 @@ func (u *Usage) add(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	goroutines, err := profileNumbers(ctx, url+"/debug/pprof/goroutine?debug=1", goroutineTotal)
+	goroutines, err := busyGoroutines(ctx, url+"/debug/pprof/goroutine?debug=1")
 	if err != nil {
 		return err
 	}
 	u.HeapBytes += heap[0]
 	u.StackBytes += heap[1]
-	u.Goroutines += int(goroutines[0])
+	u.Goroutines += goroutines
 	return nil
+}
+
+func busyGoroutines(ctx context.Context, url string) (int, error) {
+	profile, err := Fetch(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	total := goroutineTotal.FindSubmatch(profile)
+	if total == nil {
+		return 0, fmt.Errorf("%s does not say how many goroutines there are", url)
+	}
+	busy, _ := strconv.Atoi(string(total[1])) // digits
+	for _, idle := range idleWorkers.FindAllSubmatch(profile, -1) {
+		n, _ := strconv.Atoi(string(idle[1]))
+		busy -= n
+	}
+	return busy, nil
 }
 
 func profileNumbers(ctx context.Context, url string, in ...*regexp.Regexp) ([]int64, error) {

@@ -80,6 +80,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.refuse(accepted, l.ofAll)
 			continue
 		}
+		boundUnsent(accepted)
 		c := &conn{Conn: accepted, listener: l}
 		if proxied, ok := accepted.(*proxyproto.Conn); ok {
 			c.proxied = proxied
