@@ -18,6 +18,7 @@ import (
 	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
 	"douyin.dev/gen/douyin/message/v1/messagev1connect"
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/gen/douyin/search/v1/searchv1connect"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/services/platform/blob"
@@ -35,6 +36,7 @@ type Deps struct {
 	Relation    relationv1connect.RelationServiceClient
 	Message     messagev1connect.MessageServiceClient
 	Counter     counterv1connect.CounterServiceClient
+	Search      searchv1connect.SearchServiceClient
 	Media       *blob.Store
 	Uploads     *resumable.Uploads
 	Limiter     *limit.Limiter

@@ -238,6 +238,7 @@ func publicVideo(to reader, v *videov1.Video, author *apiv1.User) *apiv1.Video {
 	out := &apiv1.Video{
 		Id: v.GetId(), Author: author, Title: v.GetTitle(), CreateTime: v.GetPublishedAtMs(),
 		PlayUrl: url(v.GetMediaKey()), CoverUrl: url(v.GetCoverKey()), Visibility: visibilityWord(v.GetVisibility()),
+		TitleSpans: titleSpans(v.GetTitle()),
 	}
 	if v.GetHlsKey() != "" {
 		out.HlsUrl = url(v.GetHlsKey())

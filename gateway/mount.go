@@ -25,6 +25,7 @@ import (
 	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
 	"douyin.dev/gen/douyin/message/v1/messagev1connect"
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	"douyin.dev/gen/douyin/search/v1/searchv1connect"
 	"douyin.dev/gen/douyin/user/v1/userv1connect"
 	"douyin.dev/gen/douyin/video/v1/videov1connect"
 	"douyin.dev/gen/web"
@@ -89,6 +90,7 @@ func clients(rt *app.Runtime, d Deps) Deps {
 	d.Relation = relationv1connect.NewRelationServiceClient(at("relation"))
 	d.Message = messagev1connect.NewMessageServiceClient(at("message"))
 	d.Counter = counterv1connect.NewCounterServiceClient(at("counter"))
+	d.Search = searchv1connect.NewSearchServiceClient(at("search"))
 	return d
 }
 
@@ -127,7 +129,7 @@ func (g *Gateway) handle(s rest.Signals, handle func(pattern string, h http.Hand
 // restHandler returns the REST face of this gateway.
 func (g *Gateway) restHandler(s rest.Signals) (http.Handler, error) {
 	return rest.New(rest.Servers{
-		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g,
+		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g, Search: g,
 		Publish: http.HandlerFunc(g.publish), Stream: http.HandlerFunc(g.messageStream),
 	}, rest.Options{
 		Session:      func(next rest.Handler) rest.Handler { return g.admission.admitREST(g.restSession(next)) },
@@ -197,6 +199,7 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 	serve(apiv1connect.NewInteractionServiceHandler(g, options))
 	serve(apiv1connect.NewRelationServiceHandler(g, options))
 	serve(apiv1connect.NewMessageServiceHandler(g, options))
+	serve(apiv1connect.NewSearchServiceHandler(g, options))
 	serve(apiv1connect.NewMessageStreamServiceHandler(g, options))
 
 	small := connect.WithReadMaxBytes(maxNameBytes)

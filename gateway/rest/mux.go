@@ -77,6 +77,7 @@ func (f *face) newRESTMux(s Servers) (*runtime.ServeMux, error) {
 		apiv1.RegisterUserServiceHandlerServer(ctx, mux, s.User),
 		apiv1.RegisterInteractionServiceHandlerServer(ctx, mux, s.Interaction),
 		apiv1.RegisterFeedServiceHandlerServer(ctx, mux, s.Feed),
+		apiv1.RegisterSearchServiceHandlerServer(ctx, mux, s.Search),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("register services: %w", err)

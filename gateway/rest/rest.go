@@ -28,6 +28,7 @@ type Servers struct {
 	Interaction apiv1.InteractionServiceServer
 	Relation    apiv1.RelationServiceServer
 	Message     apiv1.MessageServiceServer
+	Search      apiv1.SearchServiceServer
 	// Publish answers POST /douyin/publish/action with its body unread.
 	Publish http.Handler
 	// Stream answers GET /douyin/message/stream with Server-Sent Events.

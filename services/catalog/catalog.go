@@ -36,6 +36,7 @@ func All() []Service {
 		{Name: "interaction", Schema: "interaction"},
 		{Name: "counter", Schema: "counter"},
 		{Name: "message", Schema: "message"},
+		{Name: "search", Schema: "search"},
 		{Name: "feed"},
 		{Name: "counter-worker", Schema: "counter", Kind: Worker},
 		{Name: "fanout", Kind: Worker},

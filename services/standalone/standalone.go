@@ -20,6 +20,7 @@ import (
 	"douyin.dev/services/platform/memhttp"
 	"douyin.dev/services/platform/rpc"
 	"douyin.dev/services/relation"
+	"douyin.dev/services/search"
 	"douyin.dev/services/user"
 	"douyin.dev/services/video"
 )
@@ -38,6 +39,7 @@ type Component struct {
 	Counting    counter.Worker        `embed:"" prefix:"counter-worker-"`
 	Message     message.Component     `embed:"" prefix:"message-"`
 	Feed        feed.Component        `embed:"" prefix:"feed-"`
+	Search      search.Component      `embed:"" prefix:"search-"`
 	Fanout      feed.Fanout           `embed:"" prefix:"fanout-"`
 	Gateway     gateway.Component     `embed:"" prefix:"gateway-"`
 
@@ -52,7 +54,7 @@ func (*Component) Whole() {}
 func (c *Component) Of(service string) app.Component {
 	return map[string]app.Component{
 		"user": &c.User, "video": &c.Video, "relation": &c.Relation, "interaction": &c.Interaction, "counter": &c.Counter,
-		"message": &c.Message, "feed": &c.Feed, "counter-worker": &c.Counting, "fanout": &c.Fanout, "transcode": &c.Transcode,
+		"message": &c.Message, "feed": &c.Feed, "search": &c.Search, "counter-worker": &c.Counting, "fanout": &c.Fanout, "transcode": &c.Transcode,
 		"gateway": &c.Gateway,
 	}[service]
 }

@@ -68,6 +68,7 @@ func (s *Service) Register(ctx context.Context, req *userv1.RegisterRequest) (*u
 	if err != nil {
 		return nil, err
 	}
+	s.wake()
 	// That there is no such user may be remembered.
 	s.users.Put(ctx, userID, profile{ID: userID, Name: name, Version: firstVersion}.user())
 	token, err := s.sign(opened)

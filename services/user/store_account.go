@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	userv1 "douyin.dev/gen/douyin/user/v1"
+	"douyin.dev/services/platform/outbox"
 	"douyin.dev/services/platform/pg"
 )
 
@@ -55,6 +57,10 @@ const insertAccountSQL = `WITH named AS (
 ), made AS (
     INSERT INTO account (id, name, password_hash, created_at)
     SELECT user_id, @name, @password_hash, @created_at FROM named
+), announced AS (
+    INSERT INTO outbox (shard, topic, key, payload, traceparent)
+    SELECT e.* FROM named,
+        unnest(@event_shards::smallint[], @event_topics::text[], @event_keys::bigint[], @event_payloads::bytea[], @event_traces::text[]) AS e
 )
 INSERT INTO session (user_id, id, created_at, expires_at)
 SELECT user_id, @session_id, @created_at, @expires_at FROM named`
@@ -66,9 +72,14 @@ func registration() proto.Message { return &userv1.RegisterRequest{} }
 // insertAccount creates an account with its first session, or says that the name
 // is taken.
 func (s store) insertAccount(ctx context.Context, a newAccount, first session, key string) error {
+	event, err := outbox.Encode(ctx, []outbox.Event{changed(a.ID)})
+	if err != nil {
+		return err
+	}
 	args := first.args()
+	maps.Copy(args, event.Args())
 	args["id"], args["name"], args["name_key"], args["password_hash"] = a.ID, a.Name, a.NameKey, a.PasswordHash
-	err := s.write(ctx, a.ID, key, registration(), wrapperspb.String(first.ID), func(q querier) error {
+	err = s.write(ctx, a.ID, key, registration(), wrapperspb.String(first.ID), func(q querier) error {
 		tag, err := q.Exec(ctx, insertAccountSQL, args)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = usernameTaken()

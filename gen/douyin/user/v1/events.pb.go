@@ -21,8 +21,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// UserChanged is published when a profile changed. It does not say how: who
-// keeps a copy reads it again. Key: user_id.
+// UserChanged is published when an account was made, and when its profile changed. It
+// does not say how: who keeps a copy reads it again. Key: user_id.
 type UserChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose profile.
