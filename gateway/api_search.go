@@ -136,19 +136,15 @@ func (g *Gateway) ListTagVideos(ctx context.Context, req *apiv1.ListTagVideosReq
 	if err != nil {
 		return nil, err
 	}
-	return &apiv1.ListTagVideosResponse{VideoList: videos, NextPageToken: next, Tag: publicTag(tag)}, nil
+	return &apiv1.ListTagVideosResponse{VideoList: videos, NextPageToken: next, Tag: tag.GetName(), VideoCount: tag.GetVideoCount()}, nil
 }
 
 func publicTags(tags []*searchv1.Tag) []*apiv1.Tag {
 	out := make([]*apiv1.Tag, len(tags))
 	for i, t := range tags {
-		out[i] = publicTag(t)
+		out[i] = &apiv1.Tag{Name: t.GetName(), VideoCount: t.GetVideoCount()}
 	}
 	return out
-}
-
-func publicTag(t *searchv1.Tag) *apiv1.Tag {
-	return &apiv1.Tag{Name: t.GetName(), VideoCount: t.GetVideoCount()}
 }
 
 // titleSpans are the tags and mentions of a title.

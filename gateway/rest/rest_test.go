@@ -226,6 +226,9 @@ func contractPaths() map[string]string {
 	return map[string]string{
 		"GET /douyin/feed":                    `"video_list":[],"next_time":0`,
 		"GET /douyin/feed/following":          `"video_list":[]` + page,
+		"GET /douyin/search":                  `"video_list":[],"user_list":[],"tag_list":[]` + page,
+		"GET /douyin/search/suggest":          `"suggestion_list":[]`,
+		"GET /douyin/tag/videos":              `"video_list":[]` + page + `,"tag":"","video_count":0`,
 		"POST /douyin/user/register":          token,
 		"POST /douyin/user/login":             token,
 		"GET /douyin/user":                    `"user":null`,

@@ -93,12 +93,13 @@ func TestUpdateAndItsEventAreOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := b.count(t, "outbox"); n != 3 {
-		t.Errorf("%d events of 3 updates", n)
+	const events = 1 + 3 // of the registration and the updates
+	if n := b.count(t, "outbox"); n != events {
+		t.Errorf("%d events of a registration and 3 updates, want %d", n, events)
 	}
 	_, err := b.store.updateProfile(t.Context(), 42, &userv1.UpdateProfileRequest{})
 	wantReason(t, err, userv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND)
-	if n := b.count(t, "outbox"); n != 3 {
+	if n := b.count(t, "outbox"); n != events {
 		t.Errorf("an update of nobody was announced")
 	}
 	if err := b.handleChanges(t.Context(), []bus.Message{{Value: []byte{0xff}}}); !bus.IsPoison(err) {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
@@ -29,17 +30,15 @@ import (
 // publicRPCs are the methods of the public API, from its descriptors.
 func publicRPCs() []protoreflect.MethodDescriptor {
 	var all []protoreflect.MethodDescriptor
-	for _, file := range []protoreflect.FileDescriptor{
-		apiv1.File_douyin_api_v1_feed_proto, apiv1.File_douyin_api_v1_user_proto, apiv1.File_douyin_api_v1_video_proto,
-		apiv1.File_douyin_api_v1_interaction_proto, apiv1.File_douyin_api_v1_relation_proto, apiv1.File_douyin_api_v1_message_proto,
-	} {
+	protoregistry.GlobalFiles.RangeFilesByPackage(apiv1.File_douyin_api_v1_feed_proto.Package(), func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()
 			for j := range methods.Len() {
 				all = append(all, methods.Get(j))
 			}
 		}
-	}
+		return true
+	})
 	return all
 }
 
@@ -78,6 +77,7 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 		"user_id": s.author.id, "to_user_id": s.crowd.id, "video_id": s.crowded.ID,
 		"comment_text": "matrix", "content": "matrix", "signature": "matrix", "title": "matrix", "visibility": "public",
 		"page_size": 1, "latest_time": int64(1_000_000_000_000), "pre_msg_time": int64(1_000_000_000_000), "after": int64(0),
+		"keyword": "matrix", "type": "video", "tag": "matrix", "order": "newest",
 		"views": []any{map[string]any{"video_id": s.crowded.ID}},
 		// These stay empty.
 		"page_token": nil, "idempotency_key": nil, "name": nil, "avatar": nil, "background_image": nil, "header": nil, "chunk": nil,

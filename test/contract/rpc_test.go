@@ -53,6 +53,7 @@ type rpc struct {
 	relation    apiv1connect.RelationServiceClient
 	message     apiv1connect.MessageServiceClient
 	stream      apiv1connect.MessageStreamServiceClient
+	search      apiv1connect.SearchServiceClient
 }
 
 // as returns the API with a token in `Authorization: Bearer`, anonymous without one.
@@ -68,6 +69,7 @@ func (p protocol) as(token string) rpc {
 		relation:    apiv1connect.NewRelationServiceClient(p.http, url, options...),
 		message:     apiv1connect.NewMessageServiceClient(p.http, url, options...),
 		stream:      apiv1connect.NewMessageStreamServiceClient(p.http, url, options...),
+		search:      apiv1connect.NewSearchServiceClient(p.http, url, options...),
 	}
 }
 

@@ -67,6 +67,7 @@ func TestEverySurfaceShowsAVideoToThoseWhoMaySeeIt(t *testing.T) {
 		if answer.Video.Title != title || answer.Video.Visibility != visibility || answer.Video.ID != a.video.ID {
 			t.Fatalf("edited to %q and %s: %+v", title, visibility, answer.Video)
 		}
+		a.video.Title = title
 		harness.Eventually(t, harness.CatchUp, func() error {
 			for _, p := range []*person{a.author, a.friend, a.follower, a.stranger, a.guest} {
 				if err := a.check(t, p, visibility); err != nil {
@@ -99,6 +100,7 @@ func (a *audience) check(t *testing.T, p *person, visibility string) error {
 		"/douyin/publish/list/?user_id=" + text(a.author.id):      sees && (visibility != "unlisted" || p == a.author),
 		"/douyin/favorite/list/?user_id=" + text(a.stranger.id):   sees && (visibility != "unlisted" || p == a.author || p == a.stranger),
 		"/douyin/feed/?latest_time=" + text(a.video.CreateTime+1): visibility == "public",
+		"/douyin/search/?keyword=" + a.video.Title:                visibility == "public",
 		"/douyin/feed/following/?page_size=50":                    sees && visibility != "unlisted" && (p == a.friend || p == a.follower),
 	}
 	for path, shown := range lists {

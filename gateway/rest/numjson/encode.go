@@ -109,6 +109,10 @@ func (p *plan) appendFields(dst []byte, m protoreflect.Message, first bool, foun
 		if f.located && found != nil {
 			found(m, len(dst))
 		}
+		if f.list && !m.Has(f.desc) { // Get would make one
+			dst = append(dst, "[]"...)
+			continue
+		}
 		dst = f.append(dst, m.Get(f.desc), found)
 	}
 	return dst

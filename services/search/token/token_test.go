@@ -27,9 +27,9 @@ func ExampleParse() {
 func TestSpellingsOfATextAreOne(t *testing.T) {
 	t.Parallel()
 	for want, spellings := range map[string][]string{
-		"café":       {"CAFÉ", "cafe\u0301", "ｃａｆé"},
-		"汉字学习":       {"漢字學習", "汉字学习"},
-		"strasse":    {"Straße", "STRASSE"},
+		"café":    {"CAFÉ", "cafe\u0301", "ｃａｆé"},
+		"汉字学习":    {"漢字學習", "汉字学习"},
+		"strasse": {"Straße", "STRASSE"},
 	} {
 		for _, s := range spellings {
 			if got := token.Fold(s); got != want {

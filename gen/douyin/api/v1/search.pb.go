@@ -395,8 +395,10 @@ type ListTagVideosResponse struct {
 	VideoList []*Video `protobuf:"bytes,1,rep,name=video_list,json=videoList,proto3" json:"video_list,omitempty"`
 	// Leads to the next page; empty at the end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// The tag; one that no video carries has a count of 0.
-	Tag           *Tag `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// The tag without its #, case folded.
+	Tag string `protobuf:"bytes,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Videos that everybody may see and that carry it.
+	VideoCount    int64 `protobuf:"varint,4,opt,name=video_count,json=videoCount,proto3" json:"video_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,11 +447,18 @@ func (x *ListTagVideosResponse) GetNextPageToken() string {
 	return ""
 }
 
-func (x *ListTagVideosResponse) GetTag() *Tag {
+func (x *ListTagVideosResponse) GetTag() string {
 	if x != nil {
 		return x.Tag
 	}
-	return nil
+	return ""
+}
+
+func (x *ListTagVideosResponse) GetVideoCount() int64 {
+	if x != nil {
+		return x.VideoCount
+	}
+	return 0
 }
 
 var File_douyin_api_v1_search_proto protoreflect.FileDescriptor
@@ -482,12 +491,14 @@ const file_douyin_api_v1_search_proto_rawDesc = "" +
 	"\x05order\x18\x02 \x01(\tB\x04\xe0\xb5\x18\x10R\x05order\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tR\tpageToken\"\x9a\x01\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\xa7\x01\n" +
 	"\x15ListTagVideosResponse\x123\n" +
 	"\n" +
 	"video_list\x18\x01 \x03(\v2\x14.douyin.api.v1.VideoR\tvideoList\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12$\n" +
-	"\x03tag\x18\x03 \x01(\v2\x12.douyin.api.v1.TagR\x03tag2\xca\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x10\n" +
+	"\x03tag\x18\x03 \x01(\tR\x03tag\x12\x1f\n" +
+	"\vvideo_count\x18\x04 \x01(\x03R\n" +
+	"videoCount2\xca\x02\n" +
 	"\rSearchService\x12W\n" +
 	"\x06Search\x12\x1c.douyin.api.v1.SearchRequest\x1a\x1d.douyin.api.v1.SearchResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x03\x90\x02\x01\x12r\n" +
 	"\x0fSuggestSearches\x12%.douyin.api.v1.SuggestSearchesRequest\x1a&.douyin.api.v1.SuggestSearchesResponse\"\x10\x88\xb5\x18\x01\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x01\x12l\n" +
@@ -525,18 +536,17 @@ var file_douyin_api_v1_search_proto_depIdxs = []int32{
 	9, // 2: douyin.api.v1.SearchResponse.tag_list:type_name -> douyin.api.v1.Tag
 	4, // 3: douyin.api.v1.SuggestSearchesResponse.suggestion_list:type_name -> douyin.api.v1.Suggestion
 	7, // 4: douyin.api.v1.ListTagVideosResponse.video_list:type_name -> douyin.api.v1.Video
-	9, // 5: douyin.api.v1.ListTagVideosResponse.tag:type_name -> douyin.api.v1.Tag
-	0, // 6: douyin.api.v1.SearchService.Search:input_type -> douyin.api.v1.SearchRequest
-	2, // 7: douyin.api.v1.SearchService.SuggestSearches:input_type -> douyin.api.v1.SuggestSearchesRequest
-	5, // 8: douyin.api.v1.SearchService.ListTagVideos:input_type -> douyin.api.v1.ListTagVideosRequest
-	1, // 9: douyin.api.v1.SearchService.Search:output_type -> douyin.api.v1.SearchResponse
-	3, // 10: douyin.api.v1.SearchService.SuggestSearches:output_type -> douyin.api.v1.SuggestSearchesResponse
-	6, // 11: douyin.api.v1.SearchService.ListTagVideos:output_type -> douyin.api.v1.ListTagVideosResponse
-	9, // [9:12] is the sub-list for method output_type
-	6, // [6:9] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	0, // 5: douyin.api.v1.SearchService.Search:input_type -> douyin.api.v1.SearchRequest
+	2, // 6: douyin.api.v1.SearchService.SuggestSearches:input_type -> douyin.api.v1.SuggestSearchesRequest
+	5, // 7: douyin.api.v1.SearchService.ListTagVideos:input_type -> douyin.api.v1.ListTagVideosRequest
+	1, // 8: douyin.api.v1.SearchService.Search:output_type -> douyin.api.v1.SearchResponse
+	3, // 9: douyin.api.v1.SearchService.SuggestSearches:output_type -> douyin.api.v1.SuggestSearchesResponse
+	6, // 10: douyin.api.v1.SearchService.ListTagVideos:output_type -> douyin.api.v1.ListTagVideosResponse
+	8, // [8:11] is the sub-list for method output_type
+	5, // [5:8] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_search_proto_init() }

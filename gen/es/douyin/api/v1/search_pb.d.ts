@@ -222,11 +222,18 @@ export declare type ListTagVideosResponse = Message<"douyin.api.v1.ListTagVideos
   nextPageToken: string;
 
   /**
-   * The tag; one that no video carries has a count of 0.
+   * The tag without its #, case folded.
    *
-   * @generated from field: douyin.api.v1.Tag tag = 3;
+   * @generated from field: string tag = 3;
    */
-  tag?: Tag | undefined;
+  tag: string;
+
+  /**
+   * Videos that everybody may see and that carry it.
+   *
+   * @generated from field: int64 video_count = 4;
+   */
+  videoCount: bigint;
 };
 
 /**
