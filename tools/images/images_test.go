@@ -232,7 +232,7 @@ func TestImagesAreChosenByNameOrKind(t *testing.T) {
 	}
 	ours, err := choose(root, nil, false)
 	want := []string{
-		"counter", "counter-worker", "fanout", "feed", "gateway", "interaction", "message", "relation", "transcode", "user", "video",
+		"counter", "counter-worker", "fanout", "feed", "gateway", "interaction", "message", "relation", "search", "transcode", "user", "video",
 		"deadletter", "operator", "smoke", "demo",
 	}
 	if diff := cmp.Diff(want, names(ours)); diff != "" || err != nil {
