@@ -7,14 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
 	searchv1 "douyin.dev/gen/douyin/search/v1"
 	userv1 "douyin.dev/gen/douyin/user/v1"
 	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/fault"
-
-	"connectrpc.com/connect"
 )
 
 func TestVideosAreFoundByWordsAndPartsOfRuns(t *testing.T) {
