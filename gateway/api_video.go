@@ -2,10 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
-	"strings"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	apiv1 "douyin.dev/gen/douyin/api/v1"
 	interactionv1 "douyin.dev/gen/douyin/interaction/v1"
@@ -70,44 +66,6 @@ func seenPage(token string, read func(token string) ([]*apiv1.Video, string, err
 		}
 	}
 	return nil, token, nil
-}
-
-// GetVideoStatus answers how far the renditions of a video of the caller are.
-func (g *Gateway) GetVideoStatus(ctx context.Context, req *apiv1.GetVideoStatusRequest) (*apiv1.GetVideoStatusResponse, error) {
-	res, err := g.Video.GetVideoStatus(ctx, &videov1.GetVideoStatusRequest{VideoId: req.GetVideoId()})
-	if err != nil {
-		return nil, err
-	}
-	return &apiv1.GetVideoStatusResponse{Status: publicStatus(res.GetStatus())}, nil
-}
-
-func publicStatus(s *videov1.TranscodeStatus) *apiv1.VideoStatus {
-	out := &apiv1.VideoStatus{
-		State:    strings.ToLower(nameOf(s.GetState(), "TRANSCODE_STATE_")),
-		Playable: s.GetPlayable(), Percent: s.GetPercent(),
-		Stage:         strings.ToLower(nameOf(s.GetStage(), "TRANSCODE_STAGE_")),
-		QueuePosition: s.GetQueuePosition(),
-		Reason:        nameOf(s.GetReason(), "TRANSCODE_REASON_"),
-		Message:       s.GetMessage(), Retryable: s.GetRetryable(),
-	}
-	for _, r := range s.GetRenditions() {
-		out.Renditions = append(out.Renditions, &apiv1.Rendition{
-			Name: r.GetName(), Width: r.GetWidth(), Height: r.GetHeight(), Bandwidth: r.GetBandwidth(), Codecs: r.GetCodecs(),
-		})
-	}
-	return out
-}
-
-// nameOf is an enum's value without its prefix; empty for the one that is never sent.
-func nameOf(value interface {
-	fmt.Stringer
-	Number() protoreflect.EnumNumber
-}, prefix string,
-) string {
-	if value.Number() == 0 {
-		return ""
-	}
-	return strings.TrimPrefix(value.String(), prefix)
 }
 
 // RetryTranscode makes the renditions of a video of the caller once more.

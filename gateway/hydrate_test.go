@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -16,6 +17,7 @@ import (
 	"douyin.dev/gen/douyin/interaction/v1/interactionv1connect"
 	relationv1 "douyin.dev/gen/douyin/relation/v1"
 	"douyin.dev/gen/douyin/relation/v1/relationv1connect"
+	videov1 "douyin.dev/gen/douyin/video/v1"
 	"douyin.dev/services/platform/auth"
 )
 
@@ -81,5 +83,19 @@ func TestMarksOfOneViewerReachNobodyElse(t *testing.T) {
 	all.Wait()
 	if !slices.EqualFunc(page(), shared, func(a, b *apiv1.Video) bool { return proto.Equal(a, b) }) {
 		t.Error("the shared page was changed")
+	}
+}
+
+func TestVideosNameTheirPlaylistOnceThereIsOne(t *testing.T) {
+	t.Parallel()
+	g, ctx := New(Deps{Now: time.Now}), t.Context()
+	v := &videov1.Video{Id: 1, MediaKey: "videos/1/original.mp4"}
+	if got := publicVideo(g.readerOf(ctx), v, nil); got.GetHlsUrl() != "" || got.GetPlayUrl() != "/media/videos/1/original.mp4" {
+		t.Errorf("at first: %v", got)
+	}
+	v.MediaKey, v.HlsKey = "videos/1/r1/progressive.mp4", "videos/1/r1/master-1.m3u8"
+	got := publicVideo(g.readerOf(ctx), v, nil)
+	if got.GetHlsUrl() != "/media/videos/1/r1/master-1.m3u8" || got.GetPlayUrl() != "/media/videos/1/r1/progressive.mp4" {
+		t.Errorf("then: %v", got)
 	}
 }

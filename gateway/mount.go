@@ -131,6 +131,7 @@ func (g *Gateway) restHandler(s rest.Signals) (http.Handler, error) {
 	return rest.New(rest.Servers{
 		Feed: g, User: g, Video: g, Interaction: g, Relation: g, Message: g, Search: g,
 		Publish: http.HandlerFunc(g.publish), Stream: http.HandlerFunc(g.messageStream),
+		StatusStream: http.HandlerFunc(g.statusStream),
 	}, rest.Options{
 		Session:      func(next rest.Handler) rest.Handler { return g.admission.admitREST(g.restSession(next)) },
 		ViewerFields: g.viewerFields,
@@ -195,6 +196,7 @@ func (g *Gateway) mountRPC(mount func(path string, h http.Handler)) error {
 	serve(apiv1connect.NewFeedServiceHandler(g, options))
 	serve(apiv1connect.NewUserServiceHandler(g, options))
 	serve(apiv1connect.NewVideoServiceHandler(g, options))
+	serve(apiv1connect.NewVideoStatusServiceHandler(g, options))
 	serve(apiv1connect.NewUploadServiceHandler(g, options))
 	serve(apiv1connect.NewInteractionServiceHandler(g, options))
 	serve(apiv1connect.NewRelationServiceHandler(g, options))

@@ -73,9 +73,22 @@ func (v *verbose) Login(context.Context, *userv1.LoginRequest) (*userv1.LoginRes
 	return &userv1.LoginResponse{UserId: 1, Token: "t"}, nil
 }
 
-// takes is a video service that reads uploads.
+// takes is a video service that reads uploads, and whose videos change as fast as
+// their statuses are taken.
 type takes struct {
 	videov1connect.UnimplementedVideoServiceHandler
+	box *endless
+}
+
+func (v takes) WatchVideoStatus(_ context.Context, _ *videov1.WatchVideoStatusRequest, out *connect.ServerStream[videov1.WatchVideoStatusResponse]) error {
+	v.box.subscribed <- struct{}{}
+	defer func() { v.box.ended <- struct{}{} }()
+	for n := int32(0); ; n++ {
+		st := &videov1.TranscodeStatus{State: videov1.TranscodeState_TRANSCODE_STATE_PROCESSING, QueuePosition: n, Message: strings.Repeat("m", 1000)}
+		if err := out.Send(&videov1.WatchVideoStatusResponse{Status: st}); err != nil {
+			return err
+		}
+	}
 }
 
 func (takes) PublishVideo(_ context.Context, in *connect.ClientStream[videov1.PublishVideoRequest]) (*videov1.PublishVideoResponse, error) {
@@ -89,7 +102,7 @@ func serveGateway(t *testing.T, p pace.Pace, s Settings) *served {
 	box, mux := &endless{subscribed: make(chan struct{}, 100), ended: make(chan struct{}, 100)}, http.NewServeMux()
 	mux.Handle(userv1connect.NewUserServiceHandler(&verbose{}))
 	mux.Handle(messagev1connect.NewMessageServiceHandler(box))
-	mux.Handle(videov1connect.NewVideoServiceHandler(takes{}))
+	mux.Handle(videov1connect.NewVideoServiceHandler(takes{box: box}))
 	mesh := serveMesh(t, mux)
 	s.SessionRecheck, s.MaxUploadBytes = time.Hour, 4<<20
 	g := New(Deps{
@@ -398,7 +411,8 @@ func TestAStreamThatIsNotReadEnds(t *testing.T) {
 		await(t, s.box.ended)
 	})
 	for name, request := range map[string]string{
-		"server-sent events": "GET /douyin/message/stream?token=t HTTP/1.1\r\nHost: x\r\n\r\n",
+		"statuses as server-sent events": "GET /douyin/publish/status/stream?video_id=1&token=t HTTP/1.1\r\nHost: x\r\n\r\n",
+		"server-sent events":             "GET /douyin/message/stream?token=t HTTP/1.1\r\nHost: x\r\n\r\n",
 		"Connect over HTTP/1.1": "POST /douyin.api.v1.MessageStreamService/Subscribe HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n" +
 			"Content-Type: application/connect+proto\r\nContent-Length: 5\r\n\r\n" + string(enveloped(t, &apiv1.SubscribeRequest{})),
 	} {

@@ -14,6 +14,7 @@ import (
 	messagev1 "douyin.dev/gen/douyin/message/v1"
 	"douyin.dev/services/platform/auth"
 	"douyin.dev/services/platform/fault"
+	"douyin.dev/services/platform/pause"
 )
 
 // Subscribe pushes the caller's messages over Connect and gRPC.
@@ -35,6 +36,12 @@ const (
 // nothing comes twice. It ends with ctx, with the caller's session, or after
 // ten seconds of failures.
 func (g *Gateway) follow(ctx context.Context, after *int64, deliver func(*apiv1.Message, int64) error) error {
+	return g.whileInSession(ctx, func(ctx context.Context) error { return g.forward(ctx, after, deliver) })
+}
+
+// whileInSession runs a stream until it ends by itself, the caller's session does, or
+// the process drains.
+func (g *Gateway) whileInSession(ctx context.Context, stream func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	watching := make(chan struct{})
 	go func() {
@@ -46,7 +53,7 @@ func (g *Gateway) follow(ctx context.Context, after *int64, deliver func(*apiv1.
 		<-watching
 	}()
 	defer context.AfterFunc(g.streams, func() { cancel(nil) })()
-	err := g.forward(ctx, after, deliver)
+	err := stream(ctx)
 	if ended, ok := fault.As(context.Cause(ctx)); ok {
 		return ended
 	}
@@ -73,14 +80,15 @@ func (g *Gateway) watchSession(ctx context.Context, end context.CancelCauseFunc)
 }
 
 func (g *Gateway) forward(ctx context.Context, after *int64, deliver func(*apiv1.Message, int64) error) error {
-	failures := 0
-	for {
+	return reopen(ctx, func() opening {
 		stream, err := g.Message.Subscribe(g.freshViewer(ctx), &messagev1.SubscribeRequest{AfterMs: after})
 		if err != nil {
-			return err
+			return opening{over: true, err: err}
 		}
+		defer func() { _ = stream.Close() }()
+		received := false
 		for stream.Receive() {
-			failures = 0
+			received = true
 			res := stream.Msg()
 			cursor := res.GetCursorMs()
 			var m *apiv1.Message
@@ -88,20 +96,35 @@ func (g *Gateway) forward(ctx context.Context, after *int64, deliver func(*apiv1
 				m = publicMessage(res.GetMessage())
 			}
 			if err := deliver(m, cursor); err != nil {
-				_ = stream.Close()
-				return err
+				return opening{over: true, err: err}
 			}
 			after = &cursor
 		}
-		err = stream.Err()
-		_ = stream.Close()
-		if failures++; ctx.Err() != nil || failures > resubscribeLimit || connect.CodeOf(err) == connect.CodeUnauthenticated {
-			return err
+		return opening{received: received, err: stream.Err()}
+	})
+}
+
+// opening is what came of opening a service's stream and reading it to its end.
+type opening struct {
+	// received says that something came; over, that it is not opened again.
+	received, over bool
+	err            error
+}
+
+// reopen opens a stream until it is over, its caller is logged out, or it failed too
+// often in a row.
+func reopen(ctx context.Context, open func() opening) error {
+	failures := 0
+	for {
+		o := open()
+		if o.received {
+			failures = 0
 		}
-		select {
-		case <-ctx.Done():
+		if failures++; o.over || ctx.Err() != nil || failures > resubscribeLimit || connect.CodeOf(o.err) == connect.CodeUnauthenticated {
+			return o.err
+		}
+		if !pause.For(ctx, resubscribePause) {
 			return ctx.Err()
-		case <-time.After(resubscribePause):
 		}
 	}
 }
@@ -128,14 +151,12 @@ func (g *Gateway) messageStream(w http.ResponseWriter, r *http.Request) {
 		defer leave()
 	}
 	after := eventCursor(r)
-	flusher := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
+	beginEvents(w)
 	if r.Method == http.MethodHead {
 		return
 	}
-	fmt.Fprint(w, "retry: 1000\n\n")
+	flusher := http.NewResponseController(w)
+	fmt.Fprint(w, eventRetry)
 	_ = flusher.Flush()
 	_ = g.follow(r.Context(), after, func(m *apiv1.Message, cursor int64) error {
 		if m == nil {
@@ -150,6 +171,16 @@ func (g *Gateway) messageStream(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", cursor, body)
 		return flusher.Flush()
 	})
+}
+
+// eventRetry has a browser come back a second after a stream broke.
+const eventRetry = "retry: 1000\n\n"
+
+// beginEvents sets the headers of Server-Sent Events.
+func beginEvents(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
 }
 
 // eventCursor answers where the browser stopped; nil for from now on.

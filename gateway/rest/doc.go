@@ -17,10 +17,10 @@
 // once the parameters are read, and refuses with AnswerError, which knows the
 // keys of the path's answer: status_code, status_msg and the zero-valued rest.
 //
-// The two paths that are not one request and one answer are handlers in Servers.
+// The paths that are not one request and one answer are handlers in Servers.
 // Publish sees its body unread and reads it with a Form: its token may come as a
 // part of the form, so CallFrom(ctx).Token holds only what headers or the query
-// said. Stream finds its canonical parameters in r.Form. Neither sees the token
+// said. The event streams find their canonical parameters in r.Form. None sees the token
 // in the URL.
 //
 // # What must hold

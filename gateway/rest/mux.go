@@ -23,7 +23,7 @@ func (f *face) resolve(s Servers) error {
 		return err
 	}
 	for _, e := range f.endpoints {
-		if e.target.Path == publishPath || e.target.Path == streamPath {
+		if isStream(e.target.Path) {
 			continue
 		}
 		asked := &inquiry{}

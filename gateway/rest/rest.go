@@ -19,7 +19,7 @@ import (
 	"douyin.dev/services/platform/client"
 )
 
-// Servers are what the REST face calls: the public API as it is, and the two
+// Servers are what the REST face calls: the public API as it is, and the three
 // paths that stream. All are needed.
 type Servers struct {
 	Feed        apiv1.FeedServiceServer
@@ -33,6 +33,8 @@ type Servers struct {
 	Publish http.Handler
 	// Stream answers GET /douyin/message/stream with Server-Sent Events.
 	Stream http.Handler
+	// StatusStream answers GET /douyin/publish/status/stream with Server-Sent Events.
+	StatusStream http.Handler
 }
 
 // Handler is an http.Handler that gets the call's context beside the request,
@@ -212,6 +214,8 @@ func (f *face) calls(s Servers) (Handler, error) {
 			s.Publish.ServeHTTP(w, translated(ctx, c, r))
 		case streamPath:
 			s.Stream.ServeHTTP(w, translated(ctx, c, r))
+		case statusStreamPath:
+			s.StatusStream.ServeHTTP(w, translated(ctx, c, r))
 		default:
 			for _, name := range c.endpoint.requiredIDs {
 				if len(c.params[name]) == 0 {

@@ -22,9 +22,15 @@ var serviceConfig []byte
 
 // The paths that live in Go, because their body or their answer is a stream.
 const (
-	publishPath = "/douyin/publish/action"
-	streamPath  = "/douyin/message/stream"
+	publishPath      = "/douyin/publish/action"
+	streamPath       = "/douyin/message/stream"
+	statusStreamPath = "/douyin/publish/status/stream"
 )
+
+// isStream reports whether a path is one that lives in Go.
+func isStream(path string) bool {
+	return path == publishPath || path == streamPath || path == statusStreamPath
+}
 
 // renamedKeys are the keys of answers that are not called like their field:
 // clients know msgType in this one place.
@@ -66,7 +72,7 @@ type path struct {
 type endpoint struct {
 	procedure string
 	// method and target are where grpc-gateway has the RPC; call is what it
-	// made of it, nil for the two paths that live in Go.
+	// made of it, nil for the paths that live in Go.
 	method string
 	target *url.URL
 	call   runtime.HandlerFunc
@@ -97,7 +103,7 @@ func (p *path) allowed() string {
 	return "POST, OPTIONS"
 }
 
-// routes are those of the service config and the two that live in Go.
+// routes are those of the service config and those that live in Go.
 func routes() ([]route.Route, error) {
 	all, err := route.Parse(serviceConfig)
 	if err != nil {
@@ -105,9 +111,11 @@ func routes() ([]route.Route, error) {
 	}
 	upload := apiv1.File_douyin_api_v1_video_proto.Services().ByName("UploadService").Methods().ByName("PublishVideo")
 	subscribe := apiv1.File_douyin_api_v1_message_proto.Services().ByName("MessageStreamService").Methods().ByName("Subscribe")
+	watch := apiv1.File_douyin_api_v1_video_proto.Services().ByName("VideoStatusService").Methods().ByName("WatchVideoStatus")
 	return append(all,
 		route.Route{Method: http.MethodPost, Path: publishPath, RPC: upload},
 		route.Route{Method: http.MethodGet, Path: streamPath, RPC: subscribe},
+		route.Route{Method: http.MethodGet, Path: statusStreamPath, RPC: watch},
 	), nil
 }
 

@@ -202,6 +202,37 @@ func (u *Uploads) Publish(ctx context.Context, viewer int64, id string, publish 
 	return videoID, nil
 }
 
+// Progress is how far an upload is.
+type Progress struct {
+	// VideoID is the video that was made of it; 0 before.
+	VideoID int64
+	// Bytes of Size have come.
+	Bytes, Size int64
+}
+
+// Percent is how many of a hundred parts have come.
+func (p Progress) Percent() int32 { return int32(100 * p.Bytes / max(p.Size, 1)) }
+
+// Progress answers how far a viewer's upload is.
+func (u *Uploads) Progress(ctx context.Context, viewer int64, id string) (Progress, error) {
+	if !u.owns(viewer, id) {
+		return Progress{}, noSuchUpload()
+	}
+	videoID, err := u.published(ctx, id)
+	if err != nil || videoID != 0 {
+		return Progress{VideoID: videoID}, err
+	}
+	_, info, err := u.find(ctx, id)
+	if err == nil {
+		return Progress{Bytes: info.Offset, Size: info.Size}, nil
+	}
+	// It may have been published in between.
+	if videoID, again := u.published(ctx, id); again == nil && videoID != 0 {
+		return Progress{VideoID: videoID}, nil
+	}
+	return Progress{}, err
+}
+
 // IdempotencyKey is what a publication of an upload is known by when its client
 // gives no key.
 func IdempotencyKey(id string) string {

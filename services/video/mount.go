@@ -78,7 +78,9 @@ func (c *Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		rt.Log.WarnContext(ctx, "ffmpeg may read this process where Landlock is missing", "error", err)
 	}
 	rt.Go("sandbox", func(ctx context.Context) error { svc.covers.check(ctx); return nil })
+	rt.OnDrain(svc.Drain)
 	rt.Go("cache", svc.Run)
+	rt.Go("status watchers", svc.Watch)
 	rt.Go("events", func(ctx context.Context) error { return rt.Bus().Consume(ctx, svc.Subscription()) })
 	rt.Go("janitor", func(ctx context.Context) error { return svc.Janitor(ctx, c.JanitorEvery) })
 	return app.HandleService[videov1connect.VideoServiceHandler](rt, videov1connect.NewVideoServiceHandler, svc)

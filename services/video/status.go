@@ -49,14 +49,23 @@ func (s *Service) GetVideoStatus(ctx context.Context, req *videov1.GetVideoStatu
 	if err != nil {
 		return nil, err
 	}
-	status, author, err := s.status(ctx, req.GetVideoId())
-	switch {
-	case errors.Is(err, pgx.ErrNoRows) || err == nil && author != viewer.UserID:
-		return nil, noSuchVideo()
-	case err != nil:
+	status, err := s.ownStatus(ctx, viewer.UserID, req.GetVideoId())
+	if err != nil {
 		return nil, fmt.Errorf("video status: %w", err)
 	}
 	return &videov1.GetVideoStatusResponse{Status: status}, nil
+}
+
+// ownStatus is how far a video of a viewer is.
+func (s *Service) ownStatus(ctx context.Context, viewer, id int64) (*videov1.TranscodeStatus, error) {
+	all, err := s.statuses(ctx, []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	if of, ok := all[id]; ok && of.author == viewer {
+		return of.TranscodeStatus, nil
+	}
+	return nil, noSuchVideo()
 }
 
 func noSuchVideo() error {
@@ -66,49 +75,99 @@ func noSuchVideo() error {
 const (
 	// A video without a job is one that is not transcoded: it was published before there were jobs. One
 	// whose worker's lease has ended waits for another.
-	statusSQL = `SELECT v.author_id, coalesce(CASE WHEN j.state = 2 AND j.available_at <= now() THEN 1 ELSE j.state END, 3),
-    coalesce(j.stage, 0), coalesce(j.percent, 100), coalesce(j.reason, 0), coalesce(j.due_ms, 0)
-FROM video v LEFT JOIN transcode_job j ON j.video_id = v.id WHERE v.id = @id AND v.state = 1`
+	statusSQL = `SELECT v.id, v.author_id, coalesce(CASE WHEN j.state = 2 AND j.available_at <= now() THEN 1 ELSE j.state END, 3),
+    coalesce(j.stage, 0), coalesce(j.percent, 100), coalesce(j.reason, 0)
+FROM video v LEFT JOIN transcode_job j ON j.video_id = v.id WHERE v.id = ANY(@ids) AND v.state = 1`
 
 	// Uses rendition_pkey.
-	renditionsSQL = `SELECT name, object_key, width, height, bandwidth, average_bandwidth, frame_rate, codecs
-FROM rendition WHERE video_id = @id ORDER BY name`
+	renditionsSQL = `SELECT video_id, name, object_key, width, height, bandwidth, average_bandwidth, frame_rate, codecs
+FROM rendition WHERE video_id = ANY(@ids) ORDER BY video_id, name`
 
 	// Uses transcode_job_queue.
-	positionSQL = `SELECT count(*) FROM (SELECT FROM transcode_job
-WHERE state IN (1, 2) AND (due_ms, video_id) < (@due, @id) LIMIT @most) AS before`
+	firstInQueueSQL = `SELECT video_id FROM transcode_job WHERE state IN (1, 2) ORDER BY due_ms, video_id LIMIT @most`
 )
 
-// status reads, from the primary at one moment, how far a video is.
-func (s *Service) status(ctx context.Context, id int64) (st *videov1.TranscodeStatus, author int64, err error) {
+// ownedStatus is how far somebody's video is.
+type ownedStatus struct {
+	*videov1.TranscodeStatus
+	author int64
+}
+
+// statuses reads, from the primary at one moment, how far videos are; those that do not
+// exist are left out. It takes the same few statements for any number of videos.
+func (s *Service) statuses(ctx context.Context, ids []int64) (all map[int64]ownedStatus, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, s.db.RW(), moment, func(tx pgx.Tx) error {
-		st = &videov1.TranscodeStatus{}
-		var due int64
-		err := tx.QueryRow(ctx, statusSQL, pgx.NamedArgs{"id": id}).Scan(&author, &st.State, &st.Stage, &st.Percent, &st.Reason, &due)
+		if all, err = jobStatuses(ctx, tx, ids); err != nil {
+			return err
+		}
+		ready, err := renditions(ctx, tx, ids...)
 		if err != nil {
 			return err
 		}
-		ready, err := renditions(ctx, tx, id)
-		if err != nil {
-			return err
+		for id, of := range all {
+			for _, r := range ready[id] {
+				of.Renditions = append(of.Renditions, &videov1.Rendition{
+					Name: r.Name, Width: r.Width, Height: r.Height, Bandwidth: r.Bandwidth, Codecs: r.Codecs,
+				})
+			}
 		}
-		for _, r := range ready {
-			st.Renditions = append(st.Renditions, &videov1.Rendition{
-				Name: r.Name, Width: r.Width, Height: r.Height, Bandwidth: r.Bandwidth, Codecs: r.Codecs,
-			})
-		}
-		if st.GetState() == videov1.TranscodeState_TRANSCODE_STATE_QUEUED {
-			st.Stage = videov1.TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED
-			return tx.QueryRow(ctx, positionSQL, pgx.NamedArgs{"id": id, "due": due, "most": maxPosition}).Scan(&st.QueuePosition)
-		}
+		return positions(ctx, tx, all)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range all {
+		explain(of.TranscodeStatus)
+	}
+	return all, nil
+}
+
+// jobStatuses reads what videos and their jobs say.
+func jobStatuses(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]ownedStatus, error) {
+	rows, err := tx.Query(ctx, statusSQL, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return nil, fmt.Errorf("read statuses: %w", err)
+	}
+	all := make(map[int64]ownedStatus, len(ids))
+	var id, author int64
+	var st videov1.TranscodeStatus
+	_, err = pgx.ForEachRow(rows, []any{&id, &author, &st.State, &st.Stage, &st.Percent, &st.Reason}, func() error {
+		all[id] = ownedStatus{author: author, TranscodeStatus: &videov1.TranscodeStatus{State: st.State, Stage: st.Stage, Percent: st.Percent, Reason: st.Reason}}
 		return nil
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, fmt.Errorf("read statuses: %w", err)
 	}
-	explain(st)
-	return st, author, nil
+	return all, nil
+}
+
+// positions sets the places in the queue of the videos that wait.
+func positions(ctx context.Context, tx pgx.Tx, all map[int64]ownedStatus) error {
+	waiting := 0
+	for _, of := range all {
+		if of.GetState() == videov1.TranscodeState_TRANSCODE_STATE_QUEUED {
+			of.Stage, of.QueuePosition = videov1.TranscodeStage_TRANSCODE_STAGE_UNSPECIFIED, maxPosition
+			waiting++
+		}
+	}
+	if waiting == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, firstInQueueSQL, pgx.NamedArgs{"most": maxPosition})
+	if err != nil {
+		return fmt.Errorf("read the queue: %w", err)
+	}
+	first, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("read the queue: %w", err)
+	}
+	for position, id := range first {
+		if of, ok := all[id]; ok && of.GetState() == videov1.TranscodeState_TRANSCODE_STATE_QUEUED {
+			of.QueuePosition = int32(position)
+		}
+	}
+	return nil
 }
 
 // explain says what follows from the rest of a status.
@@ -129,12 +188,21 @@ type rower interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func renditions(ctx context.Context, from rower, id int64) ([]rendition, error) {
-	rows, err := from.Query(ctx, renditionsSQL, pgx.NamedArgs{"id": id})
+// renditions reads the renditions of videos, by video.
+func renditions(ctx context.Context, from rower, ids ...int64) (map[int64][]rendition, error) {
+	rows, err := from.Query(ctx, renditionsSQL, pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return nil, fmt.Errorf("read renditions: %w", err)
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[rendition])
+	all := map[int64][]rendition{}
+	var id int64
+	var r rendition
+	_, err = pgx.ForEachRow(rows, []any{
+		&id, &r.Name, &r.ObjectKey, &r.Width, &r.Height, &r.Bandwidth, &r.AverageBandwidth, &r.FrameRate, &r.Codecs,
+	}, func() error {
+		all[id] = append(all[id], r)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read renditions: %w", err)
 	}

@@ -73,7 +73,7 @@ func (w *Worker) transcode(ctx context.Context, j job, p *progress) (err error) 
 		return err
 	}
 	t := &transcode{Worker: w, job: j, path: file, source: source, progress: p, dir: dir, ready: map[string]rendition{}}
-	for _, r := range recorded {
+	for _, r := range recorded[j.videoID] {
 		t.ready[r.Name] = r
 	}
 	return t.run(ctx)

@@ -87,6 +87,7 @@ type Service struct {
 	covers    *covers
 	copies    *copies
 	relations Relations
+	watchers  *watchers
 
 	mu     sync.Mutex
 	newest int64 // the last publish time given out
@@ -114,6 +115,7 @@ func New(d Deps) (*Service, error) {
 		prober:    mp4.NewProber(),
 		covers:    newCovers(d.Cover, d.Log),
 		relations: d.Relations,
+		watchers:  newWatchers(),
 	}
 	var err error
 	if s.copies, err = newCopies(d.DB, d.Redis, d.Meters, s); err != nil {

@@ -1,6 +1,8 @@
 package openapi
 
 import (
+	"fmt"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -11,12 +13,14 @@ func (b *builder) responses(op *operation) object {
 	answer := object{"application/json": object{"schema": b.answer(rpc.Output())}}
 	about := "The answer, or a failure with the same keys at their zero values."
 	if rpc.IsStreamingServer() {
-		b.component(rpc.Output().Fields().ByName("message").Message())
+		event := rpc.Output().Fields().Get(0) // what is pushed
+		b.component(event.Message())
 		answer = object{
 			"text/event-stream": object{"schema": object{"type": "string"}},
 			"application/json":  object{"schema": b.answer(rpc.Output())},
 		}
-		about = "Server-Sent Events: an event named message has a Message as JSON for its data, one named alive is a sign of life, and the id of either is the cursor to go on after (or Last-Event-ID). JSON with status_code when the call is refused."
+		about = fmt.Sprintf("Server-Sent Events: an event named %s has a %s as JSON for its data, and its id is what to send back as Last-Event-ID to go on after it. JSON with status_code when the call is refused.",
+			event.Name(), event.Message().Name())
 	}
 	return object{
 		"200": object{"description": about, "content": answer},

@@ -183,9 +183,7 @@ type Video struct {
 	// Who may see it: "public", "followers", "friends", "unlisted" or "private".
 	Visibility string `protobuf:"bytes,11,opt,name=visibility,proto3" json:"visibility,omitempty"`
 	// How often it was viewed.
-	ViewCount int64 `protobuf:"varint,12,opt,name=view_count,json=viewCount,proto3" json:"view_count,omitempty"`
-	// The tags and mentions in the title, in order.
-	TitleSpans    []*TextSpan `protobuf:"bytes,13,rep,name=title_spans,json=titleSpans,proto3" json:"title_spans,omitempty"`
+	ViewCount     int64 `protobuf:"varint,12,opt,name=view_count,json=viewCount,proto3" json:"view_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,149 +302,14 @@ func (x *Video) GetViewCount() int64 {
 	return 0
 }
 
-func (x *Video) GetTitleSpans() []*TextSpan {
-	if x != nil {
-		return x.TitleSpans
-	}
-	return nil
-}
-
-// TextSpan is a part of a text that leads somewhere.
-type TextSpan struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// "tag" or "mention".
-	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	// Where it begins, with its # or @, in UTF-16 code units as JavaScript, Java and Kotlin count.
-	Start int32 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
-	// How long it is, in the same unit.
-	Length int32 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
-	// The tag as ListTagVideos takes it, or the name of the user, without # and @.
-	Value         string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TextSpan) Reset() {
-	*x = TextSpan{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TextSpan) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TextSpan) ProtoMessage() {}
-
-func (x *TextSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TextSpan.ProtoReflect.Descriptor instead.
-func (*TextSpan) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *TextSpan) GetType() string {
-	if x != nil {
-		return x.Type
-	}
-	return ""
-}
-
-func (x *TextSpan) GetStart() int32 {
-	if x != nil {
-		return x.Start
-	}
-	return 0
-}
-
-func (x *TextSpan) GetLength() int32 {
-	if x != nil {
-		return x.Length
-	}
-	return 0
-}
-
-func (x *TextSpan) GetValue() string {
-	if x != nil {
-		return x.Value
-	}
-	return ""
-}
-
-// Tag is a word that titles carry behind a #.
-type Tag struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Without the #, case folded.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Videos that everybody may see and that carry it.
-	VideoCount    int64 `protobuf:"varint,2,opt,name=video_count,json=videoCount,proto3" json:"video_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Tag) Reset() {
-	*x = Tag{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Tag) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Tag) ProtoMessage() {}
-
-func (x *Tag) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Tag.ProtoReflect.Descriptor instead.
-func (*Tag) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Tag) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Tag) GetVideoCount() int64 {
-	if x != nil {
-		return x.VideoCount
-	}
-	return 0
-}
-
-// VideoStatus is how far the renditions of a video are. The original plays from the beginning.
+// VideoStatus is how far a video is: its upload, then its renditions. Once it is published, the original plays.
 type VideoStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "queued", "processing", "ready" or "failed".
+	// "uploading" until it is published, then "queued", "processing", "ready" or "failed".
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
 	// Whether there is a rendition that plays everywhere, or will be no other than the original.
 	Playable bool `protobuf:"varint,2,opt,name=playable,proto3" json:"playable,omitempty"`
-	// Of all the work, 0 to 100.
+	// Of all the work, 0 to 100; while it is uploading, of the bytes.
 	Percent int32 `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"`
 	// What is done now: "inspect", "encode" or "store"; empty while nothing is.
 	Stage string `protobuf:"bytes,4,opt,name=stage,proto3" json:"stage,omitempty"`
@@ -460,14 +323,16 @@ type VideoStatus struct {
 	// A sentence for people; empty when there is nothing to say.
 	Message string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
 	// Whether RetryTranscode may help.
-	Retryable     bool `protobuf:"varint,9,opt,name=retryable,proto3" json:"retryable,omitempty"`
+	Retryable bool `protobuf:"varint,9,opt,name=retryable,proto3" json:"retryable,omitempty"`
+	// The video; 0 while it is uploading.
+	VideoId       int64 `protobuf:"varint,10,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VideoStatus) Reset() {
 	*x = VideoStatus{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +344,7 @@ func (x *VideoStatus) String() string {
 func (*VideoStatus) ProtoMessage() {}
 
 func (x *VideoStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +357,7 @@ func (x *VideoStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoStatus.ProtoReflect.Descriptor instead.
 func (*VideoStatus) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{4}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *VideoStatus) GetState() string {
@@ -558,6 +423,13 @@ func (x *VideoStatus) GetRetryable() bool {
 	return false
 }
 
+func (x *VideoStatus) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
 // Rendition is one quality of a video.
 type Rendition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -577,7 +449,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +461,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +474,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{5}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Rendition) GetName() string {
@@ -659,7 +531,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +543,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +556,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{6}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Comment) GetId() int64 {
@@ -757,7 +629,7 @@ type Friend struct {
 
 func (x *Friend) Reset() {
 	*x = Friend{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +641,7 @@ func (x *Friend) String() string {
 func (*Friend) ProtoMessage() {}
 
 func (x *Friend) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +654,7 @@ func (x *Friend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Friend.ProtoReflect.Descriptor instead.
 func (*Friend) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{7}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Friend) GetId() int64 {
@@ -895,7 +767,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +779,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +792,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{8}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Message) GetId() int64 {
@@ -976,7 +848,7 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
 	"work_count\x18\n" +
 	" \x01(\x03R\tworkCount\x12%\n" +
-	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xb6\x03\n" +
+	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xfc\x02\n" +
 	"\x05Video\x12\x12\n" +
 	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12+\n" +
 	"\x06author\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x06author\x12\x19\n" +
@@ -995,18 +867,7 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"visibility\x18\v \x01(\tR\n" +
 	"visibility\x12\x1d\n" +
 	"\n" +
-	"view_count\x18\f \x01(\x03R\tviewCount\x128\n" +
-	"\vtitle_spans\x18\r \x03(\v2\x17.douyin.api.v1.TextSpanR\n" +
-	"titleSpans\"b\n" +
-	"\bTextSpan\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
-	"\x05start\x18\x02 \x01(\x05R\x05start\x12\x16\n" +
-	"\x06length\x18\x03 \x01(\x05R\x06length\x12\x14\n" +
-	"\x05value\x18\x04 \x01(\tR\x05value\":\n" +
-	"\x03Tag\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
-	"\vvideo_count\x18\x02 \x01(\x03R\n" +
-	"videoCount\"\xa0\x02\n" +
+	"view_count\x18\f \x01(\x03R\tviewCount\"\xbf\x02\n" +
 	"\vVideoStatus\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x1a\n" +
 	"\bplayable\x18\x02 \x01(\bR\bplayable\x12\x18\n" +
@@ -1018,7 +879,9 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"renditions\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\b \x01(\tR\amessage\x12\x1c\n" +
-	"\tretryable\x18\t \x01(\bR\tretryable\"\x83\x01\n" +
+	"\tretryable\x18\t \x01(\bR\tretryable\x12\x1d\n" +
+	"\bvideo_id\x18\n" +
+	" \x01(\x03B\x020\x01R\avideoId\"\x83\x01\n" +
 	"\tRendition\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
@@ -1072,28 +935,25 @@ func file_douyin_api_v1_objects_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_objects_proto_rawDescData
 }
 
-var file_douyin_api_v1_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_douyin_api_v1_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_douyin_api_v1_objects_proto_goTypes = []any{
 	(*User)(nil),        // 0: douyin.api.v1.User
 	(*Video)(nil),       // 1: douyin.api.v1.Video
-	(*TextSpan)(nil),    // 2: douyin.api.v1.TextSpan
-	(*Tag)(nil),         // 3: douyin.api.v1.Tag
-	(*VideoStatus)(nil), // 4: douyin.api.v1.VideoStatus
-	(*Rendition)(nil),   // 5: douyin.api.v1.Rendition
-	(*Comment)(nil),     // 6: douyin.api.v1.Comment
-	(*Friend)(nil),      // 7: douyin.api.v1.Friend
-	(*Message)(nil),     // 8: douyin.api.v1.Message
+	(*VideoStatus)(nil), // 2: douyin.api.v1.VideoStatus
+	(*Rendition)(nil),   // 3: douyin.api.v1.Rendition
+	(*Comment)(nil),     // 4: douyin.api.v1.Comment
+	(*Friend)(nil),      // 5: douyin.api.v1.Friend
+	(*Message)(nil),     // 6: douyin.api.v1.Message
 }
 var file_douyin_api_v1_objects_proto_depIdxs = []int32{
 	0, // 0: douyin.api.v1.Video.author:type_name -> douyin.api.v1.User
-	2, // 1: douyin.api.v1.Video.title_spans:type_name -> douyin.api.v1.TextSpan
-	5, // 2: douyin.api.v1.VideoStatus.renditions:type_name -> douyin.api.v1.Rendition
-	0, // 3: douyin.api.v1.Comment.user:type_name -> douyin.api.v1.User
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 1: douyin.api.v1.VideoStatus.renditions:type_name -> douyin.api.v1.Rendition
+	0, // 2: douyin.api.v1.Comment.user:type_name -> douyin.api.v1.User
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_objects_proto_init() }
@@ -1107,7 +967,7 @@ func file_douyin_api_v1_objects_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_objects_proto_rawDesc), len(file_douyin_api_v1_objects_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -114,11 +114,14 @@ func (x *GetVideoResponse) GetVideo() *Video {
 	return nil
 }
 
-// Which video.
+// Which video: by video_id or by upload_id, one of them.
 type GetVideoStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A video of the caller.
-	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// A resumable upload of the caller's, the last part of its URL below /uploads/; for a day, also
+	// after it was published.
+	UploadId      string `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -158,6 +161,13 @@ func (x *GetVideoStatusRequest) GetVideoId() int64 {
 		return x.VideoId
 	}
 	return 0
+}
+
+func (x *GetVideoStatusRequest) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
 }
 
 // How far it is.
@@ -206,6 +216,108 @@ func (x *GetVideoStatusResponse) GetStatus() *VideoStatus {
 	return nil
 }
 
+// Which video: by video_id or by upload_id, one of them.
+type WatchVideoStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the caller.
+	VideoId int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	// A resumable upload of the caller's, the last part of its URL below /uploads/; for a day, also
+	// after it was published.
+	UploadId      string `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchVideoStatusRequest) Reset() {
+	*x = WatchVideoStatusRequest{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchVideoStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchVideoStatusRequest) ProtoMessage() {}
+
+func (x *WatchVideoStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchVideoStatusRequest.ProtoReflect.Descriptor instead.
+func (*WatchVideoStatusRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WatchVideoStatusRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+func (x *WatchVideoStatusRequest) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
+}
+
+// One status, or a sign of life.
+type WatchVideoStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent in a sign of life, which comes at least every 15 seconds.
+	Status        *VideoStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchVideoStatusResponse) Reset() {
+	*x = WatchVideoStatusResponse{}
+	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchVideoStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchVideoStatusResponse) ProtoMessage() {}
+
+func (x *WatchVideoStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchVideoStatusResponse.ProtoReflect.Descriptor instead.
+func (*WatchVideoStatusResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WatchVideoStatusResponse) GetStatus() *VideoStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
 // Which video.
 type RetryTranscodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -219,7 +331,7 @@ type RetryTranscodeRequest struct {
 
 func (x *RetryTranscodeRequest) Reset() {
 	*x = RetryTranscodeRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -231,7 +343,7 @@ func (x *RetryTranscodeRequest) String() string {
 func (*RetryTranscodeRequest) ProtoMessage() {}
 
 func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -244,7 +356,7 @@ func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTranscodeRequest.ProtoReflect.Descriptor instead.
 func (*RetryTranscodeRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{4}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RetryTranscodeRequest) GetVideoId() int64 {
@@ -270,7 +382,7 @@ type RetryTranscodeResponse struct {
 
 func (x *RetryTranscodeResponse) Reset() {
 	*x = RetryTranscodeResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -282,7 +394,7 @@ func (x *RetryTranscodeResponse) String() string {
 func (*RetryTranscodeResponse) ProtoMessage() {}
 
 func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -295,7 +407,7 @@ func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTranscodeResponse.ProtoReflect.Descriptor instead.
 func (*RetryTranscodeResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{5}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{7}
 }
 
 // Whose videos, and where to go on.
@@ -313,7 +425,7 @@ type ListPublishedVideosRequest struct {
 
 func (x *ListPublishedVideosRequest) Reset() {
 	*x = ListPublishedVideosRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -325,7 +437,7 @@ func (x *ListPublishedVideosRequest) String() string {
 func (*ListPublishedVideosRequest) ProtoMessage() {}
 
 func (x *ListPublishedVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -338,7 +450,7 @@ func (x *ListPublishedVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublishedVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListPublishedVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{6}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListPublishedVideosRequest) GetUserId() int64 {
@@ -375,7 +487,7 @@ type ListPublishedVideosResponse struct {
 
 func (x *ListPublishedVideosResponse) Reset() {
 	*x = ListPublishedVideosResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +499,7 @@ func (x *ListPublishedVideosResponse) String() string {
 func (*ListPublishedVideosResponse) ProtoMessage() {}
 
 func (x *ListPublishedVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[7]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +512,7 @@ func (x *ListPublishedVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublishedVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListPublishedVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{7}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListPublishedVideosResponse) GetVideoList() []*Video {
@@ -430,7 +542,7 @@ type ReportViewsRequest struct {
 
 func (x *ReportViewsRequest) Reset() {
 	*x = ReportViewsRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +554,7 @@ func (x *ReportViewsRequest) String() string {
 func (*ReportViewsRequest) ProtoMessage() {}
 
 func (x *ReportViewsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[8]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +567,7 @@ func (x *ReportViewsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportViewsRequest.ProtoReflect.Descriptor instead.
 func (*ReportViewsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{8}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReportViewsRequest) GetViews() []*View {
@@ -493,7 +605,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +617,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[9]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +630,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{9}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *View) GetVideoId() int64 {
@@ -574,7 +686,7 @@ type ReportViewsResponse struct {
 
 func (x *ReportViewsResponse) Reset() {
 	*x = ReportViewsResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +698,7 @@ func (x *ReportViewsResponse) String() string {
 func (*ReportViewsResponse) ProtoMessage() {}
 
 func (x *ReportViewsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[10]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +711,7 @@ func (x *ReportViewsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportViewsResponse.ProtoReflect.Descriptor instead.
 func (*ReportViewsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{10}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReportViewsResponse) GetUnknownVideoIds() []int64 {
@@ -627,7 +739,7 @@ type UpdateVideoRequest struct {
 
 func (x *UpdateVideoRequest) Reset() {
 	*x = UpdateVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +751,7 @@ func (x *UpdateVideoRequest) String() string {
 func (*UpdateVideoRequest) ProtoMessage() {}
 
 func (x *UpdateVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[11]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +764,7 @@ func (x *UpdateVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateVideoRequest.ProtoReflect.Descriptor instead.
 func (*UpdateVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{11}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateVideoRequest) GetVideoId() int64 {
@@ -694,7 +806,7 @@ type UpdateVideoResponse struct {
 
 func (x *UpdateVideoResponse) Reset() {
 	*x = UpdateVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -706,7 +818,7 @@ func (x *UpdateVideoResponse) String() string {
 func (*UpdateVideoResponse) ProtoMessage() {}
 
 func (x *UpdateVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[12]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -719,7 +831,7 @@ func (x *UpdateVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateVideoResponse.ProtoReflect.Descriptor instead.
 func (*UpdateVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{12}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateVideoResponse) GetVideo() *Video {
@@ -742,7 +854,7 @@ type DeleteVideoRequest struct {
 
 func (x *DeleteVideoRequest) Reset() {
 	*x = DeleteVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +866,7 @@ func (x *DeleteVideoRequest) String() string {
 func (*DeleteVideoRequest) ProtoMessage() {}
 
 func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[13]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +879,7 @@ func (x *DeleteVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{13}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteVideoRequest) GetVideoId() int64 {
@@ -793,7 +905,7 @@ type DeleteVideoResponse struct {
 
 func (x *DeleteVideoResponse) Reset() {
 	*x = DeleteVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +917,7 @@ func (x *DeleteVideoResponse) String() string {
 func (*DeleteVideoResponse) ProtoMessage() {}
 
 func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[14]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +930,7 @@ func (x *DeleteVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVideoResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{14}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{16}
 }
 
 // One part of an upload.
@@ -837,7 +949,7 @@ type PublishVideoRequest struct {
 
 func (x *PublishVideoRequest) Reset() {
 	*x = PublishVideoRequest{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +961,7 @@ func (x *PublishVideoRequest) String() string {
 func (*PublishVideoRequest) ProtoMessage() {}
 
 func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +974,7 @@ func (x *PublishVideoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoRequest.ProtoReflect.Descriptor instead.
 func (*PublishVideoRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{15}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PublishVideoRequest) GetPart() isPublishVideoRequest_Part {
@@ -927,7 +1039,7 @@ type PublishVideoHeader struct {
 
 func (x *PublishVideoHeader) Reset() {
 	*x = PublishVideoHeader{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1051,7 @@ func (x *PublishVideoHeader) String() string {
 func (*PublishVideoHeader) ProtoMessage() {}
 
 func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1064,7 @@ func (x *PublishVideoHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoHeader.ProtoReflect.Descriptor instead.
 func (*PublishVideoHeader) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{16}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PublishVideoHeader) GetTitle() string {
@@ -994,7 +1106,7 @@ type PublishVideoResponse struct {
 
 func (x *PublishVideoResponse) Reset() {
 	*x = PublishVideoResponse{}
-	mi := &file_douyin_api_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1118,7 @@ func (x *PublishVideoResponse) String() string {
 func (*PublishVideoResponse) ProtoMessage() {}
 
 func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_api_v1_video_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1131,7 @@ func (x *PublishVideoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishVideoResponse.ProtoReflect.Descriptor instead.
 func (*PublishVideoResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{17}
+	return file_douyin_api_v1_video_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PublishVideoResponse) GetVideo() *Video {
@@ -1037,10 +1149,16 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x0fGetVideoRequest\x12!\n" +
 	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\">\n" +
 	"\x10GetVideoResponse\x12*\n" +
-	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\":\n" +
+	"\x05video\x18\x01 \x01(\v2\x14.douyin.api.v1.VideoR\x05video\"W\n" +
 	"\x15GetVideoStatusRequest\x12!\n" +
-	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\"L\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\avideoId\x12\x1b\n" +
+	"\tupload_id\x18\x02 \x01(\tR\buploadId\"L\n" +
 	"\x16GetVideoStatusResponse\x122\n" +
+	"\x06status\x18\x01 \x01(\v2\x1a.douyin.api.v1.VideoStatusR\x06status\"Y\n" +
+	"\x17WatchVideoStatusRequest\x12!\n" +
+	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x000\x01R\avideoId\x12\x1b\n" +
+	"\tupload_id\x18\x02 \x01(\tR\buploadId\"N\n" +
+	"\x18WatchVideoStatusResponse\x122\n" +
 	"\x06status\x18\x01 \x01(\v2\x1a.douyin.api.v1.VideoStatusR\x06status\"j\n" +
 	"\x15RetryTranscodeRequest\x12!\n" +
 	"\bvideo_id\x18\x01 \x01(\x03B\x06ص\x18\x010\x01R\avideoId\x12.\n" +
@@ -1102,7 +1220,9 @@ const file_douyin_api_v1_video_proto_rawDesc = "" +
 	"\x0eRetryTranscode\x12$.douyin.api.v1.RetryTranscodeRequest\x1a%.douyin.api.v1.RetryTranscodeResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x04\x12c\n" +
 	"\vReportViews\x12!.douyin.api.v1.ReportViewsRequest\x1a\".douyin.api.v1.ReportViewsResponse\"\r\x88\xb5\x18\x01\x92\xb5\x18\x01\x05\x98\xb5\x18\x04\x12c\n" +
 	"\vUpdateVideo\x12!.douyin.api.v1.UpdateVideoRequest\x1a\".douyin.api.v1.UpdateVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01\x12c\n" +
-	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x012y\n" +
+	"\vDeleteVideo\x12!.douyin.api.v1.DeleteVideoRequest\x1a\".douyin.api.v1.DeleteVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x012\x8d\x01\n" +
+	"\x12VideoStatusService\x12w\n" +
+	"\x10WatchVideoStatus\x12&.douyin.api.v1.WatchVideoStatusRequest\x1a'.douyin.api.v1.WatchVideoStatusResponse\"\x10\x88\xb5\x18\x02\x92\xb5\x18\x01\x01\x98\xb5\x18\x04\x90\x02\x010\x012y\n" +
 	"\rUploadService\x12h\n" +
 	"\fPublishVideo\x12\".douyin.api.v1.PublishVideoRequest\x1a#.douyin.api.v1.PublishVideoResponse\"\r\x88\xb5\x18\x02\x92\xb5\x18\x01\x02\x98\xb5\x18\x01(\x01B\x99\x01\n" +
 	"\x11com.douyin.api.v1B\n" +
@@ -1120,58 +1240,63 @@ func file_douyin_api_v1_video_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_video_proto_rawDescData
 }
 
-var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_douyin_api_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_douyin_api_v1_video_proto_goTypes = []any{
 	(*GetVideoRequest)(nil),             // 0: douyin.api.v1.GetVideoRequest
 	(*GetVideoResponse)(nil),            // 1: douyin.api.v1.GetVideoResponse
 	(*GetVideoStatusRequest)(nil),       // 2: douyin.api.v1.GetVideoStatusRequest
 	(*GetVideoStatusResponse)(nil),      // 3: douyin.api.v1.GetVideoStatusResponse
-	(*RetryTranscodeRequest)(nil),       // 4: douyin.api.v1.RetryTranscodeRequest
-	(*RetryTranscodeResponse)(nil),      // 5: douyin.api.v1.RetryTranscodeResponse
-	(*ListPublishedVideosRequest)(nil),  // 6: douyin.api.v1.ListPublishedVideosRequest
-	(*ListPublishedVideosResponse)(nil), // 7: douyin.api.v1.ListPublishedVideosResponse
-	(*ReportViewsRequest)(nil),          // 8: douyin.api.v1.ReportViewsRequest
-	(*View)(nil),                        // 9: douyin.api.v1.View
-	(*ReportViewsResponse)(nil),         // 10: douyin.api.v1.ReportViewsResponse
-	(*UpdateVideoRequest)(nil),          // 11: douyin.api.v1.UpdateVideoRequest
-	(*UpdateVideoResponse)(nil),         // 12: douyin.api.v1.UpdateVideoResponse
-	(*DeleteVideoRequest)(nil),          // 13: douyin.api.v1.DeleteVideoRequest
-	(*DeleteVideoResponse)(nil),         // 14: douyin.api.v1.DeleteVideoResponse
-	(*PublishVideoRequest)(nil),         // 15: douyin.api.v1.PublishVideoRequest
-	(*PublishVideoHeader)(nil),          // 16: douyin.api.v1.PublishVideoHeader
-	(*PublishVideoResponse)(nil),        // 17: douyin.api.v1.PublishVideoResponse
-	(*Video)(nil),                       // 18: douyin.api.v1.Video
-	(*VideoStatus)(nil),                 // 19: douyin.api.v1.VideoStatus
+	(*WatchVideoStatusRequest)(nil),     // 4: douyin.api.v1.WatchVideoStatusRequest
+	(*WatchVideoStatusResponse)(nil),    // 5: douyin.api.v1.WatchVideoStatusResponse
+	(*RetryTranscodeRequest)(nil),       // 6: douyin.api.v1.RetryTranscodeRequest
+	(*RetryTranscodeResponse)(nil),      // 7: douyin.api.v1.RetryTranscodeResponse
+	(*ListPublishedVideosRequest)(nil),  // 8: douyin.api.v1.ListPublishedVideosRequest
+	(*ListPublishedVideosResponse)(nil), // 9: douyin.api.v1.ListPublishedVideosResponse
+	(*ReportViewsRequest)(nil),          // 10: douyin.api.v1.ReportViewsRequest
+	(*View)(nil),                        // 11: douyin.api.v1.View
+	(*ReportViewsResponse)(nil),         // 12: douyin.api.v1.ReportViewsResponse
+	(*UpdateVideoRequest)(nil),          // 13: douyin.api.v1.UpdateVideoRequest
+	(*UpdateVideoResponse)(nil),         // 14: douyin.api.v1.UpdateVideoResponse
+	(*DeleteVideoRequest)(nil),          // 15: douyin.api.v1.DeleteVideoRequest
+	(*DeleteVideoResponse)(nil),         // 16: douyin.api.v1.DeleteVideoResponse
+	(*PublishVideoRequest)(nil),         // 17: douyin.api.v1.PublishVideoRequest
+	(*PublishVideoHeader)(nil),          // 18: douyin.api.v1.PublishVideoHeader
+	(*PublishVideoResponse)(nil),        // 19: douyin.api.v1.PublishVideoResponse
+	(*Video)(nil),                       // 20: douyin.api.v1.Video
+	(*VideoStatus)(nil),                 // 21: douyin.api.v1.VideoStatus
 }
 var file_douyin_api_v1_video_proto_depIdxs = []int32{
-	18, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
-	19, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
-	18, // 2: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
-	9,  // 3: douyin.api.v1.ReportViewsRequest.views:type_name -> douyin.api.v1.View
-	18, // 4: douyin.api.v1.UpdateVideoResponse.video:type_name -> douyin.api.v1.Video
-	16, // 5: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
-	18, // 6: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
-	6,  // 7: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
-	0,  // 8: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
-	2,  // 9: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
-	4,  // 10: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
-	8,  // 11: douyin.api.v1.VideoService.ReportViews:input_type -> douyin.api.v1.ReportViewsRequest
-	11, // 12: douyin.api.v1.VideoService.UpdateVideo:input_type -> douyin.api.v1.UpdateVideoRequest
-	13, // 13: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
-	15, // 14: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
-	7,  // 15: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
-	1,  // 16: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
-	3,  // 17: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
-	5,  // 18: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
-	10, // 19: douyin.api.v1.VideoService.ReportViews:output_type -> douyin.api.v1.ReportViewsResponse
-	12, // 20: douyin.api.v1.VideoService.UpdateVideo:output_type -> douyin.api.v1.UpdateVideoResponse
-	14, // 21: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
-	17, // 22: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
-	15, // [15:23] is the sub-list for method output_type
-	7,  // [7:15] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	20, // 0: douyin.api.v1.GetVideoResponse.video:type_name -> douyin.api.v1.Video
+	21, // 1: douyin.api.v1.GetVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
+	21, // 2: douyin.api.v1.WatchVideoStatusResponse.status:type_name -> douyin.api.v1.VideoStatus
+	20, // 3: douyin.api.v1.ListPublishedVideosResponse.video_list:type_name -> douyin.api.v1.Video
+	11, // 4: douyin.api.v1.ReportViewsRequest.views:type_name -> douyin.api.v1.View
+	20, // 5: douyin.api.v1.UpdateVideoResponse.video:type_name -> douyin.api.v1.Video
+	18, // 6: douyin.api.v1.PublishVideoRequest.header:type_name -> douyin.api.v1.PublishVideoHeader
+	20, // 7: douyin.api.v1.PublishVideoResponse.video:type_name -> douyin.api.v1.Video
+	8,  // 8: douyin.api.v1.VideoService.ListPublishedVideos:input_type -> douyin.api.v1.ListPublishedVideosRequest
+	0,  // 9: douyin.api.v1.VideoService.GetVideo:input_type -> douyin.api.v1.GetVideoRequest
+	2,  // 10: douyin.api.v1.VideoService.GetVideoStatus:input_type -> douyin.api.v1.GetVideoStatusRequest
+	6,  // 11: douyin.api.v1.VideoService.RetryTranscode:input_type -> douyin.api.v1.RetryTranscodeRequest
+	10, // 12: douyin.api.v1.VideoService.ReportViews:input_type -> douyin.api.v1.ReportViewsRequest
+	13, // 13: douyin.api.v1.VideoService.UpdateVideo:input_type -> douyin.api.v1.UpdateVideoRequest
+	15, // 14: douyin.api.v1.VideoService.DeleteVideo:input_type -> douyin.api.v1.DeleteVideoRequest
+	4,  // 15: douyin.api.v1.VideoStatusService.WatchVideoStatus:input_type -> douyin.api.v1.WatchVideoStatusRequest
+	17, // 16: douyin.api.v1.UploadService.PublishVideo:input_type -> douyin.api.v1.PublishVideoRequest
+	9,  // 17: douyin.api.v1.VideoService.ListPublishedVideos:output_type -> douyin.api.v1.ListPublishedVideosResponse
+	1,  // 18: douyin.api.v1.VideoService.GetVideo:output_type -> douyin.api.v1.GetVideoResponse
+	3,  // 19: douyin.api.v1.VideoService.GetVideoStatus:output_type -> douyin.api.v1.GetVideoStatusResponse
+	7,  // 20: douyin.api.v1.VideoService.RetryTranscode:output_type -> douyin.api.v1.RetryTranscodeResponse
+	12, // 21: douyin.api.v1.VideoService.ReportViews:output_type -> douyin.api.v1.ReportViewsResponse
+	14, // 22: douyin.api.v1.VideoService.UpdateVideo:output_type -> douyin.api.v1.UpdateVideoResponse
+	16, // 23: douyin.api.v1.VideoService.DeleteVideo:output_type -> douyin.api.v1.DeleteVideoResponse
+	5,  // 24: douyin.api.v1.VideoStatusService.WatchVideoStatus:output_type -> douyin.api.v1.WatchVideoStatusResponse
+	19, // 25: douyin.api.v1.UploadService.PublishVideo:output_type -> douyin.api.v1.PublishVideoResponse
+	17, // [17:26] is the sub-list for method output_type
+	8,  // [8:17] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_video_proto_init() }
@@ -1180,8 +1305,8 @@ func file_douyin_api_v1_video_proto_init() {
 		return
 	}
 	file_douyin_api_v1_objects_proto_init()
-	file_douyin_api_v1_video_proto_msgTypes[11].OneofWrappers = []any{}
-	file_douyin_api_v1_video_proto_msgTypes[15].OneofWrappers = []any{
+	file_douyin_api_v1_video_proto_msgTypes[13].OneofWrappers = []any{}
+	file_douyin_api_v1_video_proto_msgTypes[17].OneofWrappers = []any{
 		(*PublishVideoRequest_Header)(nil),
 		(*PublishVideoRequest_Chunk)(nil),
 	}
@@ -1191,9 +1316,9 @@ func file_douyin_api_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_video_proto_rawDesc), len(file_douyin_api_v1_video_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   3,
 		},
 		GoTypes:           file_douyin_api_v1_video_proto_goTypes,
 		DependencyIndexes: file_douyin_api_v1_video_proto_depIdxs,

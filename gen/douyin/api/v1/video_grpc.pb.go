@@ -38,7 +38,7 @@ type VideoServiceClient interface {
 	ListPublishedVideos(ctx context.Context, in *ListPublishedVideosRequest, opts ...grpc.CallOption) (*ListPublishedVideosResponse, error)
 	// GetVideo answers one video that the caller may see.
 	GetVideo(ctx context.Context, in *GetVideoRequest, opts ...grpc.CallOption) (*GetVideoResponse, error)
-	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	// GetVideoStatus answers how far a video of the caller is: its upload, then its renditions.
 	GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
@@ -139,7 +139,7 @@ type VideoServiceServer interface {
 	ListPublishedVideos(context.Context, *ListPublishedVideosRequest) (*ListPublishedVideosResponse, error)
 	// GetVideo answers one video that the caller may see.
 	GetVideo(context.Context, *GetVideoRequest) (*GetVideoResponse, error)
-	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	// GetVideoStatus answers how far a video of the caller is: its upload, then its renditions.
 	GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
@@ -363,6 +363,117 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
+	Metadata: "douyin/api/v1/video.proto",
+}
+
+const (
+	VideoStatusService_WatchVideoStatus_FullMethodName = "/douyin.api.v1.VideoStatusService/WatchVideoStatus"
+)
+
+// VideoStatusServiceClient is the client API for VideoStatusService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// VideoStatusService pushes how far videos are. It is a service of its own because it streams.
+type VideoStatusServiceClient interface {
+	// WatchVideoStatus answers the status of a video of the caller, and then each other one that GetVideoStatus
+	// would answer, in that order. The stream ends after one that is "ready" or "failed".
+	WatchVideoStatus(ctx context.Context, in *WatchVideoStatusRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchVideoStatusResponse], error)
+}
+
+type videoStatusServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewVideoStatusServiceClient(cc grpc.ClientConnInterface) VideoStatusServiceClient {
+	return &videoStatusServiceClient{cc}
+}
+
+func (c *videoStatusServiceClient) WatchVideoStatus(ctx context.Context, in *WatchVideoStatusRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchVideoStatusResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &VideoStatusService_ServiceDesc.Streams[0], VideoStatusService_WatchVideoStatus_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchVideoStatusRequest, WatchVideoStatusResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VideoStatusService_WatchVideoStatusClient = grpc.ServerStreamingClient[WatchVideoStatusResponse]
+
+// VideoStatusServiceServer is the server API for VideoStatusService service.
+// All implementations should embed UnimplementedVideoStatusServiceServer
+// for forward compatibility.
+//
+// VideoStatusService pushes how far videos are. It is a service of its own because it streams.
+type VideoStatusServiceServer interface {
+	// WatchVideoStatus answers the status of a video of the caller, and then each other one that GetVideoStatus
+	// would answer, in that order. The stream ends after one that is "ready" or "failed".
+	WatchVideoStatus(*WatchVideoStatusRequest, grpc.ServerStreamingServer[WatchVideoStatusResponse]) error
+}
+
+// UnimplementedVideoStatusServiceServer should be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedVideoStatusServiceServer struct{}
+
+func (UnimplementedVideoStatusServiceServer) WatchVideoStatus(*WatchVideoStatusRequest, grpc.ServerStreamingServer[WatchVideoStatusResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchVideoStatus not implemented")
+}
+func (UnimplementedVideoStatusServiceServer) testEmbeddedByValue() {}
+
+// UnsafeVideoStatusServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to VideoStatusServiceServer will
+// result in compilation errors.
+type UnsafeVideoStatusServiceServer interface {
+	mustEmbedUnimplementedVideoStatusServiceServer()
+}
+
+func RegisterVideoStatusServiceServer(s grpc.ServiceRegistrar, srv VideoStatusServiceServer) {
+	// If the following call panics, it indicates UnimplementedVideoStatusServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&VideoStatusService_ServiceDesc, srv)
+}
+
+func _VideoStatusService_WatchVideoStatus_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchVideoStatusRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(VideoStatusServiceServer).WatchVideoStatus(m, &grpc.GenericServerStream[WatchVideoStatusRequest, WatchVideoStatusResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VideoStatusService_WatchVideoStatusServer = grpc.ServerStreamingServer[WatchVideoStatusResponse]
+
+// VideoStatusService_ServiceDesc is the grpc.ServiceDesc for VideoStatusService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var VideoStatusService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "douyin.api.v1.VideoStatusService",
+	HandlerType: (*VideoStatusServiceServer)(nil),
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchVideoStatus",
+			Handler:       _VideoStatusService_WatchVideoStatus_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "douyin/api/v1/video.proto",
 }
 

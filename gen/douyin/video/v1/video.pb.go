@@ -1368,6 +1368,98 @@ func (x *GetVideoStatusResponse) GetStatus() *TranscodeStatus {
 }
 
 // Which video.
+type WatchVideoStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A video of the viewer.
+	VideoId       int64 `protobuf:"varint,1,opt,name=video_id,json=videoId,proto3" json:"video_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchVideoStatusRequest) Reset() {
+	*x = WatchVideoStatusRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchVideoStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchVideoStatusRequest) ProtoMessage() {}
+
+func (x *WatchVideoStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchVideoStatusRequest.ProtoReflect.Descriptor instead.
+func (*WatchVideoStatusRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *WatchVideoStatusRequest) GetVideoId() int64 {
+	if x != nil {
+		return x.VideoId
+	}
+	return 0
+}
+
+// One status, or a sign of life.
+type WatchVideoStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent in a sign of life, which comes at least every 15 seconds.
+	Status        *TranscodeStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchVideoStatusResponse) Reset() {
+	*x = WatchVideoStatusResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchVideoStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchVideoStatusResponse) ProtoMessage() {}
+
+func (x *WatchVideoStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchVideoStatusResponse.ProtoReflect.Descriptor instead.
+func (*WatchVideoStatusResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WatchVideoStatusResponse) GetStatus() *TranscodeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+// Which video.
 type RetryTranscodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A video of the viewer.
@@ -1380,7 +1472,7 @@ type RetryTranscodeRequest struct {
 
 func (x *RetryTranscodeRequest) Reset() {
 	*x = RetryTranscodeRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1484,7 @@ func (x *RetryTranscodeRequest) String() string {
 func (*RetryTranscodeRequest) ProtoMessage() {}
 
 func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[15]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1497,7 @@ func (x *RetryTranscodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTranscodeRequest.ProtoReflect.Descriptor instead.
 func (*RetryTranscodeRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{15}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RetryTranscodeRequest) GetVideoId() int64 {
@@ -1431,7 +1523,7 @@ type RetryTranscodeResponse struct {
 
 func (x *RetryTranscodeResponse) Reset() {
 	*x = RetryTranscodeResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1535,7 @@ func (x *RetryTranscodeResponse) String() string {
 func (*RetryTranscodeResponse) ProtoMessage() {}
 
 func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[16]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1548,7 @@ func (x *RetryTranscodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTranscodeResponse.ProtoReflect.Descriptor instead.
 func (*RetryTranscodeResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{16}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{18}
 }
 
 // Which videos.
@@ -1473,7 +1565,7 @@ type BatchGetVideosRequest struct {
 
 func (x *BatchGetVideosRequest) Reset() {
 	*x = BatchGetVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1577,7 @@ func (x *BatchGetVideosRequest) String() string {
 func (*BatchGetVideosRequest) ProtoMessage() {}
 
 func (x *BatchGetVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[17]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1590,7 @@ func (x *BatchGetVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetVideosRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{17}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BatchGetVideosRequest) GetIds() []int64 {
@@ -1526,7 +1618,7 @@ type BatchGetVideosResponse struct {
 
 func (x *BatchGetVideosResponse) Reset() {
 	*x = BatchGetVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1630,7 @@ func (x *BatchGetVideosResponse) String() string {
 func (*BatchGetVideosResponse) ProtoMessage() {}
 
 func (x *BatchGetVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[18]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1643,7 @@ func (x *BatchGetVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetVideosResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{18}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BatchGetVideosResponse) GetVideos() []*Video {
@@ -1574,7 +1666,7 @@ type ListRecentVideosRequest struct {
 
 func (x *ListRecentVideosRequest) Reset() {
 	*x = ListRecentVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1678,7 @@ func (x *ListRecentVideosRequest) String() string {
 func (*ListRecentVideosRequest) ProtoMessage() {}
 
 func (x *ListRecentVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[19]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1691,7 @@ func (x *ListRecentVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecentVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListRecentVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{19}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListRecentVideosRequest) GetBeforeMs() int64 {
@@ -1627,7 +1719,7 @@ type ListRecentVideosResponse struct {
 
 func (x *ListRecentVideosResponse) Reset() {
 	*x = ListRecentVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1731,7 @@ func (x *ListRecentVideosResponse) String() string {
 func (*ListRecentVideosResponse) ProtoMessage() {}
 
 func (x *ListRecentVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[20]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1744,7 @@ func (x *ListRecentVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecentVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListRecentVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{20}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListRecentVideosResponse) GetVideos() []*VideoRef {
@@ -1677,7 +1769,7 @@ type ListAuthorVideosRequest struct {
 
 func (x *ListAuthorVideosRequest) Reset() {
 	*x = ListAuthorVideosRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1781,7 @@ func (x *ListAuthorVideosRequest) String() string {
 func (*ListAuthorVideosRequest) ProtoMessage() {}
 
 func (x *ListAuthorVideosRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[21]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1794,7 @@ func (x *ListAuthorVideosRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuthorVideosRequest.ProtoReflect.Descriptor instead.
 func (*ListAuthorVideosRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{21}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListAuthorVideosRequest) GetAuthorId() int64 {
@@ -1739,7 +1831,7 @@ type ListAuthorVideosResponse struct {
 
 func (x *ListAuthorVideosResponse) Reset() {
 	*x = ListAuthorVideosResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +1843,7 @@ func (x *ListAuthorVideosResponse) String() string {
 func (*ListAuthorVideosResponse) ProtoMessage() {}
 
 func (x *ListAuthorVideosResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[22]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +1856,7 @@ func (x *ListAuthorVideosResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuthorVideosResponse.ProtoReflect.Descriptor instead.
 func (*ListAuthorVideosResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{22}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListAuthorVideosResponse) GetVideos() []*VideoRef {
@@ -1796,7 +1888,7 @@ type ListVideosByAuthorsRequest struct {
 
 func (x *ListVideosByAuthorsRequest) Reset() {
 	*x = ListVideosByAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1900,7 @@ func (x *ListVideosByAuthorsRequest) String() string {
 func (*ListVideosByAuthorsRequest) ProtoMessage() {}
 
 func (x *ListVideosByAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[23]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +1913,7 @@ func (x *ListVideosByAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVideosByAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*ListVideosByAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{23}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListVideosByAuthorsRequest) GetAuthorIds() []int64 {
@@ -1856,7 +1948,7 @@ type ListVideosByAuthorsResponse struct {
 
 func (x *ListVideosByAuthorsResponse) Reset() {
 	*x = ListVideosByAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[24]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +1960,7 @@ func (x *ListVideosByAuthorsResponse) String() string {
 func (*ListVideosByAuthorsResponse) ProtoMessage() {}
 
 func (x *ListVideosByAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[24]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +1973,7 @@ func (x *ListVideosByAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVideosByAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*ListVideosByAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{24}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListVideosByAuthorsResponse) GetVideos() []*VideoRef {
@@ -1904,7 +1996,7 @@ type TallyAuthorsRequest struct {
 
 func (x *TallyAuthorsRequest) Reset() {
 	*x = TallyAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[25]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2008,7 @@ func (x *TallyAuthorsRequest) String() string {
 func (*TallyAuthorsRequest) ProtoMessage() {}
 
 func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[25]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2021,7 @@ func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{25}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TallyAuthorsRequest) GetAfterId() int64 {
@@ -1959,7 +2051,7 @@ type AuthorTally struct {
 
 func (x *AuthorTally) Reset() {
 	*x = AuthorTally{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[26]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2063,7 @@ func (x *AuthorTally) String() string {
 func (*AuthorTally) ProtoMessage() {}
 
 func (x *AuthorTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[26]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2076,7 @@ func (x *AuthorTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorTally.ProtoReflect.Descriptor instead.
 func (*AuthorTally) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{26}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AuthorTally) GetAuthorId() int64 {
@@ -2014,7 +2106,7 @@ type TallyAuthorsResponse struct {
 
 func (x *TallyAuthorsResponse) Reset() {
 	*x = TallyAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2118,7 @@ func (x *TallyAuthorsResponse) String() string {
 func (*TallyAuthorsResponse) ProtoMessage() {}
 
 func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2131,7 @@ func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{27}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TallyAuthorsResponse) GetTallies() []*AuthorTally {
@@ -2137,6 +2229,10 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x15GetVideoStatusRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"R\n" +
 	"\x16GetVideoStatusResponse\x128\n" +
+	"\x06status\x18\x01 \x01(\v2 .douyin.video.v1.TranscodeStatusR\x06status\"4\n" +
+	"\x17WatchVideoStatusRequest\x12\x19\n" +
+	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\"T\n" +
+	"\x18WatchVideoStatusResponse\x128\n" +
 	"\x06status\x18\x01 \x01(\v2 .douyin.video.v1.TranscodeStatusR\x06status\"[\n" +
 	"\x15RetryTranscodeRequest\x12\x19\n" +
 	"\bvideo_id\x18\x01 \x01(\x03R\avideoId\x12'\n" +
@@ -2213,13 +2309,15 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x16TRANSCODE_REASON_QUOTA\x10\b\x12\x1c\n" +
 	"\x18TRANSCODE_REASON_TIMEOUT\x10\t\x12\x1d\n" +
 	"\x19TRANSCODE_REASON_INTERNAL\x10\n" +
-	"2\xae\t\n" +
+	"2\xa2\n" +
+	"\n" +
 	"\fVideoService\x12c\n" +
 	"\fPublishVideo\x12$.douyin.video.v1.PublishVideoRequest\x1a%.douyin.video.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01\x12^\n" +
 	"\vDeleteVideo\x12#.douyin.video.v1.DeleteVideoRequest\x1a$.douyin.video.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x02\x12^\n" +
 	"\vUpdateVideo\x12#.douyin.video.v1.UpdateVideoRequest\x1a$.douyin.video.v1.UpdateVideoResponse\"\x04\x88\xb5\x18\x02\x12s\n" +
 	"\x11BatchCheckVisible\x12).douyin.video.v1.BatchCheckVisibleRequest\x1a*.douyin.video.v1.BatchCheckVisibleResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12j\n" +
-	"\x0eGetVideoStatus\x12&.douyin.video.v1.GetVideoStatusRequest\x1a'.douyin.video.v1.GetVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12g\n" +
+	"\x0eGetVideoStatus\x12&.douyin.video.v1.GetVideoStatusRequest\x1a'.douyin.video.v1.GetVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x01\x12r\n" +
+	"\x10WatchVideoStatus\x12(.douyin.video.v1.WatchVideoStatusRequest\x1a).douyin.video.v1.WatchVideoStatusResponse\"\a\x88\xb5\x18\x02\x90\x02\x010\x01\x12g\n" +
 	"\x0eRetryTranscode\x12&.douyin.video.v1.RetryTranscodeRequest\x1a'.douyin.video.v1.RetryTranscodeResponse\"\x04\x88\xb5\x18\x02\x12j\n" +
 	"\x0eBatchGetVideos\x12&.douyin.video.v1.BatchGetVideosRequest\x1a'.douyin.video.v1.BatchGetVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListRecentVideos\x12(.douyin.video.v1.ListRecentVideosRequest\x1a).douyin.video.v1.ListRecentVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
@@ -2242,7 +2340,7 @@ func file_douyin_video_v1_video_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_douyin_video_v1_video_proto_goTypes = []any{
 	(ErrorReason)(0),                    // 0: douyin.video.v1.ErrorReason
 	(Visibility)(0),                     // 1: douyin.video.v1.Visibility
@@ -2264,19 +2362,21 @@ var file_douyin_video_v1_video_proto_goTypes = []any{
 	(*BatchCheckVisibleResponse)(nil),   // 17: douyin.video.v1.BatchCheckVisibleResponse
 	(*GetVideoStatusRequest)(nil),       // 18: douyin.video.v1.GetVideoStatusRequest
 	(*GetVideoStatusResponse)(nil),      // 19: douyin.video.v1.GetVideoStatusResponse
-	(*RetryTranscodeRequest)(nil),       // 20: douyin.video.v1.RetryTranscodeRequest
-	(*RetryTranscodeResponse)(nil),      // 21: douyin.video.v1.RetryTranscodeResponse
-	(*BatchGetVideosRequest)(nil),       // 22: douyin.video.v1.BatchGetVideosRequest
-	(*BatchGetVideosResponse)(nil),      // 23: douyin.video.v1.BatchGetVideosResponse
-	(*ListRecentVideosRequest)(nil),     // 24: douyin.video.v1.ListRecentVideosRequest
-	(*ListRecentVideosResponse)(nil),    // 25: douyin.video.v1.ListRecentVideosResponse
-	(*ListAuthorVideosRequest)(nil),     // 26: douyin.video.v1.ListAuthorVideosRequest
-	(*ListAuthorVideosResponse)(nil),    // 27: douyin.video.v1.ListAuthorVideosResponse
-	(*ListVideosByAuthorsRequest)(nil),  // 28: douyin.video.v1.ListVideosByAuthorsRequest
-	(*ListVideosByAuthorsResponse)(nil), // 29: douyin.video.v1.ListVideosByAuthorsResponse
-	(*TallyAuthorsRequest)(nil),         // 30: douyin.video.v1.TallyAuthorsRequest
-	(*AuthorTally)(nil),                 // 31: douyin.video.v1.AuthorTally
-	(*TallyAuthorsResponse)(nil),        // 32: douyin.video.v1.TallyAuthorsResponse
+	(*WatchVideoStatusRequest)(nil),     // 20: douyin.video.v1.WatchVideoStatusRequest
+	(*WatchVideoStatusResponse)(nil),    // 21: douyin.video.v1.WatchVideoStatusResponse
+	(*RetryTranscodeRequest)(nil),       // 22: douyin.video.v1.RetryTranscodeRequest
+	(*RetryTranscodeResponse)(nil),      // 23: douyin.video.v1.RetryTranscodeResponse
+	(*BatchGetVideosRequest)(nil),       // 24: douyin.video.v1.BatchGetVideosRequest
+	(*BatchGetVideosResponse)(nil),      // 25: douyin.video.v1.BatchGetVideosResponse
+	(*ListRecentVideosRequest)(nil),     // 26: douyin.video.v1.ListRecentVideosRequest
+	(*ListRecentVideosResponse)(nil),    // 27: douyin.video.v1.ListRecentVideosResponse
+	(*ListAuthorVideosRequest)(nil),     // 28: douyin.video.v1.ListAuthorVideosRequest
+	(*ListAuthorVideosResponse)(nil),    // 29: douyin.video.v1.ListAuthorVideosResponse
+	(*ListVideosByAuthorsRequest)(nil),  // 30: douyin.video.v1.ListVideosByAuthorsRequest
+	(*ListVideosByAuthorsResponse)(nil), // 31: douyin.video.v1.ListVideosByAuthorsResponse
+	(*TallyAuthorsRequest)(nil),         // 32: douyin.video.v1.TallyAuthorsRequest
+	(*AuthorTally)(nil),                 // 33: douyin.video.v1.AuthorTally
+	(*TallyAuthorsResponse)(nil),        // 34: douyin.video.v1.TallyAuthorsResponse
 }
 var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	1,  // 0: douyin.video.v1.Video.visibility:type_name -> douyin.video.v1.Visibility
@@ -2289,38 +2389,41 @@ var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	5,  // 7: douyin.video.v1.PublishVideoResponse.video:type_name -> douyin.video.v1.Video
 	1,  // 8: douyin.video.v1.UpdateVideoRequest.visibility:type_name -> douyin.video.v1.Visibility
 	7,  // 9: douyin.video.v1.GetVideoStatusResponse.status:type_name -> douyin.video.v1.TranscodeStatus
-	5,  // 10: douyin.video.v1.BatchGetVideosResponse.videos:type_name -> douyin.video.v1.Video
-	8,  // 11: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
-	8,  // 12: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
-	8,  // 13: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
-	31, // 14: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
-	9,  // 15: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
-	12, // 16: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
-	14, // 17: douyin.video.v1.VideoService.UpdateVideo:input_type -> douyin.video.v1.UpdateVideoRequest
-	16, // 18: douyin.video.v1.VideoService.BatchCheckVisible:input_type -> douyin.video.v1.BatchCheckVisibleRequest
-	18, // 19: douyin.video.v1.VideoService.GetVideoStatus:input_type -> douyin.video.v1.GetVideoStatusRequest
-	20, // 20: douyin.video.v1.VideoService.RetryTranscode:input_type -> douyin.video.v1.RetryTranscodeRequest
-	22, // 21: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
-	24, // 22: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
-	26, // 23: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
-	28, // 24: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
-	30, // 25: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
-	11, // 26: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
-	13, // 27: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
-	15, // 28: douyin.video.v1.VideoService.UpdateVideo:output_type -> douyin.video.v1.UpdateVideoResponse
-	17, // 29: douyin.video.v1.VideoService.BatchCheckVisible:output_type -> douyin.video.v1.BatchCheckVisibleResponse
-	19, // 30: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
-	21, // 31: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
-	23, // 32: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
-	25, // 33: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
-	27, // 34: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
-	29, // 35: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
-	32, // 36: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
-	26, // [26:37] is the sub-list for method output_type
-	15, // [15:26] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	7,  // 10: douyin.video.v1.WatchVideoStatusResponse.status:type_name -> douyin.video.v1.TranscodeStatus
+	5,  // 11: douyin.video.v1.BatchGetVideosResponse.videos:type_name -> douyin.video.v1.Video
+	8,  // 12: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
+	8,  // 13: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
+	8,  // 14: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
+	33, // 15: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
+	9,  // 16: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
+	12, // 17: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
+	14, // 18: douyin.video.v1.VideoService.UpdateVideo:input_type -> douyin.video.v1.UpdateVideoRequest
+	16, // 19: douyin.video.v1.VideoService.BatchCheckVisible:input_type -> douyin.video.v1.BatchCheckVisibleRequest
+	18, // 20: douyin.video.v1.VideoService.GetVideoStatus:input_type -> douyin.video.v1.GetVideoStatusRequest
+	20, // 21: douyin.video.v1.VideoService.WatchVideoStatus:input_type -> douyin.video.v1.WatchVideoStatusRequest
+	22, // 22: douyin.video.v1.VideoService.RetryTranscode:input_type -> douyin.video.v1.RetryTranscodeRequest
+	24, // 23: douyin.video.v1.VideoService.BatchGetVideos:input_type -> douyin.video.v1.BatchGetVideosRequest
+	26, // 24: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
+	28, // 25: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
+	30, // 26: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
+	32, // 27: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
+	11, // 28: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
+	13, // 29: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
+	15, // 30: douyin.video.v1.VideoService.UpdateVideo:output_type -> douyin.video.v1.UpdateVideoResponse
+	17, // 31: douyin.video.v1.VideoService.BatchCheckVisible:output_type -> douyin.video.v1.BatchCheckVisibleResponse
+	19, // 32: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
+	21, // 33: douyin.video.v1.VideoService.WatchVideoStatus:output_type -> douyin.video.v1.WatchVideoStatusResponse
+	23, // 34: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
+	25, // 35: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
+	27, // 36: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
+	29, // 37: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
+	31, // 38: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
+	34, // 39: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
+	28, // [28:40] is the sub-list for method output_type
+	16, // [16:28] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_douyin_video_v1_video_proto_init() }
@@ -2339,7 +2442,7 @@ func file_douyin_video_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_video_v1_video_proto_rawDesc), len(file_douyin_video_v1_video_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

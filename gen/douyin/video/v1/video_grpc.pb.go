@@ -24,6 +24,7 @@ const (
 	VideoService_UpdateVideo_FullMethodName         = "/douyin.video.v1.VideoService/UpdateVideo"
 	VideoService_BatchCheckVisible_FullMethodName   = "/douyin.video.v1.VideoService/BatchCheckVisible"
 	VideoService_GetVideoStatus_FullMethodName      = "/douyin.video.v1.VideoService/GetVideoStatus"
+	VideoService_WatchVideoStatus_FullMethodName    = "/douyin.video.v1.VideoService/WatchVideoStatus"
 	VideoService_RetryTranscode_FullMethodName      = "/douyin.video.v1.VideoService/RetryTranscode"
 	VideoService_BatchGetVideos_FullMethodName      = "/douyin.video.v1.VideoService/BatchGetVideos"
 	VideoService_ListRecentVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListRecentVideos"
@@ -56,6 +57,10 @@ type VideoServiceClient interface {
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(ctx context.Context, in *GetVideoStatusRequest, opts ...grpc.CallOption) (*GetVideoStatusResponse, error)
+	// WatchVideoStatus answers the status of a video of the viewer, and then each other one that
+	// GetVideoStatus would answer, in that order, until one that is ready or failed.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video and when it is deleted.
+	WatchVideoStatus(ctx context.Context, in *WatchVideoStatusRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchVideoStatusResponse], error)
 	// RetryTranscode queues a video of the viewer again when its status is
 	// retryable, and otherwise changes nothing.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
@@ -138,6 +143,25 @@ func (c *videoServiceClient) GetVideoStatus(ctx context.Context, in *GetVideoSta
 	}
 	return out, nil
 }
+
+func (c *videoServiceClient) WatchVideoStatus(ctx context.Context, in *WatchVideoStatusRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchVideoStatusResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &VideoService_ServiceDesc.Streams[1], VideoService_WatchVideoStatus_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchVideoStatusRequest, WatchVideoStatusResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VideoService_WatchVideoStatusClient = grpc.ServerStreamingClient[WatchVideoStatusResponse]
 
 func (c *videoServiceClient) RetryTranscode(ctx context.Context, in *RetryTranscodeRequest, opts ...grpc.CallOption) (*RetryTranscodeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -223,6 +247,10 @@ type VideoServiceServer interface {
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error)
+	// WatchVideoStatus answers the status of a video of the viewer, and then each other one that
+	// GetVideoStatus would answer, in that order, until one that is ready or failed.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video and when it is deleted.
+	WatchVideoStatus(*WatchVideoStatusRequest, grpc.ServerStreamingServer[WatchVideoStatusResponse]) error
 	// RetryTranscode queues a video of the viewer again when its status is
 	// retryable, and otherwise changes nothing.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
@@ -266,6 +294,9 @@ func (UnimplementedVideoServiceServer) BatchCheckVisible(context.Context, *Batch
 }
 func (UnimplementedVideoServiceServer) GetVideoStatus(context.Context, *GetVideoStatusRequest) (*GetVideoStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVideoStatus not implemented")
+}
+func (UnimplementedVideoServiceServer) WatchVideoStatus(*WatchVideoStatusRequest, grpc.ServerStreamingServer[WatchVideoStatusResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchVideoStatus not implemented")
 }
 func (UnimplementedVideoServiceServer) RetryTranscode(context.Context, *RetryTranscodeRequest) (*RetryTranscodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryTranscode not implemented")
@@ -383,6 +414,17 @@ func _VideoService_GetVideoStatus_Handler(srv interface{}, ctx context.Context, 
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _VideoService_WatchVideoStatus_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchVideoStatusRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(VideoServiceServer).WatchVideoStatus(m, &grpc.GenericServerStream[WatchVideoStatusRequest, WatchVideoStatusResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VideoService_WatchVideoStatusServer = grpc.ServerStreamingServer[WatchVideoStatusResponse]
 
 func _VideoService_RetryTranscode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RetryTranscodeRequest)
@@ -545,6 +587,11 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "PublishVideo",
 			Handler:       _VideoService_PublishVideo_Handler,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "WatchVideoStatus",
+			Handler:       _VideoService_WatchVideoStatus_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "douyin/video/v1/video.proto",

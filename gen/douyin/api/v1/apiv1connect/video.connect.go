@@ -23,6 +23,8 @@ const _ = connect.IsAtLeastVersion1_13_0
 const (
 	// VideoServiceName is the fully-qualified name of the VideoService service.
 	VideoServiceName = "douyin.api.v1.VideoService"
+	// VideoStatusServiceName is the fully-qualified name of the VideoStatusService service.
+	VideoStatusServiceName = "douyin.api.v1.VideoStatusService"
 	// UploadServiceName is the fully-qualified name of the UploadService service.
 	UploadServiceName = "douyin.api.v1.UploadService"
 )
@@ -55,6 +57,9 @@ const (
 	// VideoServiceDeleteVideoProcedure is the fully-qualified name of the VideoService's DeleteVideo
 	// RPC.
 	VideoServiceDeleteVideoProcedure = "/douyin.api.v1.VideoService/DeleteVideo"
+	// VideoStatusServiceWatchVideoStatusProcedure is the fully-qualified name of the
+	// VideoStatusService's WatchVideoStatus RPC.
+	VideoStatusServiceWatchVideoStatusProcedure = "/douyin.api.v1.VideoStatusService/WatchVideoStatus"
 	// UploadServicePublishVideoProcedure is the fully-qualified name of the UploadService's
 	// PublishVideo RPC.
 	UploadServicePublishVideoProcedure = "/douyin.api.v1.UploadService/PublishVideo"
@@ -66,7 +71,7 @@ type VideoServiceClient interface {
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
 	// GetVideo answers one video that the caller may see.
 	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
-	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	// GetVideoStatus answers how far a video of the caller is: its upload, then its renditions.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
@@ -218,7 +223,7 @@ type VideoServiceHandler interface {
 	ListPublishedVideos(context.Context, *v1.ListPublishedVideosRequest) (*v1.ListPublishedVideosResponse, error)
 	// GetVideo answers one video that the caller may see.
 	GetVideo(context.Context, *v1.GetVideoRequest) (*v1.GetVideoResponse, error)
-	// GetVideoStatus answers how far the renditions of a video of the caller are.
+	// GetVideoStatus answers how far a video of the caller is: its upload, then its renditions.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
 	// RetryTranscode makes the renditions of a video of the caller once more when its status is retryable, and otherwise
 	// changes nothing.
@@ -334,6 +339,82 @@ func (UnimplementedVideoServiceHandler) UpdateVideo(context.Context, *v1.UpdateV
 
 func (UnimplementedVideoServiceHandler) DeleteVideo(context.Context, *v1.DeleteVideoRequest) (*v1.DeleteVideoResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoService.DeleteVideo is not implemented"))
+}
+
+// VideoStatusServiceClient is a client for the douyin.api.v1.VideoStatusService service.
+type VideoStatusServiceClient interface {
+	// WatchVideoStatus answers the status of a video of the caller, and then each other one that GetVideoStatus
+	// would answer, in that order. The stream ends after one that is "ready" or "failed".
+	WatchVideoStatus(context.Context, *v1.WatchVideoStatusRequest) (*connect.ServerStreamForClient[v1.WatchVideoStatusResponse], error)
+}
+
+// NewVideoStatusServiceClient constructs a client for the douyin.api.v1.VideoStatusService service.
+// By default, it uses the Connect protocol with the binary Protobuf Codec, asks for gzipped
+// responses, and sends uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the
+// connect.WithGRPC() or connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewVideoStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) VideoStatusServiceClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	videoStatusServiceMethods := v1.File_douyin_api_v1_video_proto.Services().ByName("VideoStatusService").Methods()
+	return &videoStatusServiceClient{
+		watchVideoStatus: connect.NewClient[v1.WatchVideoStatusRequest, v1.WatchVideoStatusResponse](
+			httpClient,
+			baseURL+VideoStatusServiceWatchVideoStatusProcedure,
+			connect.WithSchema(videoStatusServiceMethods.ByName("WatchVideoStatus")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// videoStatusServiceClient implements VideoStatusServiceClient.
+type videoStatusServiceClient struct {
+	watchVideoStatus *connect.Client[v1.WatchVideoStatusRequest, v1.WatchVideoStatusResponse]
+}
+
+// WatchVideoStatus calls douyin.api.v1.VideoStatusService.WatchVideoStatus.
+func (c *videoStatusServiceClient) WatchVideoStatus(ctx context.Context, req *v1.WatchVideoStatusRequest) (*connect.ServerStreamForClient[v1.WatchVideoStatusResponse], error) {
+	return c.watchVideoStatus.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// VideoStatusServiceHandler is an implementation of the douyin.api.v1.VideoStatusService service.
+type VideoStatusServiceHandler interface {
+	// WatchVideoStatus answers the status of a video of the caller, and then each other one that GetVideoStatus
+	// would answer, in that order. The stream ends after one that is "ready" or "failed".
+	WatchVideoStatus(context.Context, *v1.WatchVideoStatusRequest, *connect.ServerStream[v1.WatchVideoStatusResponse]) error
+}
+
+// NewVideoStatusServiceHandler builds an HTTP handler from the service implementation. It returns
+// the path on which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewVideoStatusServiceHandler(svc VideoStatusServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	videoStatusServiceMethods := v1.File_douyin_api_v1_video_proto.Services().ByName("VideoStatusService").Methods()
+	videoStatusServiceWatchVideoStatusHandler := connect.NewServerStreamHandlerSimple(
+		VideoStatusServiceWatchVideoStatusProcedure,
+		svc.WatchVideoStatus,
+		connect.WithSchema(videoStatusServiceMethods.ByName("WatchVideoStatus")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/douyin.api.v1.VideoStatusService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case VideoStatusServiceWatchVideoStatusProcedure:
+			videoStatusServiceWatchVideoStatusHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedVideoStatusServiceHandler returns CodeUnimplemented from all methods.
+type UnimplementedVideoStatusServiceHandler struct{}
+
+func (UnimplementedVideoStatusServiceHandler) WatchVideoStatus(context.Context, *v1.WatchVideoStatusRequest, *connect.ServerStream[v1.WatchVideoStatusResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("douyin.api.v1.VideoStatusService.WatchVideoStatus is not implemented"))
 }
 
 // UploadServiceClient is a client for the douyin.api.v1.UploadService service.

@@ -48,6 +48,9 @@ const (
 	// VideoServiceGetVideoStatusProcedure is the fully-qualified name of the VideoService's
 	// GetVideoStatus RPC.
 	VideoServiceGetVideoStatusProcedure = "/douyin.video.v1.VideoService/GetVideoStatus"
+	// VideoServiceWatchVideoStatusProcedure is the fully-qualified name of the VideoService's
+	// WatchVideoStatus RPC.
+	VideoServiceWatchVideoStatusProcedure = "/douyin.video.v1.VideoService/WatchVideoStatus"
 	// VideoServiceRetryTranscodeProcedure is the fully-qualified name of the VideoService's
 	// RetryTranscode RPC.
 	VideoServiceRetryTranscodeProcedure = "/douyin.video.v1.VideoService/RetryTranscode"
@@ -88,6 +91,10 @@ type VideoServiceClient interface {
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
+	// WatchVideoStatus answers the status of a video of the viewer, and then each other one that
+	// GetVideoStatus would answer, in that order, until one that is ready or failed.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video and when it is deleted.
+	WatchVideoStatus(context.Context, *v1.WatchVideoStatusRequest) (*connect.ServerStreamForClient[v1.WatchVideoStatusResponse], error)
 	// RetryTranscode queues a video of the viewer again when its status is
 	// retryable, and otherwise changes nothing.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
@@ -153,6 +160,13 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		watchVideoStatus: connect.NewClient[v1.WatchVideoStatusRequest, v1.WatchVideoStatusResponse](
+			httpClient,
+			baseURL+VideoServiceWatchVideoStatusProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("WatchVideoStatus")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		retryTranscode: connect.NewClient[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse](
 			httpClient,
 			baseURL+VideoServiceRetryTranscodeProcedure,
@@ -204,6 +218,7 @@ type videoServiceClient struct {
 	updateVideo         *connect.Client[v1.UpdateVideoRequest, v1.UpdateVideoResponse]
 	batchCheckVisible   *connect.Client[v1.BatchCheckVisibleRequest, v1.BatchCheckVisibleResponse]
 	getVideoStatus      *connect.Client[v1.GetVideoStatusRequest, v1.GetVideoStatusResponse]
+	watchVideoStatus    *connect.Client[v1.WatchVideoStatusRequest, v1.WatchVideoStatusResponse]
 	retryTranscode      *connect.Client[v1.RetryTranscodeRequest, v1.RetryTranscodeResponse]
 	batchGetVideos      *connect.Client[v1.BatchGetVideosRequest, v1.BatchGetVideosResponse]
 	listRecentVideos    *connect.Client[v1.ListRecentVideosRequest, v1.ListRecentVideosResponse]
@@ -251,6 +266,11 @@ func (c *videoServiceClient) GetVideoStatus(ctx context.Context, req *v1.GetVide
 		return response.Msg, err
 	}
 	return nil, err
+}
+
+// WatchVideoStatus calls douyin.video.v1.VideoService.WatchVideoStatus.
+func (c *videoServiceClient) WatchVideoStatus(ctx context.Context, req *v1.WatchVideoStatusRequest) (*connect.ServerStreamForClient[v1.WatchVideoStatusResponse], error) {
+	return c.watchVideoStatus.CallServerStream(ctx, connect.NewRequest(req))
 }
 
 // RetryTranscode calls douyin.video.v1.VideoService.RetryTranscode.
@@ -327,6 +347,10 @@ type VideoServiceHandler interface {
 	// GetVideoStatus answers how far the renditions of a video of the viewer are.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
 	GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error)
+	// WatchVideoStatus answers the status of a video of the viewer, and then each other one that
+	// GetVideoStatus would answer, in that order, until one that is ready or failed.
+	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video and when it is deleted.
+	WatchVideoStatus(context.Context, *v1.WatchVideoStatusRequest, *connect.ServerStream[v1.WatchVideoStatusResponse]) error
 	// RetryTranscode queues a video of the viewer again when its status is
 	// retryable, and otherwise changes nothing.
 	// Errors: NOT_FOUND (VIDEO_NOT_FOUND), also for another's video.
@@ -388,6 +412,13 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceWatchVideoStatusHandler := connect.NewServerStreamHandlerSimple(
+		VideoServiceWatchVideoStatusProcedure,
+		svc.WatchVideoStatus,
+		connect.WithSchema(videoServiceMethods.ByName("WatchVideoStatus")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	videoServiceRetryTranscodeHandler := connect.NewUnaryHandlerSimple(
 		VideoServiceRetryTranscodeProcedure,
 		svc.RetryTranscode,
@@ -441,6 +472,8 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServiceBatchCheckVisibleHandler.ServeHTTP(w, r)
 		case VideoServiceGetVideoStatusProcedure:
 			videoServiceGetVideoStatusHandler.ServeHTTP(w, r)
+		case VideoServiceWatchVideoStatusProcedure:
+			videoServiceWatchVideoStatusHandler.ServeHTTP(w, r)
 		case VideoServiceRetryTranscodeProcedure:
 			videoServiceRetryTranscodeHandler.ServeHTTP(w, r)
 		case VideoServiceBatchGetVideosProcedure:
@@ -480,6 +513,10 @@ func (UnimplementedVideoServiceHandler) BatchCheckVisible(context.Context, *v1.B
 
 func (UnimplementedVideoServiceHandler) GetVideoStatus(context.Context, *v1.GetVideoStatusRequest) (*v1.GetVideoStatusResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.GetVideoStatus is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) WatchVideoStatus(context.Context, *v1.WatchVideoStatusRequest, *connect.ServerStream[v1.WatchVideoStatusResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.WatchVideoStatus is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) RetryTranscode(context.Context, *v1.RetryTranscodeRequest) (*v1.RetryTranscodeResponse, error) {

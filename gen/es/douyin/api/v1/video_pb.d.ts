@@ -52,7 +52,7 @@ export declare type GetVideoResponse = Message<"douyin.api.v1.GetVideoResponse">
 export declare const GetVideoResponseSchema: GenMessage<GetVideoResponse>;
 
 /**
- * Which video.
+ * Which video: by video_id or by upload_id, one of them.
  *
  * @generated from message douyin.api.v1.GetVideoStatusRequest
  */
@@ -63,6 +63,14 @@ export declare type GetVideoStatusRequest = Message<"douyin.api.v1.GetVideoStatu
    * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
    */
   videoId: string;
+
+  /**
+   * A resumable upload of the caller's, the last part of its URL below /uploads/; for a day, also
+   * after it was published.
+   *
+   * @generated from field: string upload_id = 2;
+   */
+  uploadId: string;
 };
 
 /**
@@ -90,6 +98,54 @@ export declare type GetVideoStatusResponse = Message<"douyin.api.v1.GetVideoStat
  * Use `create(GetVideoStatusResponseSchema)` to create a new message.
  */
 export declare const GetVideoStatusResponseSchema: GenMessage<GetVideoStatusResponse>;
+
+/**
+ * Which video: by video_id or by upload_id, one of them.
+ *
+ * @generated from message douyin.api.v1.WatchVideoStatusRequest
+ */
+export declare type WatchVideoStatusRequest = Message<"douyin.api.v1.WatchVideoStatusRequest"> & {
+  /**
+   * A video of the caller.
+   *
+   * @generated from field: int64 video_id = 1 [jstype = JS_STRING];
+   */
+  videoId: string;
+
+  /**
+   * A resumable upload of the caller's, the last part of its URL below /uploads/; for a day, also
+   * after it was published.
+   *
+   * @generated from field: string upload_id = 2;
+   */
+  uploadId: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.WatchVideoStatusRequest.
+ * Use `create(WatchVideoStatusRequestSchema)` to create a new message.
+ */
+export declare const WatchVideoStatusRequestSchema: GenMessage<WatchVideoStatusRequest>;
+
+/**
+ * One status, or a sign of life.
+ *
+ * @generated from message douyin.api.v1.WatchVideoStatusResponse
+ */
+export declare type WatchVideoStatusResponse = Message<"douyin.api.v1.WatchVideoStatusResponse"> & {
+  /**
+   * Absent in a sign of life, which comes at least every 15 seconds.
+   *
+   * @generated from field: douyin.api.v1.VideoStatus status = 1;
+   */
+  status?: VideoStatus | undefined;
+};
+
+/**
+ * Describes the message douyin.api.v1.WatchVideoStatusResponse.
+ * Use `create(WatchVideoStatusResponseSchema)` to create a new message.
+ */
+export declare const WatchVideoStatusResponseSchema: GenMessage<WatchVideoStatusResponse>;
 
 /**
  * Which video.
@@ -524,7 +580,7 @@ export declare const VideoService: GenService<{
     output: typeof GetVideoResponseSchema;
   },
   /**
-   * GetVideoStatus answers how far the renditions of a video of the caller are.
+   * GetVideoStatus answers how far a video of the caller is: its upload, then its renditions.
    *
    * @generated from rpc douyin.api.v1.VideoService.GetVideoStatus
    */
@@ -573,6 +629,25 @@ export declare const VideoService: GenService<{
     methodKind: "unary";
     input: typeof DeleteVideoRequestSchema;
     output: typeof DeleteVideoResponseSchema;
+  },
+}>;
+
+/**
+ * VideoStatusService pushes how far videos are. It is a service of its own because it streams.
+ *
+ * @generated from service douyin.api.v1.VideoStatusService
+ */
+export declare const VideoStatusService: GenService<{
+  /**
+   * WatchVideoStatus answers the status of a video of the caller, and then each other one that GetVideoStatus
+   * would answer, in that order. The stream ends after one that is "ready" or "failed".
+   *
+   * @generated from rpc douyin.api.v1.VideoStatusService.WatchVideoStatus
+   */
+  watchVideoStatus: {
+    methodKind: "server_streaming";
+    input: typeof WatchVideoStatusRequestSchema;
+    output: typeof WatchVideoStatusResponseSchema;
   },
 }>;
 

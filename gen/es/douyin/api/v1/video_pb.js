@@ -9,7 +9,7 @@ import { file_douyin_api_v1_objects } from "./objects_pb.js";
  * Describes the file douyin/api/v1/video.proto.
  */
 export const file_douyin_api_v1_video = /*@__PURE__*/
-  fileDesc("Chlkb3V5aW4vYXBpL3YxL3ZpZGVvLnByb3RvEg1kb3V5aW4uYXBpLnYxIicKD0dldFZpZGVvUmVxdWVzdBIUCgh2aWRlb19pZBgBIAEoA0ICMAEiNwoQR2V0VmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8iLQoVR2V0VmlkZW9TdGF0dXNSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwASJEChZHZXRWaWRlb1N0YXR1c1Jlc3BvbnNlEioKBnN0YXR1cxgBIAEoCzIaLmRvdXlpbi5hcGkudjEuVmlkZW9TdGF0dXMiRgoVUmV0cnlUcmFuc2NvZGVSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkiGAoWUmV0cnlUcmFuc2NvZGVSZXNwb25zZSJYChpMaXN0UHVibGlzaGVkVmlkZW9zUmVxdWVzdBITCgd1c2VyX2lkGAEgASgDQgIwARIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJgChtMaXN0UHVibGlzaGVkVmlkZW9zUmVzcG9uc2USKAoKdmlkZW9fbGlzdBgBIAMoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlEKElJlcG9ydFZpZXdzUmVxdWVzdBIiCgV2aWV3cxgBIAMoCzITLmRvdXlpbi5hcGkudjEuVmlldxIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkicwoEVmlldxIUCgh2aWRlb19pZBgBIAEoA0ICMAESEgoKd2F0Y2hlZF9tcxgCIAEoAxINCgVsb29wcxgDIAEoBRIOCgZzb3VyY2UYBCABKAkSEAoIcG9zaXRpb24YBSABKAUSEAoIc2xhdGVfaWQYBiABKAkiNAoTUmVwb3J0Vmlld3NSZXNwb25zZRIdChF1bmtub3duX3ZpZGVvX2lkcxgBIAMoA0ICMAEidQoSVXBkYXRlVmlkZW9SZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARISCgV0aXRsZRgCIAEoCUgAiAEBEhIKCnZpc2liaWxpdHkYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQggKBl90aXRsZSI6ChNVcGRhdGVWaWRlb1Jlc3BvbnNlEiMKBXZpZGVvGAEgASgLMhQuZG91eWluLmFwaS52MS5WaWRlbyJDChJEZWxldGVWaWRlb1JlcXVlc3QSFAoIdmlkZW9faWQYASABKANCAjABEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlImMKE1B1Ymxpc2hWaWRlb1JlcXVlc3QSMwoGaGVhZGVyGAEgASgLMiEuZG91eWluLmFwaS52MS5QdWJsaXNoVmlkZW9IZWFkZXJIABIPCgVjaHVuaxgCIAEoDEgAQgYKBHBhcnQiYwoSUHVibGlzaFZpZGVvSGVhZGVyEg0KBXRpdGxlGAEgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkSEgoKdmlzaWJpbGl0eRgEIAEoCSI7ChRQdWJsaXNoVmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8ymAUKDFZpZGVvU2VydmljZRJxChNMaXN0UHVibGlzaGVkVmlkZW9zEikuZG91eWluLmFwaS52MS5MaXN0UHVibGlzaGVkVmlkZW9zUmVxdWVzdBoqLmRvdXlpbi5hcGkudjEuTGlzdFB1Ymxpc2hlZFZpZGVvc1Jlc3BvbnNlIgOQAgESUAoIR2V0VmlkZW8SHi5kb3V5aW4uYXBpLnYxLkdldFZpZGVvUmVxdWVzdBofLmRvdXlpbi5hcGkudjEuR2V0VmlkZW9SZXNwb25zZSIDkAIBEmIKDkdldFZpZGVvU3RhdHVzEiQuZG91eWluLmFwaS52MS5HZXRWaWRlb1N0YXR1c1JlcXVlc3QaJS5kb3V5aW4uYXBpLnYxLkdldFZpZGVvU3RhdHVzUmVzcG9uc2UiA5ACARJdCg5SZXRyeVRyYW5zY29kZRIkLmRvdXlpbi5hcGkudjEuUmV0cnlUcmFuc2NvZGVSZXF1ZXN0GiUuZG91eWluLmFwaS52MS5SZXRyeVRyYW5zY29kZVJlc3BvbnNlElQKC1JlcG9ydFZpZXdzEiEuZG91eWluLmFwaS52MS5SZXBvcnRWaWV3c1JlcXVlc3QaIi5kb3V5aW4uYXBpLnYxLlJlcG9ydFZpZXdzUmVzcG9uc2USVAoLVXBkYXRlVmlkZW8SIS5kb3V5aW4uYXBpLnYxLlVwZGF0ZVZpZGVvUmVxdWVzdBoiLmRvdXlpbi5hcGkudjEuVXBkYXRlVmlkZW9SZXNwb25zZRJUCgtEZWxldGVWaWRlbxIhLmRvdXlpbi5hcGkudjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiIuZG91eWluLmFwaS52MS5EZWxldGVWaWRlb1Jlc3BvbnNlMmoKDVVwbG9hZFNlcnZpY2USWQoMUHVibGlzaFZpZGVvEiIuZG91eWluLmFwaS52MS5QdWJsaXNoVmlkZW9SZXF1ZXN0GiMuZG91eWluLmFwaS52MS5QdWJsaXNoVmlkZW9SZXNwb25zZSgBYgZwcm90bzM", [file_douyin_api_v1_objects]);
+  fileDesc("Chlkb3V5aW4vYXBpL3YxL3ZpZGVvLnByb3RvEg1kb3V5aW4uYXBpLnYxIicKD0dldFZpZGVvUmVxdWVzdBIUCgh2aWRlb19pZBgBIAEoA0ICMAEiNwoQR2V0VmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8iQAoVR2V0VmlkZW9TdGF0dXNSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARIRCgl1cGxvYWRfaWQYAiABKAkiRAoWR2V0VmlkZW9TdGF0dXNSZXNwb25zZRIqCgZzdGF0dXMYASABKAsyGi5kb3V5aW4uYXBpLnYxLlZpZGVvU3RhdHVzIkIKF1dhdGNoVmlkZW9TdGF0dXNSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARIRCgl1cGxvYWRfaWQYAiABKAkiRgoYV2F0Y2hWaWRlb1N0YXR1c1Jlc3BvbnNlEioKBnN0YXR1cxgBIAEoCzIaLmRvdXlpbi5hcGkudjEuVmlkZW9TdGF0dXMiRgoVUmV0cnlUcmFuc2NvZGVSZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkiGAoWUmV0cnlUcmFuc2NvZGVSZXNwb25zZSJYChpMaXN0UHVibGlzaGVkVmlkZW9zUmVxdWVzdBITCgd1c2VyX2lkGAEgASgDQgIwARIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJgChtMaXN0UHVibGlzaGVkVmlkZW9zUmVzcG9uc2USKAoKdmlkZW9fbGlzdBgBIAMoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlEKElJlcG9ydFZpZXdzUmVxdWVzdBIiCgV2aWV3cxgBIAMoCzITLmRvdXlpbi5hcGkudjEuVmlldxIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkicwoEVmlldxIUCgh2aWRlb19pZBgBIAEoA0ICMAESEgoKd2F0Y2hlZF9tcxgCIAEoAxINCgVsb29wcxgDIAEoBRIOCgZzb3VyY2UYBCABKAkSEAoIcG9zaXRpb24YBSABKAUSEAoIc2xhdGVfaWQYBiABKAkiNAoTUmVwb3J0Vmlld3NSZXNwb25zZRIdChF1bmtub3duX3ZpZGVvX2lkcxgBIAMoA0ICMAEidQoSVXBkYXRlVmlkZW9SZXF1ZXN0EhQKCHZpZGVvX2lkGAEgASgDQgIwARISCgV0aXRsZRgCIAEoCUgAiAEBEhIKCnZpc2liaWxpdHkYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQggKBl90aXRsZSI6ChNVcGRhdGVWaWRlb1Jlc3BvbnNlEiMKBXZpZGVvGAEgASgLMhQuZG91eWluLmFwaS52MS5WaWRlbyJDChJEZWxldGVWaWRlb1JlcXVlc3QSFAoIdmlkZW9faWQYASABKANCAjABEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlImMKE1B1Ymxpc2hWaWRlb1JlcXVlc3QSMwoGaGVhZGVyGAEgASgLMiEuZG91eWluLmFwaS52MS5QdWJsaXNoVmlkZW9IZWFkZXJIABIPCgVjaHVuaxgCIAEoDEgAQgYKBHBhcnQiYwoSUHVibGlzaFZpZGVvSGVhZGVyEg0KBXRpdGxlGAEgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkSEgoKdmlzaWJpbGl0eRgEIAEoCSI7ChRQdWJsaXNoVmlkZW9SZXNwb25zZRIjCgV2aWRlbxgBIAEoCzIULmRvdXlpbi5hcGkudjEuVmlkZW8ymAUKDFZpZGVvU2VydmljZRJxChNMaXN0UHVibGlzaGVkVmlkZW9zEikuZG91eWluLmFwaS52MS5MaXN0UHVibGlzaGVkVmlkZW9zUmVxdWVzdBoqLmRvdXlpbi5hcGkudjEuTGlzdFB1Ymxpc2hlZFZpZGVvc1Jlc3BvbnNlIgOQAgESUAoIR2V0VmlkZW8SHi5kb3V5aW4uYXBpLnYxLkdldFZpZGVvUmVxdWVzdBofLmRvdXlpbi5hcGkudjEuR2V0VmlkZW9SZXNwb25zZSIDkAIBEmIKDkdldFZpZGVvU3RhdHVzEiQuZG91eWluLmFwaS52MS5HZXRWaWRlb1N0YXR1c1JlcXVlc3QaJS5kb3V5aW4uYXBpLnYxLkdldFZpZGVvU3RhdHVzUmVzcG9uc2UiA5ACARJdCg5SZXRyeVRyYW5zY29kZRIkLmRvdXlpbi5hcGkudjEuUmV0cnlUcmFuc2NvZGVSZXF1ZXN0GiUuZG91eWluLmFwaS52MS5SZXRyeVRyYW5zY29kZVJlc3BvbnNlElQKC1JlcG9ydFZpZXdzEiEuZG91eWluLmFwaS52MS5SZXBvcnRWaWV3c1JlcXVlc3QaIi5kb3V5aW4uYXBpLnYxLlJlcG9ydFZpZXdzUmVzcG9uc2USVAoLVXBkYXRlVmlkZW8SIS5kb3V5aW4uYXBpLnYxLlVwZGF0ZVZpZGVvUmVxdWVzdBoiLmRvdXlpbi5hcGkudjEuVXBkYXRlVmlkZW9SZXNwb25zZRJUCgtEZWxldGVWaWRlbxIhLmRvdXlpbi5hcGkudjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiIuZG91eWluLmFwaS52MS5EZWxldGVWaWRlb1Jlc3BvbnNlMoABChJWaWRlb1N0YXR1c1NlcnZpY2USagoQV2F0Y2hWaWRlb1N0YXR1cxImLmRvdXlpbi5hcGkudjEuV2F0Y2hWaWRlb1N0YXR1c1JlcXVlc3QaJy5kb3V5aW4uYXBpLnYxLldhdGNoVmlkZW9TdGF0dXNSZXNwb25zZSIDkAIBMAEyagoNVXBsb2FkU2VydmljZRJZCgxQdWJsaXNoVmlkZW8SIi5kb3V5aW4uYXBpLnYxLlB1Ymxpc2hWaWRlb1JlcXVlc3QaIy5kb3V5aW4uYXBpLnYxLlB1Ymxpc2hWaWRlb1Jlc3BvbnNlKAFiBnByb3RvMw", [file_douyin_api_v1_objects]);
 
 /**
  * Describes the message douyin.api.v1.GetVideoRequest.
@@ -40,102 +40,116 @@ export const GetVideoStatusResponseSchema = /*@__PURE__*/
   messageDesc(file_douyin_api_v1_video, 3);
 
 /**
+ * Describes the message douyin.api.v1.WatchVideoStatusRequest.
+ * Use `create(WatchVideoStatusRequestSchema)` to create a new message.
+ */
+export const WatchVideoStatusRequestSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_video, 4);
+
+/**
+ * Describes the message douyin.api.v1.WatchVideoStatusResponse.
+ * Use `create(WatchVideoStatusResponseSchema)` to create a new message.
+ */
+export const WatchVideoStatusResponseSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_video, 5);
+
+/**
  * Describes the message douyin.api.v1.RetryTranscodeRequest.
  * Use `create(RetryTranscodeRequestSchema)` to create a new message.
  */
 export const RetryTranscodeRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 4);
+  messageDesc(file_douyin_api_v1_video, 6);
 
 /**
  * Describes the message douyin.api.v1.RetryTranscodeResponse.
  * Use `create(RetryTranscodeResponseSchema)` to create a new message.
  */
 export const RetryTranscodeResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 5);
+  messageDesc(file_douyin_api_v1_video, 7);
 
 /**
  * Describes the message douyin.api.v1.ListPublishedVideosRequest.
  * Use `create(ListPublishedVideosRequestSchema)` to create a new message.
  */
 export const ListPublishedVideosRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 6);
+  messageDesc(file_douyin_api_v1_video, 8);
 
 /**
  * Describes the message douyin.api.v1.ListPublishedVideosResponse.
  * Use `create(ListPublishedVideosResponseSchema)` to create a new message.
  */
 export const ListPublishedVideosResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 7);
+  messageDesc(file_douyin_api_v1_video, 9);
 
 /**
  * Describes the message douyin.api.v1.ReportViewsRequest.
  * Use `create(ReportViewsRequestSchema)` to create a new message.
  */
 export const ReportViewsRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 8);
+  messageDesc(file_douyin_api_v1_video, 10);
 
 /**
  * Describes the message douyin.api.v1.View.
  * Use `create(ViewSchema)` to create a new message.
  */
 export const ViewSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 9);
+  messageDesc(file_douyin_api_v1_video, 11);
 
 /**
  * Describes the message douyin.api.v1.ReportViewsResponse.
  * Use `create(ReportViewsResponseSchema)` to create a new message.
  */
 export const ReportViewsResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 10);
+  messageDesc(file_douyin_api_v1_video, 12);
 
 /**
  * Describes the message douyin.api.v1.UpdateVideoRequest.
  * Use `create(UpdateVideoRequestSchema)` to create a new message.
  */
 export const UpdateVideoRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 11);
+  messageDesc(file_douyin_api_v1_video, 13);
 
 /**
  * Describes the message douyin.api.v1.UpdateVideoResponse.
  * Use `create(UpdateVideoResponseSchema)` to create a new message.
  */
 export const UpdateVideoResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 12);
+  messageDesc(file_douyin_api_v1_video, 14);
 
 /**
  * Describes the message douyin.api.v1.DeleteVideoRequest.
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 13);
+  messageDesc(file_douyin_api_v1_video, 15);
 
 /**
  * Describes the message douyin.api.v1.DeleteVideoResponse.
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 14);
+  messageDesc(file_douyin_api_v1_video, 16);
 
 /**
  * Describes the message douyin.api.v1.PublishVideoRequest.
  * Use `create(PublishVideoRequestSchema)` to create a new message.
  */
 export const PublishVideoRequestSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 15);
+  messageDesc(file_douyin_api_v1_video, 17);
 
 /**
  * Describes the message douyin.api.v1.PublishVideoHeader.
  * Use `create(PublishVideoHeaderSchema)` to create a new message.
  */
 export const PublishVideoHeaderSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 16);
+  messageDesc(file_douyin_api_v1_video, 18);
 
 /**
  * Describes the message douyin.api.v1.PublishVideoResponse.
  * Use `create(PublishVideoResponseSchema)` to create a new message.
  */
 export const PublishVideoResponseSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_video, 17);
+  messageDesc(file_douyin_api_v1_video, 19);
 
 /**
  * VideoService is the videos people publish.
@@ -146,10 +160,18 @@ export const VideoService = /*@__PURE__*/
   serviceDesc(file_douyin_api_v1_video, 0);
 
 /**
+ * VideoStatusService pushes how far videos are. It is a service of its own because it streams.
+ *
+ * @generated from service douyin.api.v1.VideoStatusService
+ */
+export const VideoStatusService = /*@__PURE__*/
+  serviceDesc(file_douyin_api_v1_video, 1);
+
+/**
  * UploadService takes files. It is a service of its own because it streams.
  *
  * @generated from service douyin.api.v1.UploadService
  */
 export const UploadService = /*@__PURE__*/
-  serviceDesc(file_douyin_api_v1_video, 1);
+  serviceDesc(file_douyin_api_v1_video, 2);
 
