@@ -81,11 +81,12 @@ func values(t *testing.T, m protoreflect.MethodDescriptor, caller *person) map[s
 		"views": []any{map[string]any{"video_id": s.crowded.ID}},
 		// These stay empty.
 		"page_token": nil, "idempotency_key": nil, "name": nil, "avatar": nil, "background_image": nil, "header": nil, "chunk": nil,
+		"upload_id": nil,
 	}
 	switch m.Name() {
 	case "Register":
 		all["username"] = harness.Name("matrix")
-	case "UpdateVideo", "DeleteVideo", "GetVideoStatus", "RetryTranscode":
+	case "UpdateVideo", "DeleteVideo", "GetVideoStatus", "WatchVideoStatus", "RetryTranscode":
 		all["video_id"] = caller.publish(t).ID
 	case "DeleteComment":
 		all["comment_id"] = caller.comment(t, s.crowded.ID, "matrix").ID
@@ -207,7 +208,7 @@ type restPath struct{ method, path, action string }
 var restBinding = regexp.MustCompile(`(get|post): (/[\w/]+)`)
 
 // restPaths reads the configuration of the REST face: the paths of each
-// method. Two streams are not in it; their paths are code.
+// method. Three streams are not in it; their paths are code.
 func restPaths(t *testing.T) map[string][]restPath {
 	t.Helper()
 	root, err := harness.Root()
@@ -219,8 +220,9 @@ func restPaths(t *testing.T) map[string][]restPath {
 		t.Fatal(err)
 	}
 	all := map[string][]restPath{
-		"douyin.api.v1.UploadService.PublishVideo":     {{method: post, path: "/douyin/publish/action"}},
-		"douyin.api.v1.MessageStreamService.Subscribe": {{method: get, path: "/douyin/message/stream"}},
+		"douyin.api.v1.UploadService.PublishVideo":          {{method: post, path: "/douyin/publish/action"}},
+		"douyin.api.v1.MessageStreamService.Subscribe":      {{method: get, path: "/douyin/message/stream"}},
+		"douyin.api.v1.VideoStatusService.WatchVideoStatus": {{method: get, path: "/douyin/publish/status/stream"}},
 	}
 	var selector string
 	for _, line := range strings.Split(string(text), "\n") {

@@ -54,6 +54,7 @@ type rpc struct {
 	message     apiv1connect.MessageServiceClient
 	stream      apiv1connect.MessageStreamServiceClient
 	search      apiv1connect.SearchServiceClient
+	status      apiv1connect.VideoStatusServiceClient
 }
 
 // as returns the API with a token in `Authorization: Bearer`, anonymous without one.
@@ -70,6 +71,7 @@ func (p protocol) as(token string) rpc {
 		message:     apiv1connect.NewMessageServiceClient(p.http, url, options...),
 		stream:      apiv1connect.NewMessageStreamServiceClient(p.http, url, options...),
 		search:      apiv1connect.NewSearchServiceClient(p.http, url, options...),
+		status:      apiv1connect.NewVideoStatusServiceClient(p.http, url, options...),
 	}
 }
 

@@ -28,6 +28,7 @@ type videoStatus struct {
 	Renditions []struct{ Name string }
 	Reason     string
 	Message    string
+	VideoID    int64 `json:"video_id"`
 }
 
 func (p *person) videoStatus(t testing.TB, id int64) videoStatus {

@@ -8,7 +8,7 @@ import { askForLogin, useSession } from "../session/session";
 import { Button } from "../ui/Button";
 import { EmptyState, ErrorState, RowSkeletons } from "../ui/Status";
 import { notifyFailure } from "../ui/toast";
-import { statusOf, videoOfStatus, type VideoState } from "./status";
+import { useVideoStatus, videoOfStatus, type VideoState } from "./status";
 
 const route = getRouteApi("/publish/$videoId");
 
@@ -17,7 +17,7 @@ export function StatusPage() {
   const { t } = useTranslation();
   const { videoId } = route.useParams();
   const session = useSession();
-  const status = useQuery({ ...statusOf(videoId), enabled: session !== null });
+  const status = useVideoStatus(videoId, session !== null);
   const video = useQuery({ ...videoOfStatus(videoId), enabled: session !== null });
   const retry = useMutation({
     mutationFn: () => videoClient.retryTranscode({ videoId, idempotencyKey: newKey() }),
@@ -71,9 +71,10 @@ export function StatusPage() {
 /** What is done now, with a bar while there is something to wait for. */
 function StateLine({ status }: { status: VideoState }) {
   const { t } = useTranslation();
-  const waits = status.state === "queued" || status.state === "processing";
+  const waits = status.state !== "ready" && status.state !== "failed";
   const Icon = waits ? LoaderCircle : status.state === "ready" ? Check : CircleAlert;
   const sentences = {
+    uploading: t("status.processing", { percent: status.percent }),
     queued: status.queuePosition > 0 ? t("status.queued", { count: status.queuePosition }) : t("status.queuedNext"),
     processing: t(status.stage === "" ? "status.processing" : `status.stage.${status.stage}`, { percent: status.percent }),
     ready: t("status.ready"),

@@ -183,7 +183,9 @@ type Video struct {
 	// Who may see it: "public", "followers", "friends", "unlisted" or "private".
 	Visibility string `protobuf:"bytes,11,opt,name=visibility,proto3" json:"visibility,omitempty"`
 	// How often it was viewed.
-	ViewCount     int64 `protobuf:"varint,12,opt,name=view_count,json=viewCount,proto3" json:"view_count,omitempty"`
+	ViewCount int64 `protobuf:"varint,12,opt,name=view_count,json=viewCount,proto3" json:"view_count,omitempty"`
+	// The tags and mentions in the title, in order.
+	TitleSpans    []*TextSpan `protobuf:"bytes,13,rep,name=title_spans,json=titleSpans,proto3" json:"title_spans,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -302,6 +304,141 @@ func (x *Video) GetViewCount() int64 {
 	return 0
 }
 
+func (x *Video) GetTitleSpans() []*TextSpan {
+	if x != nil {
+		return x.TitleSpans
+	}
+	return nil
+}
+
+// TextSpan is a part of a text that leads somewhere.
+type TextSpan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "tag" or "mention".
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Where it begins, with its # or @, in UTF-16 code units as JavaScript, Java and Kotlin count.
+	Start int32 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
+	// How long it is, in the same unit.
+	Length int32 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	// The tag as ListTagVideos takes it, or the name of the user, without # and @.
+	Value         string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TextSpan) Reset() {
+	*x = TextSpan{}
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextSpan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextSpan) ProtoMessage() {}
+
+func (x *TextSpan) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextSpan.ProtoReflect.Descriptor instead.
+func (*TextSpan) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TextSpan) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *TextSpan) GetStart() int32 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *TextSpan) GetLength() int32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *TextSpan) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// Tag is a word that titles carry behind a #.
+type Tag struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without the #, case folded.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Videos that everybody may see and that carry it.
+	VideoCount    int64 `protobuf:"varint,2,opt,name=video_count,json=videoCount,proto3" json:"video_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tag) Reset() {
+	*x = Tag{}
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tag) ProtoMessage() {}
+
+func (x *Tag) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tag.ProtoReflect.Descriptor instead.
+func (*Tag) Descriptor() ([]byte, []int) {
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Tag) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Tag) GetVideoCount() int64 {
+	if x != nil {
+		return x.VideoCount
+	}
+	return 0
+}
+
 // VideoStatus is how far a video is: its upload, then its renditions. Once it is published, the original plays.
 type VideoStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -332,7 +469,7 @@ type VideoStatus struct {
 
 func (x *VideoStatus) Reset() {
 	*x = VideoStatus{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +481,7 @@ func (x *VideoStatus) String() string {
 func (*VideoStatus) ProtoMessage() {}
 
 func (x *VideoStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[2]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +494,7 @@ func (x *VideoStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoStatus.ProtoReflect.Descriptor instead.
 func (*VideoStatus) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{2}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *VideoStatus) GetState() string {
@@ -449,7 +586,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +598,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[3]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +611,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{3}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Rendition) GetName() string {
@@ -531,7 +668,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +680,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[4]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +693,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{4}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Comment) GetId() int64 {
@@ -629,7 +766,7 @@ type Friend struct {
 
 func (x *Friend) Reset() {
 	*x = Friend{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +778,7 @@ func (x *Friend) String() string {
 func (*Friend) ProtoMessage() {}
 
 func (x *Friend) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[5]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +791,7 @@ func (x *Friend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Friend.ProtoReflect.Descriptor instead.
 func (*Friend) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{5}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Friend) GetId() int64 {
@@ -767,7 +904,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +916,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_api_v1_objects_proto_msgTypes[6]
+	mi := &file_douyin_api_v1_objects_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +929,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{6}
+	return file_douyin_api_v1_objects_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Message) GetId() int64 {
@@ -848,7 +985,7 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"\n" +
 	"work_count\x18\n" +
 	" \x01(\x03R\tworkCount\x12%\n" +
-	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xfc\x02\n" +
+	"\x0efavorite_count\x18\v \x01(\x03R\rfavoriteCount\"\xb6\x03\n" +
 	"\x05Video\x12\x12\n" +
 	"\x02id\x18\x01 \x01(\x03B\x020\x01R\x02id\x12+\n" +
 	"\x06author\x18\x02 \x01(\v2\x13.douyin.api.v1.UserR\x06author\x12\x19\n" +
@@ -867,7 +1004,18 @@ const file_douyin_api_v1_objects_proto_rawDesc = "" +
 	"visibility\x18\v \x01(\tR\n" +
 	"visibility\x12\x1d\n" +
 	"\n" +
-	"view_count\x18\f \x01(\x03R\tviewCount\"\xbf\x02\n" +
+	"view_count\x18\f \x01(\x03R\tviewCount\x128\n" +
+	"\vtitle_spans\x18\r \x03(\v2\x17.douyin.api.v1.TextSpanR\n" +
+	"titleSpans\"b\n" +
+	"\bTextSpan\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x05R\x05start\x12\x16\n" +
+	"\x06length\x18\x03 \x01(\x05R\x06length\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\":\n" +
+	"\x03Tag\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
+	"\vvideo_count\x18\x02 \x01(\x03R\n" +
+	"videoCount\"\xbf\x02\n" +
 	"\vVideoStatus\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x1a\n" +
 	"\bplayable\x18\x02 \x01(\bR\bplayable\x12\x18\n" +
@@ -935,25 +1083,28 @@ func file_douyin_api_v1_objects_proto_rawDescGZIP() []byte {
 	return file_douyin_api_v1_objects_proto_rawDescData
 }
 
-var file_douyin_api_v1_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_douyin_api_v1_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_douyin_api_v1_objects_proto_goTypes = []any{
 	(*User)(nil),        // 0: douyin.api.v1.User
 	(*Video)(nil),       // 1: douyin.api.v1.Video
-	(*VideoStatus)(nil), // 2: douyin.api.v1.VideoStatus
-	(*Rendition)(nil),   // 3: douyin.api.v1.Rendition
-	(*Comment)(nil),     // 4: douyin.api.v1.Comment
-	(*Friend)(nil),      // 5: douyin.api.v1.Friend
-	(*Message)(nil),     // 6: douyin.api.v1.Message
+	(*TextSpan)(nil),    // 2: douyin.api.v1.TextSpan
+	(*Tag)(nil),         // 3: douyin.api.v1.Tag
+	(*VideoStatus)(nil), // 4: douyin.api.v1.VideoStatus
+	(*Rendition)(nil),   // 5: douyin.api.v1.Rendition
+	(*Comment)(nil),     // 6: douyin.api.v1.Comment
+	(*Friend)(nil),      // 7: douyin.api.v1.Friend
+	(*Message)(nil),     // 8: douyin.api.v1.Message
 }
 var file_douyin_api_v1_objects_proto_depIdxs = []int32{
 	0, // 0: douyin.api.v1.Video.author:type_name -> douyin.api.v1.User
-	3, // 1: douyin.api.v1.VideoStatus.renditions:type_name -> douyin.api.v1.Rendition
-	0, // 2: douyin.api.v1.Comment.user:type_name -> douyin.api.v1.User
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	2, // 1: douyin.api.v1.Video.title_spans:type_name -> douyin.api.v1.TextSpan
+	5, // 2: douyin.api.v1.VideoStatus.renditions:type_name -> douyin.api.v1.Rendition
+	0, // 3: douyin.api.v1.Comment.user:type_name -> douyin.api.v1.User
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_douyin_api_v1_objects_proto_init() }
@@ -967,7 +1118,7 @@ func file_douyin_api_v1_objects_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_api_v1_objects_proto_rawDesc), len(file_douyin_api_v1_objects_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -189,6 +189,13 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
    * @generated from field: int64 view_count = 12;
    */
   viewCount: bigint;
+
+  /**
+   * The tags and mentions in the title, in order.
+   *
+   * @generated from field: repeated douyin.api.v1.TextSpan title_spans = 13;
+   */
+  titleSpans: TextSpan[];
 };
 
 /**
@@ -196,6 +203,74 @@ export declare type Video = Message$1<"douyin.api.v1.Video"> & {
  * Use `create(VideoSchema)` to create a new message.
  */
 export declare const VideoSchema: GenMessage<Video>;
+
+/**
+ * TextSpan is a part of a text that leads somewhere.
+ *
+ * @generated from message douyin.api.v1.TextSpan
+ */
+export declare type TextSpan = Message$1<"douyin.api.v1.TextSpan"> & {
+  /**
+   * "tag" or "mention".
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * Where it begins, with its # or @, in UTF-16 code units as JavaScript, Java and Kotlin count.
+   *
+   * @generated from field: int32 start = 2;
+   */
+  start: number;
+
+  /**
+   * How long it is, in the same unit.
+   *
+   * @generated from field: int32 length = 3;
+   */
+  length: number;
+
+  /**
+   * The tag as ListTagVideos takes it, or the name of the user, without # and @.
+   *
+   * @generated from field: string value = 4;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message douyin.api.v1.TextSpan.
+ * Use `create(TextSpanSchema)` to create a new message.
+ */
+export declare const TextSpanSchema: GenMessage<TextSpan>;
+
+/**
+ * Tag is a word that titles carry behind a #.
+ *
+ * @generated from message douyin.api.v1.Tag
+ */
+export declare type Tag = Message$1<"douyin.api.v1.Tag"> & {
+  /**
+   * Without the #, case folded.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Videos that everybody may see and that carry it.
+   *
+   * @generated from field: int64 video_count = 2;
+   */
+  videoCount: bigint;
+};
+
+/**
+ * Describes the message douyin.api.v1.Tag.
+ * Use `create(TagSchema)` to create a new message.
+ */
+export declare const TagSchema: GenMessage<Tag>;
 
 /**
  * VideoStatus is how far a video is: its upload, then its renditions. Once it is published, the original plays.

@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file douyin/api/v1/objects.proto.
  */
 export const file_douyin_api_v1_objects = /*@__PURE__*/
-  fileDesc("Chtkb3V5aW4vYXBpL3YxL29iamVjdHMucHJvdG8SDWRvdXlpbi5hcGkudjEi5wEKBFVzZXISDgoCaWQYASABKANCAjABEgwKBG5hbWUYAiABKAkSFAoMZm9sbG93X2NvdW50GAMgASgDEhYKDmZvbGxvd2VyX2NvdW50GAQgASgDEhEKCWlzX2ZvbGxvdxgFIAEoCBIOCgZhdmF0YXIYBiABKAkSGAoQYmFja2dyb3VuZF9pbWFnZRgHIAEoCRIRCglzaWduYXR1cmUYCCABKAkSFwoPdG90YWxfZmF2b3JpdGVkGAkgASgDEhIKCndvcmtfY291bnQYCiABKAMSFgoOZmF2b3JpdGVfY291bnQYCyABKAMiggIKBVZpZGVvEg4KAmlkGAEgASgDQgIwARIjCgZhdXRob3IYAiABKAsyEy5kb3V5aW4uYXBpLnYxLlVzZXISEAoIcGxheV91cmwYAyABKAkSEQoJY292ZXJfdXJsGAQgASgJEhYKDmZhdm9yaXRlX2NvdW50GAUgASgDEhUKDWNvbW1lbnRfY291bnQYBiABKAMSEwoLaXNfZmF2b3JpdGUYByABKAgSDQoFdGl0bGUYCCABKAkSEwoLY3JlYXRlX3RpbWUYCSABKAMSDwoHaGxzX3VybBgKIAEoCRISCgp2aXNpYmlsaXR5GAsgASgJEhIKCnZpZXdfY291bnQYDCABKAMi3gEKC1ZpZGVvU3RhdHVzEg0KBXN0YXRlGAEgASgJEhAKCHBsYXlhYmxlGAIgASgIEg8KB3BlcmNlbnQYAyABKAUSDQoFc3RhZ2UYBCABKAkSFgoOcXVldWVfcG9zaXRpb24YBSABKAUSLAoKcmVuZGl0aW9ucxgGIAMoCzIYLmRvdXlpbi5hcGkudjEuUmVuZGl0aW9uEg4KBnJlYXNvbhgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhEKCXJldHJ5YWJsZRgJIAEoCBIUCgh2aWRlb19pZBgKIAEoA0ICMAEiWwoJUmVuZGl0aW9uEgwKBG5hbWUYASABKAkSDQoFd2lkdGgYAiABKAUSDgoGaGVpZ2h0GAMgASgFEhEKCWJhbmR3aWR0aBgEIAEoAxIOCgZjb2RlY3MYBSABKAkidwoHQ29tbWVudBIOCgJpZBgBIAEoA0ICMAESIQoEdXNlchgCIAEoCzITLmRvdXlpbi5hcGkudjEuVXNlchIPCgdjb250ZW50GAMgASgJEhMKC2NyZWF0ZV9kYXRlGAQgASgJEhMKC2NyZWF0ZV90aW1lGAUgASgDIowCCgZGcmllbmQSDgoCaWQYASABKANCAjABEgwKBG5hbWUYAiABKAkSFAoMZm9sbG93X2NvdW50GAMgASgDEhYKDmZvbGxvd2VyX2NvdW50GAQgASgDEhEKCWlzX2ZvbGxvdxgFIAEoCBIOCgZhdmF0YXIYBiABKAkSGAoQYmFja2dyb3VuZF9pbWFnZRgHIAEoCRIRCglzaWduYXR1cmUYCCABKAkSFwoPdG90YWxfZmF2b3JpdGVkGAkgASgDEhIKCndvcmtfY291bnQYCiABKAMSFgoOZmF2b3JpdGVfY291bnQYCyABKAMSDwoHbWVzc2FnZRgMIAEoCRIQCghtc2dfdHlwZRgNIAEoBSJxCgdNZXNzYWdlEg4KAmlkGAEgASgDQgIwARIWCgp0b191c2VyX2lkGAIgASgDQgIwARIYCgxmcm9tX3VzZXJfaWQYAyABKANCAjABEg8KB2NvbnRlbnQYBCABKAkSEwoLY3JlYXRlX3RpbWUYBSABKANiBnByb3RvMw");
+  fileDesc("Chtkb3V5aW4vYXBpL3YxL29iamVjdHMucHJvdG8SDWRvdXlpbi5hcGkudjEi5wEKBFVzZXISDgoCaWQYASABKANCAjABEgwKBG5hbWUYAiABKAkSFAoMZm9sbG93X2NvdW50GAMgASgDEhYKDmZvbGxvd2VyX2NvdW50GAQgASgDEhEKCWlzX2ZvbGxvdxgFIAEoCBIOCgZhdmF0YXIYBiABKAkSGAoQYmFja2dyb3VuZF9pbWFnZRgHIAEoCRIRCglzaWduYXR1cmUYCCABKAkSFwoPdG90YWxfZmF2b3JpdGVkGAkgASgDEhIKCndvcmtfY291bnQYCiABKAMSFgoOZmF2b3JpdGVfY291bnQYCyABKAMisAIKBVZpZGVvEg4KAmlkGAEgASgDQgIwARIjCgZhdXRob3IYAiABKAsyEy5kb3V5aW4uYXBpLnYxLlVzZXISEAoIcGxheV91cmwYAyABKAkSEQoJY292ZXJfdXJsGAQgASgJEhYKDmZhdm9yaXRlX2NvdW50GAUgASgDEhUKDWNvbW1lbnRfY291bnQYBiABKAMSEwoLaXNfZmF2b3JpdGUYByABKAgSDQoFdGl0bGUYCCABKAkSEwoLY3JlYXRlX3RpbWUYCSABKAMSDwoHaGxzX3VybBgKIAEoCRISCgp2aXNpYmlsaXR5GAsgASgJEhIKCnZpZXdfY291bnQYDCABKAMSLAoLdGl0bGVfc3BhbnMYDSADKAsyFy5kb3V5aW4uYXBpLnYxLlRleHRTcGFuIkYKCFRleHRTcGFuEgwKBHR5cGUYASABKAkSDQoFc3RhcnQYAiABKAUSDgoGbGVuZ3RoGAMgASgFEg0KBXZhbHVlGAQgASgJIigKA1RhZxIMCgRuYW1lGAEgASgJEhMKC3ZpZGVvX2NvdW50GAIgASgDIt4BCgtWaWRlb1N0YXR1cxINCgVzdGF0ZRgBIAEoCRIQCghwbGF5YWJsZRgCIAEoCBIPCgdwZXJjZW50GAMgASgFEg0KBXN0YWdlGAQgASgJEhYKDnF1ZXVlX3Bvc2l0aW9uGAUgASgFEiwKCnJlbmRpdGlvbnMYBiADKAsyGC5kb3V5aW4uYXBpLnYxLlJlbmRpdGlvbhIOCgZyZWFzb24YByABKAkSDwoHbWVzc2FnZRgIIAEoCRIRCglyZXRyeWFibGUYCSABKAgSFAoIdmlkZW9faWQYCiABKANCAjABIlsKCVJlbmRpdGlvbhIMCgRuYW1lGAEgASgJEg0KBXdpZHRoGAIgASgFEg4KBmhlaWdodBgDIAEoBRIRCgliYW5kd2lkdGgYBCABKAMSDgoGY29kZWNzGAUgASgJIncKB0NvbW1lbnQSDgoCaWQYASABKANCAjABEiEKBHVzZXIYAiABKAsyEy5kb3V5aW4uYXBpLnYxLlVzZXISDwoHY29udGVudBgDIAEoCRITCgtjcmVhdGVfZGF0ZRgEIAEoCRITCgtjcmVhdGVfdGltZRgFIAEoAyKMAgoGRnJpZW5kEg4KAmlkGAEgASgDQgIwARIMCgRuYW1lGAIgASgJEhQKDGZvbGxvd19jb3VudBgDIAEoAxIWCg5mb2xsb3dlcl9jb3VudBgEIAEoAxIRCglpc19mb2xsb3cYBSABKAgSDgoGYXZhdGFyGAYgASgJEhgKEGJhY2tncm91bmRfaW1hZ2UYByABKAkSEQoJc2lnbmF0dXJlGAggASgJEhcKD3RvdGFsX2Zhdm9yaXRlZBgJIAEoAxISCgp3b3JrX2NvdW50GAogASgDEhYKDmZhdm9yaXRlX2NvdW50GAsgASgDEg8KB21lc3NhZ2UYDCABKAkSEAoIbXNnX3R5cGUYDSABKAUicQoHTWVzc2FnZRIOCgJpZBgBIAEoA0ICMAESFgoKdG9fdXNlcl9pZBgCIAEoA0ICMAESGAoMZnJvbV91c2VyX2lkGAMgASgDQgIwARIPCgdjb250ZW50GAQgASgJEhMKC2NyZWF0ZV90aW1lGAUgASgDYgZwcm90bzM");
 
 /**
  * Describes the message douyin.api.v1.User.
@@ -25,37 +25,51 @@ export const VideoSchema = /*@__PURE__*/
   messageDesc(file_douyin_api_v1_objects, 1);
 
 /**
+ * Describes the message douyin.api.v1.TextSpan.
+ * Use `create(TextSpanSchema)` to create a new message.
+ */
+export const TextSpanSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_objects, 2);
+
+/**
+ * Describes the message douyin.api.v1.Tag.
+ * Use `create(TagSchema)` to create a new message.
+ */
+export const TagSchema = /*@__PURE__*/
+  messageDesc(file_douyin_api_v1_objects, 3);
+
+/**
  * Describes the message douyin.api.v1.VideoStatus.
  * Use `create(VideoStatusSchema)` to create a new message.
  */
 export const VideoStatusSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_objects, 2);
+  messageDesc(file_douyin_api_v1_objects, 4);
 
 /**
  * Describes the message douyin.api.v1.Rendition.
  * Use `create(RenditionSchema)` to create a new message.
  */
 export const RenditionSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_objects, 3);
+  messageDesc(file_douyin_api_v1_objects, 5);
 
 /**
  * Describes the message douyin.api.v1.Comment.
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_objects, 4);
+  messageDesc(file_douyin_api_v1_objects, 6);
 
 /**
  * Describes the message douyin.api.v1.Friend.
  * Use `create(FriendSchema)` to create a new message.
  */
 export const FriendSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_objects, 5);
+  messageDesc(file_douyin_api_v1_objects, 7);
 
 /**
  * Describes the message douyin.api.v1.Message.
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema = /*@__PURE__*/
-  messageDesc(file_douyin_api_v1_objects, 6);
+  messageDesc(file_douyin_api_v1_objects, 8);
 

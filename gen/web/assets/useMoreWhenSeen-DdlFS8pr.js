@@ -1,5 +1,0 @@
-<<<<<<<< HEAD:gen/web/assets/useMoreWhenSeen-DdlFS8pr.js
-import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{Q as t}from"./vendor-gZwB4HoN.js";var n=e(t(),1);function r(e,t){let r=(0,n.useRef)(null),i=(0,n.useEffectEvent)(e);return(0,n.useEffect)(()=>{let e=r.current;if(!e||!t)return;let n=new IntersectionObserver(e=>e.some(e=>e.isIntersecting)&&i(),{rootMargin:`600px`});return n.observe(e),()=>n.disconnect()},[t]),r}export{r as t};
-========
-import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{Q as t}from"./vendor-B8ksYut1.js";var n=e(t(),1);function r(e,t){let r=(0,n.useRef)(null),i=(0,n.useEffectEvent)(e);return(0,n.useEffect)(()=>{let e=r.current;if(!e||!t)return;let n=new IntersectionObserver(e=>e.some(e=>e.isIntersecting)&&i(),{rootMargin:`600px`});return n.observe(e),()=>n.disconnect()},[t]),r}export{r as t};
->>>>>>>> d062e2b (The status of a video is told by its upload, too, and as a stream over RPC and as Server-Sent Events):gen/web/assets/useMoreWhenSeen-YOBhR0Cy.js
