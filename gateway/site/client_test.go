@@ -53,6 +53,8 @@ func TestTheWebClientAnswersBrowsersAndTheAPIEverybodyElse(t *testing.T) {
 		{"GET", "/", asBrowser, "text/html; charset=utf-8"},
 		{"HEAD", "/", asBrowser, "text/html; charset=utf-8"},
 		{"GET", "/v/123", asBrowser, "text/html; charset=utf-8"},
+		{"GET", "/search?q=cats", asBrowser, "text/html; charset=utf-8"},
+		{"GET", "/t/%E7%8C%AB", asBrowser, "text/html; charset=utf-8"},
 		{"GET", "/icon.svg", "image/*", "image/svg+xml"},
 		{"GET", "/manifest.webmanifest", "*/*", "application/manifest+json"},
 		{"GET", "/assets/app-1a2b.js", "*/*", "text/javascript; charset=utf-8"},

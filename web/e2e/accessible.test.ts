@@ -45,9 +45,9 @@ describe.each([
     const { token = "" } = await rest("user/register/", { username: name, password });
     const form = new FormData();
     form.set("data", new Blob([readFileSync(clip)]), "clip.mp4");
-    const published = await rest("publish/action/", { token, title: "Seen by axe" }, form);
+    const published = await rest("publish/action/", { token, title: "Seen by #axe" }, form);
     await logIn(page, name);
-    const pages = ["/", "/?feed=following", `/v/${videoId}`, `/u/${userId}`, "/publish", `/publish/${published.video?.id}`, "/messages", `/messages/${userId}`, "/settings", "/no/such/page"];
+    const pages = ["/", "/?feed=following", `/v/${videoId}`, `/u/${userId}`, "/publish", `/publish/${published.video?.id}`, "/messages", `/messages/${userId}`, "/search", "/search?q=axe", `/search?q=${name}&type=user`, "/search?q=axe&type=tag", "/t/axe", "/settings", "/no/such/page"];
     for (const [size, viewport] of Object.entries(sizes)) {
       await page.setViewportSize(viewport);
       for (const path of pages) {

@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { HomePage } from "./feed/HomePage";
+import { readSearch } from "./search/place";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { Shell } from "./shell/Shell";
 import { ErrorState } from "./ui/Status";
@@ -39,6 +40,20 @@ const namedProfile = createRoute({
   component: lazyRouteComponent(() => import("./profile/ProfilePage"), "NamedProfilePage"),
 });
 
+const find = createRoute({
+  getParentRoute: () => root,
+  path: "/search",
+  validateSearch: readSearch,
+  component: lazyRouteComponent(() => import("./search/SearchPage"), "SearchPage"),
+});
+
+const tag = createRoute({
+  getParentRoute: () => root,
+  path: "/t/$tag",
+  validateSearch: (search): { order?: "top" } => (search.order === "top" ? { order: "top" } : {}),
+  component: lazyRouteComponent(() => import("./search/TagPage"), "TagPage"),
+});
+
 const publish = createRoute({
   getParentRoute: () => root,
   path: "/publish",
@@ -70,7 +85,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, video, profile, namedProfile, publish, status, messages.addChildren([conversation]), settings]),
+  routeTree: root.addChildren([home, video, profile, namedProfile, find, tag, publish, status, messages.addChildren([conversation]), settings]),
   defaultPreload: "intent",
   scrollRestoration: false, // the stage and the lists keep their own places
 });

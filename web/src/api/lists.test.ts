@@ -5,7 +5,7 @@ import { userOf, type User, type Video } from "./model";
 
 const user = (id: string): User => ({ ...userOf(undefined), id, name: `user ${id}` });
 const video = (id: string, author = "1"): Video => ({
-  id, author: user(author), playUrl: "", hlsUrl: "", coverUrl: "", title: id, likeCount: 1, commentCount: 0, viewCount: 0, isLiked: false, visibility: "public", publishedAt: 1,
+  id, author: user(author), playUrl: "", hlsUrl: "", coverUrl: "", title: id, titleSpans: [], likeCount: 1, commentCount: 0, viewCount: 0, isLiked: false, visibility: "public", publishedAt: 1,
 });
 const pages = <T,>(...items: T[][]) => ({ pages: items.map((i) => ({ items: i, next: null })), pageParams: items.map(() => null) });
 

@@ -1,4 +1,4 @@
-import type { Comment as ApiComment, Friend as ApiFriend, Message as ApiMessage, User as ApiUser, Video as ApiVideo } from "@douyin/api/objects_pb";
+import type { Comment as ApiComment, Friend as ApiFriend, Message as ApiMessage, Tag as ApiTag, TextSpan as ApiTextSpan, User as ApiUser, Video as ApiVideo } from "@douyin/api/objects_pb";
 
 // The page's own objects: plain values with numbers where the API has 64-bit integers. Ids stay strings.
 
@@ -23,6 +23,21 @@ export type Visibility = (typeof visibilities)[number];
 /** Most characters of a video's title. */
 export const titleLength = 100;
 
+/** A part of a text that leads somewhere. Start and length count as JavaScript does, in UTF-16 code units, with the # or @. */
+export interface TextSpan {
+  kind: "tag" | "mention";
+  start: number;
+  length: number;
+  /** The tag or the name, without # and @. */
+  value: string;
+}
+
+/** A word that titles carry behind a #. */
+export interface Tag {
+  name: string;
+  videoCount: number;
+}
+
 export interface Video {
   id: string;
   author: User;
@@ -31,6 +46,7 @@ export interface Video {
   hlsUrl: string;
   coverUrl: string;
   title: string;
+  titleSpans: TextSpan[];
   likeCount: number;
   commentCount: number;
   viewCount: number;
@@ -81,6 +97,15 @@ export function userOf(u: ApiUser | ApiFriend | undefined): User {
   };
 }
 
+/** A span of a kind that this page does not know leads nowhere. */
+function spanOf({ type, start, length, value }: ApiTextSpan): TextSpan[] {
+  return type === "tag" || type === "mention" ? [{ kind: type, start, length, value }] : [];
+}
+
+export function tagOf(t: ApiTag): Tag {
+  return { name: t.name, videoCount: Number(t.videoCount) };
+}
+
 export function videoOf(v: ApiVideo): Video {
   return {
     id: v.id,
@@ -89,6 +114,7 @@ export function videoOf(v: ApiVideo): Video {
     hlsUrl: v.hlsUrl,
     coverUrl: v.coverUrl,
     title: v.title,
+    titleSpans: v.titleSpans.flatMap(spanOf),
     likeCount: Number(v.favoriteCount),
     commentCount: Number(v.commentCount),
     viewCount: Number(v.viewCount),

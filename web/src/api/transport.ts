@@ -43,6 +43,7 @@ export const feedClient = createClient(FeedService, transport);
 // The first video needs the feed alone: what describes the other services comes with the first call of each.
 export const interactionClient = laterClient(async () => (await import("@douyin/api/interaction_pb")).InteractionService);
 export const relationClient = laterClient(async () => (await import("@douyin/api/relation_pb")).RelationService);
+export const searchClient = laterClient(async () => (await import("@douyin/api/search_pb")).SearchService);
 export const userClient = laterClient(async () => (await import("@douyin/api/user_pb")).UserService);
 export const videoClient = laterClient(async () => (await import("@douyin/api/video_pb")).VideoService);
 

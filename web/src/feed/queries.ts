@@ -23,7 +23,7 @@ export function newestFeed(from = 0) {
 }
 
 /** A list that pages by token. */
-function tokenPages(key: readonly unknown[], fetchPage: (pageToken: string, signal: AbortSignal) => Promise<{ videoList: Parameters<typeof videoOf>[0][]; nextPageToken: string }>) {
+export function tokenPages(key: readonly unknown[], fetchPage: (pageToken: string, signal: AbortSignal) => Promise<{ videoList: Parameters<typeof videoOf>[0][]; nextPageToken: string }>) {
   return infiniteQueryOptions<VideoPage<string>, Error, InfiniteData<VideoPage<string>>, readonly unknown[], string>({
     queryKey: [videosKey, ...key],
     initialPageParam: "",

@@ -4,7 +4,7 @@ export default {
     close: "Close", back: "Back", retry: "Try again", save: "Save", notices: "Notices",
   },
   nav: {
-    label: "Main", home: "Home", publish: "Publish", messages: "Messages", messagesUnread: "Messages, unread", me: "Me", login: "Log in", settings: "Settings",
+    label: "Main", home: "Home", search: "Search", publish: "Publish", messages: "Messages", messagesUnread: "Messages, unread", me: "Me", login: "Log in", settings: "Settings",
   },
   failure: {
     offline: "You are offline. What is loaded stays here.",
@@ -45,7 +45,7 @@ export default {
   },
   keys: {
     title: "Keys", space: "Space", next: "Next video", previous: "Previous video", toggle: "Play or pause", back: "5 seconds back", forward: "5 seconds on",
-    mute: "Sound on or off", like: "Like", comments: "Comments", share: "Share", fullscreen: "Full screen", help: "This list",
+    mute: "Sound on or off", like: "Like", comments: "Comments", share: "Share", search: "Search", fullscreen: "Full screen", help: "This list",
   },
   comments: {
     title_one: "{{count}} comment", title_other: "{{count}} comments", empty: "No comments yet. Say something nice.", placeholder: "Say something", send: "Send comment", delete: "Delete comment",
@@ -55,6 +55,14 @@ export default {
     followingCount: "following", followerCount: "followers", likeCount: "likes",
     follow: "Follow", followed: "Following", followName: "Follow {{name}}", unfollowName: "Unfollow {{name}}", message: "Message", edit: "Edit profile", signature: "A line about you",
     noWorks: "No videos yet.", noLiked: "No likes yet.", nobody: "Nobody yet.",
+  },
+  search: {
+    label: "Search", placeholder: "Videos, people, tags", clear: "Clear the text", suggestions: "Suggestions",
+    suggested_one: "{{count}} suggestion", suggested_other: "{{count}} suggestions", tag: "Tag", person: "Person",
+    tabs: "What to find", video: "Videos", user: "People", tagTab: "Tags",
+    start: "Find videos, people and tags.", recent: "Recent searches", forget: "Forget {{keyword}}", forgetAll: "Forget all",
+    nothing: "Nothing was found for “{{keyword}}”.", tagVideos_one: "{{shown}} video", tagVideos_other: "{{shown}} videos",
+    order: "Order", newest: "Newest", top: "Top", noTagVideos: "No videos with this tag.",
   },
   publish: {
     title: "Publish", needsLogin: "Log in to publish a video.", drop: "Drop a video here", limits: "MP4 or MOV, up to {{size}} and {{minutes}} minutes", choose: "Choose a video",

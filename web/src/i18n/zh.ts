@@ -6,7 +6,7 @@ const words: typeof en = {
     close: "关闭", back: "返回", retry: "重试", save: "保存", notices: "通知",
   },
   nav: {
-    label: "主导航", home: "首页", publish: "发布", messages: "消息", messagesUnread: "消息,有未读", me: "我", login: "登录", settings: "设置",
+    label: "主导航", home: "首页", search: "搜索", publish: "发布", messages: "消息", messagesUnread: "消息,有未读", me: "我", login: "登录", settings: "设置",
   },
   failure: {
     offline: "网络已断开,已加载的内容还在。",
@@ -47,7 +47,7 @@ const words: typeof en = {
   },
   keys: {
     title: "快捷键", space: "空格", next: "下一个视频", previous: "上一个视频", toggle: "播放或暂停", back: "后退 5 秒", forward: "前进 5 秒",
-    mute: "声音开关", like: "喜欢", comments: "评论", share: "分享", fullscreen: "全屏", help: "显示这个列表",
+    mute: "声音开关", like: "喜欢", comments: "评论", share: "分享", search: "搜索", fullscreen: "全屏", help: "显示这个列表",
   },
   comments: {
     title_one: "{{count}} 条评论", title_other: "{{count}} 条评论", empty: "还没有评论,来说点什么吧。", placeholder: "说点什么", send: "发送评论", delete: "删除评论",
@@ -57,6 +57,14 @@ const words: typeof en = {
     followingCount: "关注", followerCount: "粉丝", likeCount: "获赞",
     follow: "关注", followed: "已关注", followName: "关注 {{name}}", unfollowName: "取消关注 {{name}}", message: "私信", edit: "编辑资料", signature: "个性签名",
     noWorks: "还没有作品。", noLiked: "还没有喜欢的视频。", nobody: "还没有人。",
+  },
+  search: {
+    label: "搜索", placeholder: "视频、用户、话题", clear: "清空文字", suggestions: "搜索建议",
+    suggested_one: "{{count}} 条建议", suggested_other: "{{count}} 条建议", tag: "话题", person: "用户",
+    tabs: "搜索类型", video: "视频", user: "用户", tagTab: "话题",
+    start: "搜索视频、用户和话题。", recent: "最近搜索", forget: "删除 {{keyword}} 这条记录", forgetAll: "全部删除",
+    nothing: "没有找到“{{keyword}}”的相关内容。", tagVideos_one: "{{shown}} 个视频", tagVideos_other: "{{shown}} 个视频",
+    order: "排序", newest: "最新", top: "最热", noTagVideos: "还没有带这个话题的视频。",
   },
   publish: {
     title: "发布", needsLogin: "登录后可以发布视频。", drop: "把视频拖到这里", limits: "MP4 或 MOV,最大 {{size}},最长 {{minutes}} 分钟", choose: "选择视频",

@@ -2,10 +2,11 @@ import { Heart, LoaderCircle, MessageCircle, Pencil, Play, Share2, Volume2, Volu
 import { Link } from "@tanstack/react-router";
 import { memo, useEffect, useEffectEvent, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "../i18n/i18n";
-import type { Video } from "../api/model";
+import type { TextSpan, Video } from "../api/model";
 import { FollowButton } from "../profile/FollowButton";
 import { useSession } from "../session/session";
 import { shareVideo } from "../video/share";
+import { LinkedText } from "../video/LinkedText";
 import { useLike } from "../video/useLike";
 import { VisibilityMark } from "../video/VisibilityMark";
 import { Avatar } from "../ui/Avatar";
@@ -153,7 +154,7 @@ export const ClipSlot = memo(function ClipSlot({ video, index, total, deck, stat
           </Link>
           <FollowButton user={video.author} look="video" />
         </div>
-        <Title text={video.title} />
+        <Title text={video.title} spans={video.titleSpans} />
         <p className="flex flex-wrap gap-x-2 text-s opacity-85">
           <PublishedAt at={video.publishedAt} />
           <VisibilityMark visibility={video.visibility} />
@@ -213,7 +214,7 @@ function Action({ label, count, words, pressed, onClick, children }: ActionProps
 }
 
 /** At most two lines, then "more". */
-function Title({ text }: { text: string }) {
+function Title({ text, spans }: { text: string; spans: TextSpan[] }) {
   const { t } = useTranslation();
   const [open, setOpen] = useState(false);
   const [cut, setCut] = useState(false);
@@ -225,7 +226,7 @@ function Title({ text }: { text: string }) {
   return (
     <div className="pointer-events-auto">
       <p ref={ref} className={`whitespace-pre-line break-words ${open ? "max-h-[40dvh] overflow-y-auto" : "line-clamp-2"}`}>
-        {text}
+        <LinkedText text={text} spans={spans} />
       </p>
       {(cut || open) && (
         <button type="button" onClick={() => setOpen(!open)} aria-expanded={open} className="py-1 text-s font-semibold">

@@ -167,6 +167,7 @@ export function ClipStage({ videos, source, startAt, hasMore, onNearEnd, onCurre
     like: () => current && like(current, !current.isLiked),
     comments: () => setPanel((open) => (open === "comments" ? null : "comments")),
     share: () => current && void shareVideo(current),
+    search: () => void navigate({ to: "/search" }),
     fullscreen: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
     help: () => setPanel("keys"),
   };

@@ -1,5 +1,5 @@
 export type KeyAction =
-  | "next" | "previous" | "toggle" | "back" | "forward" | "mute" | "like" | "comments" | "share" | "fullscreen" | "help";
+  | "next" | "previous" | "toggle" | "back" | "forward" | "mute" | "like" | "comments" | "share" | "search" | "fullscreen" | "help";
 
 /** The keys of the stage, in the order in which the help shows them. */
 export const keyBindings: { action: KeyAction; keys: string[] }[] = [
@@ -12,6 +12,7 @@ export const keyBindings: { action: KeyAction; keys: string[] }[] = [
   { action: "like", keys: ["l"] },
   { action: "comments", keys: ["c"] },
   { action: "share", keys: ["s"] },
+  { action: "search", keys: ["/"] },
   { action: "fullscreen", keys: ["f"] },
   { action: "help", keys: ["?"] },
 ];

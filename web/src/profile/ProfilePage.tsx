@@ -1,10 +1,9 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Clapperboard, Heart, MessageCircle, Pencil, Play } from "lucide-react";
+import { Clapperboard, Heart, MessageCircle, Pencil } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "../i18n/i18n";
-import { itemsOf } from "../api/lists";
-import type { User, Video } from "../api/model";
+import type { User } from "../api/model";
 import { likedBy, worksOf } from "../feed/queries";
 import { useSession } from "../session/session";
 import { Avatar } from "../ui/Avatar";
@@ -14,8 +13,7 @@ import { Field } from "../ui/Field";
 import { shortCount } from "../ui/format";
 import { EmptyState, ErrorState, Skeleton } from "../ui/Status";
 import { notifyFailure } from "../ui/toast";
-import { useMoreWhenSeen } from "../ui/useMoreWhenSeen";
-import { VisibilityMark } from "../video/VisibilityMark";
+import { CoverGrid } from "../video/CoverGrid";
 import { FollowButton } from "./FollowButton";
 import { profileNamed, profileOf, useUpdateSignature, type Relation } from "./queries";
 import { RelationsDialog } from "./RelationsDialog";
@@ -63,7 +61,7 @@ function Profile({ userId, tab }: { userId: string; tab: ProfileTab }) {
             </Link>
           ))}
         </nav>
-        <CoverGrid key={`${userId} ${tab}`} userId={userId} tab={tab} />
+        <Covers key={`${userId} ${tab}`} userId={userId} tab={tab} />
       </div>
     </div>
   );
@@ -142,42 +140,10 @@ function EditDialog({ user, onClose }: { user: User; onClose: () => void }) {
   );
 }
 
-function CoverGrid({ userId, tab }: { userId: string; tab: "works" | "liked" }) {
-  const { t, i18n } = useTranslation();
+function Covers({ userId, tab }: { userId: string; tab: ProfileTab }) {
+  const { t } = useTranslation();
   const query = useInfiniteQuery(tab === "works" ? worksOf(userId) : likedBy(userId));
-  const videos = itemsOf(query.data);
-  const end = useMoreWhenSeen(() => void query.fetchNextPage(), query.hasNextPage);
-  if (query.error && videos.length === 0) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
-  if (query.data && videos.length === 0) return <EmptyState icon={tab === "works" ? Clapperboard : Heart} title={t(tab === "works" ? "profile.noWorks" : "profile.noLiked")} />;
-  return (
-    <>
-      <ul className="grid grid-cols-3 gap-0.5 sm:gap-2 sm:pt-2 lg:grid-cols-5">
-        {query.isPending && Array.from({ length: 6 }, (_, i) => <Skeleton key={i} className="aspect-[3/4]" />)}
-        {videos.map((video) => (
-          <li key={video.id}>
-            <Link to="/v/$videoId" params={{ videoId: video.id }} aria-label={coverLabel(t, video)} className="group relative block aspect-[3/4] overflow-hidden bg-stage sm:rounded-s">
-              <img src={video.coverUrl} alt="" loading="lazy" className="size-full object-cover transition duration-240 ease-calm group-hover:scale-105" />
-              <span className="scrim absolute inset-0" />
-              <span className="on-video absolute top-2 left-2 text-s font-medium">
-                <VisibilityMark visibility={video.visibility} />
-              </span>
-              <span className="on-video absolute bottom-2 left-2 flex items-center gap-1 text-s font-medium">
-                <Play size={14} className="fill-white" aria-hidden />
-                {shortCount(video.viewCount, i18n.language)}
-              </span>
-            </Link>
-          </li>
-        ))}
-      </ul>
-      <div ref={end} />
-    </>
-  );
-}
-
-/** What a cover leads to, with who may see it where that is not everybody. */
-function coverLabel(t: ReturnType<typeof useTranslation>["t"], video: Video): string {
-  const name = t("feed.video", { title: video.title, author: video.author.name });
-  return video.visibility === "public" ? name : `${name}, ${t(`visibility.${video.visibility}`)}`;
+  return <CoverGrid query={query} empty={<EmptyState icon={tab === "works" ? Clapperboard : Heart} title={t(tab === "works" ? "profile.noWorks" : "profile.noLiked")} />} />;
 }
 
 function HeaderSkeleton() {

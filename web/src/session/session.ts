@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from "react";
 import { queryClient } from "../api/query";
 import { userClient } from "../api/transport";
+import { forgetSearches } from "../search/recent";
 
 /** Who is logged in. The token is not here: the gateway keeps it in a cookie that scripts cannot read. */
 export interface Session {
@@ -34,6 +35,7 @@ function set(next: Session | null) {
   } catch {
     // Without storage the session holds until the page is closed.
   }
+  if (!next) forgetSearches();
   queryClient.clear(); // what is cached was made for somebody else
   notifyListeners();
 }

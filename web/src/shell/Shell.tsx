@@ -1,5 +1,5 @@
 import { Link, Outlet } from "@tanstack/react-router";
-import { House, MessageCircle, Play, Plus, Settings, User, type LucideIcon } from "lucide-react";
+import { House, MessageCircle, Play, Plus, Search, Settings, User, type LucideIcon } from "lucide-react";
 import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "../i18n/i18n";
 import { useChat } from "../chat/store";
@@ -43,6 +43,7 @@ export function Shell() {
           <Play size={18} className="ml-0.5 fill-white text-white" />
         </span>
         <Place to="/" icon={House} label={t("nav.home")} exact />
+        <Place to="/search" icon={Search} label={t("nav.search")} />
         <Place to="/publish" icon={Plus} label={t("nav.publish")} emphasis />
         <Messages />
         {session ? (
@@ -64,10 +65,10 @@ export function Shell() {
 }
 
 const placeLook =
-  "relative grid min-h-11 w-14 justify-items-center gap-0.5 rounded-m py-1.5 text-[11px] opacity-80 sm:text-muted sm:opacity-100 aria-[current=page]:opacity-100 sm:aria-[current=page]:bg-raised sm:aria-[current=page]:text-ink";
+  "relative grid min-h-11 w-14 min-w-0 justify-items-center gap-0.5 rounded-m py-1.5 text-[11px] opacity-80 sm:text-muted sm:opacity-100 aria-[current=page]:opacity-100 sm:aria-[current=page]:bg-raised sm:aria-[current=page]:text-ink";
 
 interface PlaceProps {
-  to: "/" | "/publish" | "/messages" | "/settings" | "/u/$userId";
+  to: "/" | "/search" | "/publish" | "/messages" | "/settings" | "/u/$userId";
   params?: { userId: string };
   icon: LucideIcon;
   label: string;

@@ -18,7 +18,7 @@ export function useUpdateVideo(videoId: string) {
     onSuccess: ({ video }, { title, visibility }) => {
       // An answer that has the id alone says that the video was changed and could not be read.
       const now = video?.author ? videoOf(video) : null;
-      patchVideo(client, videoId, (v) => (now ? { ...now, author: v.author } : { ...v, title, visibility }));
+      patchVideo(client, videoId, (v) => (now ? { ...now, author: v.author } : { ...v, title, titleSpans: [], visibility }));
       void client.invalidateQueries({ queryKey: [videosKey], refetchType: "none" });
     },
   });

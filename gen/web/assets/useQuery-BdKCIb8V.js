@@ -1,1 +1,0 @@
-import{J as e,K as t}from"./vendor-CvdFFvp2.js";function n(n,r){return t(n,e,r)}export{n as t};

@@ -1,0 +1,1 @@
+import{Y as e,q as t}from"./vendor-DJlBMQqw.js";function n(n,r){return t(n,e,r)}export{n as t};

@@ -1,1 +1,0 @@
-export{t as VideoService}from"./video_pb-CJFwLMwd.js";

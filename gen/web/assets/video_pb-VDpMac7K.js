@@ -1,0 +1,1 @@
+export{t as VideoService}from"./video_pb-DXPpztjB.js";
