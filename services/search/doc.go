@@ -16,6 +16,11 @@
 // no index, result, count or suggestion; who asks shows each result to the owner's
 // check once more.
 //
+// The index is made again, slice by slice, when its schema is new or the command rebuild
+// asks for it: all ids that the owners have, and all that it has itself, are looked up and
+// written unless a newer version is there. Searches and events go on meanwhile: there is
+// no moment without an index, and what is written meanwhile stays (rebuild_test.go).
+//
 // # Order, and pages
 //
 // Results are ordered by how the text matches, then by weight, then by id, which rises

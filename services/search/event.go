@@ -79,9 +79,18 @@ func inChunks(ctx context.Context, ids []int64, do func(context.Context, []int64
 }
 
 func (s *Service) indexVideos(ctx context.Context, ids []int64) error {
+	documents, err := s.documentsOfVideos(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return s.store.index(ctx, ofVideo, documents)
+}
+
+// documentsOfVideos makes the documents of videos, as the owner has them now.
+func (s *Service) documentsOfVideos(ctx context.Context, ids []int64) ([]document, error) {
 	res, err := s.videos.BatchGetVideos(ctx, &videov1.BatchGetVideosRequest{Ids: ids, Fresh: true})
 	if err != nil {
-		return fmt.Errorf("look up videos: %w", err)
+		return nil, fmt.Errorf("look up videos: %w", err)
 	}
 	found := make(map[int64]*videov1.Video, len(res.GetVideos()))
 	for _, v := range res.GetVideos() {
@@ -91,7 +100,7 @@ func (s *Service) indexVideos(ctx context.Context, ids []int64) error {
 	for i, id := range ids {
 		documents[i] = ofTheVideo(id, found[id])
 	}
-	return s.store.index(ctx, ofVideo, documents)
+	return documents, nil
 }
 
 // ofTheVideo is the document of a video; nil is one that was deleted.
@@ -109,9 +118,18 @@ func ofTheVideo(id int64, v *videov1.Video) document {
 }
 
 func (s *Service) indexUsers(ctx context.Context, ids []int64) error {
+	documents, err := s.documentsOfUsers(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return s.store.index(ctx, ofUser, documents)
+}
+
+// documentsOfUsers makes the documents of users.
+func (s *Service) documentsOfUsers(ctx context.Context, ids []int64) ([]document, error) {
 	res, err := s.users.BatchGetUsers(ctx, &userv1.BatchGetUsersRequest{Ids: ids})
 	if err != nil {
-		return fmt.Errorf("look up users: %w", err)
+		return nil, fmt.Errorf("look up users: %w", err)
 	}
 	documents := make([]document, 0, len(ids))
 	for _, u := range res.GetUsers() {
@@ -119,5 +137,5 @@ func (s *Service) indexUsers(ctx context.Context, ids []int64) error {
 			kind: ofUser, id: u.GetId(), version: u.GetVersion(), words: token.Document(u.GetName()), title: token.Fold(u.GetName()),
 		})
 	}
-	return s.store.index(ctx, ofUser, documents)
+	return documents, nil
 }

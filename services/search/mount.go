@@ -43,5 +43,6 @@ func (*Component) Mount(ctx context.Context, rt *app.Runtime) error {
 		})
 	}
 	rt.Go("weights", svc.Weigh)
+	rt.Go("rebuild", svc.Rebuild)
 	return app.HandleService[searchv1connect.SearchServiceHandler](rt, searchv1connect.NewSearchServiceHandler, svc)
 }

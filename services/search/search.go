@@ -27,11 +27,13 @@ const (
 // Videos is what this service asks the video service.
 type Videos interface {
 	BatchGetVideos(context.Context, *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error)
+	EnumerateVideos(context.Context, *videov1.EnumerateVideosRequest) (*videov1.EnumerateVideosResponse, error)
 }
 
 // Users is what this service asks the user service.
 type Users interface {
 	BatchGetUsers(context.Context, *userv1.BatchGetUsersRequest) (*userv1.BatchGetUsersResponse, error)
+	EnumerateUsers(context.Context, *userv1.EnumerateUsersRequest) (*userv1.EnumerateUsersResponse, error)
 }
 
 // Counts is what this service asks the counter service.

@@ -2,7 +2,10 @@ package search
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -28,6 +31,52 @@ type owners struct {
 	users     map[int64]*userv1.User
 	likes     map[int64]int64
 	followers map[int64]int64
+
+	failing    int64 // enumerations behind this id fail; 0 for none
+	enumerated int64 // after_id of the first enumeration since failing was set
+}
+
+var errOwnerDown = errors.New("owner is down")
+
+// failAfter lets enumerations behind an id fail; 0 for none.
+func (o *owners) failAfter(id int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failing, o.enumerated = id, -1
+}
+
+// enumeratedFrom is where the first enumeration since failAfter began.
+func (o *owners) enumeratedFrom() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.enumerated
+}
+
+// after answers at most limit ids behind one.
+func (o *owners) after(ids []int64, after int64, limit int32) ([]int64, error) {
+	if o.enumerated < 0 {
+		o.enumerated = after
+	}
+	if o.failing > 0 && after >= o.failing {
+		return nil, errOwnerDown
+	}
+	slices.Sort(ids)
+	at, _ := slices.BinarySearch(ids, after+1)
+	return ids[at:min(len(ids), at+int(limit))], nil
+}
+
+func (o *owners) EnumerateVideos(_ context.Context, req *videov1.EnumerateVideosRequest) (*videov1.EnumerateVideosResponse, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ids, err := o.after(slices.Collect(maps.Keys(o.videos)), req.GetAfterId(), req.GetLimit())
+	return &videov1.EnumerateVideosResponse{VideoIds: ids}, err
+}
+
+func (o *owners) EnumerateUsers(_ context.Context, req *userv1.EnumerateUsersRequest) (*userv1.EnumerateUsersResponse, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ids, err := o.after(slices.Collect(maps.Keys(o.users)), req.GetAfterId(), req.GetLimit())
+	return &userv1.EnumerateUsersResponse{UserIds: ids}, err
 }
 
 func (o *owners) BatchGetVideos(_ context.Context, req *videov1.BatchGetVideosRequest) (*videov1.BatchGetVideosResponse, error) {

@@ -44,6 +44,16 @@ ON CONFLICT (name) DO UPDATE SET video_count = tag.video_count + excluded.video_
 // index writes documents of one kind, each of which is there once. Those that are
 // there in the same or a newer version stay.
 func (s *store) index(ctx context.Context, kind kind, documents []document) error {
+	return s.write(ctx, kind, documents, false)
+}
+
+// rewrite is index for documents that are made again: those that are there in the same
+// version are written as well.
+func (s *store) rewrite(ctx context.Context, kind kind, documents []document) error {
+	return s.write(ctx, kind, documents, true)
+}
+
+func (s *store) write(ctx context.Context, kind kind, documents []document, same bool) error {
 	if len(documents) == 0 {
 		return nil
 	}
@@ -56,7 +66,9 @@ func (s *store) index(ctx context.Context, kind kind, documents []document) erro
 		if err != nil {
 			return err
 		}
-		newer := slices.DeleteFunc(slices.Clone(documents), func(d document) bool { return d.version <= before[d.id].Version })
+		newer := slices.DeleteFunc(slices.Clone(documents), func(d document) bool {
+			return d.version < before[d.id].Version || d.version == before[d.id].Version && !same
+		})
 		if len(newer) == 0 {
 			return nil
 		}

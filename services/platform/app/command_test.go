@@ -3,6 +3,9 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"testing"
@@ -11,6 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
+
+	"douyin.dev/services/platform/pg"
 )
 
 // shop is a component with a setting of its own.
@@ -67,6 +72,30 @@ func TestCommandsOfTheSchema(t *testing.T) {
 		if err != nil || cmd != command || config.PostgresDSN != "x" {
 			t.Errorf("%s: %q %v", command, cmd, err)
 		}
+	}
+}
+
+// bakery is a component with tables and a command of its own.
+type bakery struct{ shop }
+
+func (*bakery) Schema() fs.FS { return nil }
+func (*bakery) Commands() []Command {
+	return []Command{{Name: "bake", Help: "Bake.", Do: func(_ context.Context, db *pg.DB, _ *slog.Logger) error {
+		return errors.New("baked in " + db.Schema())
+	}}}
+}
+
+func TestACommandOfAComponentWorksOnItsSchema(t *testing.T) {
+	t.Parallel()
+	config, cmd, err := parse("bakery", &bakery{}, []string{"bake", "--postgres-dsn=postgres://localhost/x"})
+	if err != nil || cmd != "bake" {
+		t.Fatalf("%q %v", cmd, err)
+	}
+	if err := do(t.Context(), cmd, "bakery", config, &bakery{}, io.Discard); err == nil || err.Error() != "baked in bakery" {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := parse("shop", &shop{}, []string{"bake"}); err == nil {
+		t.Error("a component without the command has it")
 	}
 }
 

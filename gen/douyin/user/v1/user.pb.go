@@ -1008,6 +1008,107 @@ func (x *BatchGetUsersRequest) GetIds() []int64 {
 	return nil
 }
 
+// Where to go on.
+type EnumerateUsersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only users with a larger id.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// 1 to 1000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnumerateUsersRequest) Reset() {
+	*x = EnumerateUsersRequest{}
+	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnumerateUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnumerateUsersRequest) ProtoMessage() {}
+
+func (x *EnumerateUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnumerateUsersRequest.ProtoReflect.Descriptor instead.
+func (*EnumerateUsersRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *EnumerateUsersRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *EnumerateUsersRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// A part of all users.
+type EnumerateUsersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id, without gaps. Fewer than the limit are the last.
+	UserIds       []int64 `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnumerateUsersResponse) Reset() {
+	*x = EnumerateUsersResponse{}
+	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnumerateUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnumerateUsersResponse) ProtoMessage() {}
+
+func (x *EnumerateUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnumerateUsersResponse.ProtoReflect.Descriptor instead.
+func (*EnumerateUsersResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *EnumerateUsersResponse) GetUserIds() []int64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
 // Those that exist.
 type BatchGetUsersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1019,7 +1120,7 @@ type BatchGetUsersResponse struct {
 
 func (x *BatchGetUsersResponse) Reset() {
 	*x = BatchGetUsersResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1132,7 @@ func (x *BatchGetUsersResponse) String() string {
 func (*BatchGetUsersResponse) ProtoMessage() {}
 
 func (x *BatchGetUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[16]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1145,7 @@ func (x *BatchGetUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetUsersResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetUsersResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{16}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchGetUsersResponse) GetUsers() []*User {
@@ -1065,7 +1166,7 @@ type FindUserRequest struct {
 
 func (x *FindUserRequest) Reset() {
 	*x = FindUserRequest{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1178,7 @@ func (x *FindUserRequest) String() string {
 func (*FindUserRequest) ProtoMessage() {}
 
 func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[17]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1191,7 @@ func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserRequest.ProtoReflect.Descriptor instead.
 func (*FindUserRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{17}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FindUserRequest) GetName() string {
@@ -1111,7 +1212,7 @@ type FindUserResponse struct {
 
 func (x *FindUserResponse) Reset() {
 	*x = FindUserResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1224,7 @@ func (x *FindUserResponse) String() string {
 func (*FindUserResponse) ProtoMessage() {}
 
 func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[18]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1237,7 @@ func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserResponse.ProtoReflect.Descriptor instead.
 func (*FindUserResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{18}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FindUserResponse) GetUser() *User {
@@ -1157,7 +1258,7 @@ type VerifySessionRequest struct {
 
 func (x *VerifySessionRequest) Reset() {
 	*x = VerifySessionRequest{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[19]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1270,7 @@ func (x *VerifySessionRequest) String() string {
 func (*VerifySessionRequest) ProtoMessage() {}
 
 func (x *VerifySessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[19]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1283,7 @@ func (x *VerifySessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySessionRequest.ProtoReflect.Descriptor instead.
 func (*VerifySessionRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{19}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VerifySessionRequest) GetToken() string {
@@ -1211,7 +1312,7 @@ type VerifySessionResponse struct {
 
 func (x *VerifySessionResponse) Reset() {
 	*x = VerifySessionResponse{}
-	mi := &file_douyin_user_v1_user_proto_msgTypes[20]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1324,7 @@ func (x *VerifySessionResponse) String() string {
 func (*VerifySessionResponse) ProtoMessage() {}
 
 func (x *VerifySessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_user_v1_user_proto_msgTypes[20]
+	mi := &file_douyin_user_v1_user_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1337,7 @@ func (x *VerifySessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySessionResponse.ProtoReflect.Descriptor instead.
 func (*VerifySessionResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{20}
+	return file_douyin_user_v1_user_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VerifySessionResponse) GetUserId() int64 {
@@ -1334,7 +1435,12 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\x15UpdateProfileResponse\x12(\n" +
 	"\x04user\x18\x01 \x01(\v2\x14.douyin.user.v1.UserR\x04user\"(\n" +
 	"\x14BatchGetUsersRequest\x12\x10\n" +
-	"\x03ids\x18\x01 \x03(\x03R\x03ids\"C\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\"H\n" +
+	"\x15EnumerateUsersRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"3\n" +
+	"\x16EnumerateUsersResponse\x12\x19\n" +
+	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"C\n" +
 	"\x15BatchGetUsersResponse\x12*\n" +
 	"\x05users\x18\x01 \x03(\v2\x14.douyin.user.v1.UserR\x05users\"%\n" +
 	"\x0fFindUserRequest\x12\x12\n" +
@@ -1354,7 +1460,7 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_USERNAME_TAKEN\x10\x01\x12\"\n" +
 	"\x1eERROR_REASON_WRONG_CREDENTIALS\x10\x02\x12\x1f\n" +
-	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x032\xbc\a\n" +
+	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x032\xa6\b\n" +
 	"\vUserService\x12S\n" +
 	"\bRegister\x12\x1f.douyin.user.v1.RegisterRequest\x1a .douyin.user.v1.RegisterResponse\"\x04\x88\xb5\x18\x01\x12J\n" +
 	"\x05Login\x12\x1c.douyin.user.v1.LoginRequest\x1a\x1d.douyin.user.v1.LoginResponse\"\x04\x88\xb5\x18\x01\x12M\n" +
@@ -1364,7 +1470,8 @@ const file_douyin_user_v1_user_proto_rawDesc = "" +
 	"\fRepeatAnswer\x12#.douyin.user.v1.RepeatAnswerRequest\x1a$.douyin.user.v1.RepeatAnswerResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
 	"\rUpdateProfile\x12$.douyin.user.v1.UpdateProfileRequest\x1a%.douyin.user.v1.UpdateProfileResponse\"\x04\x88\xb5\x18\x02\x12e\n" +
 	"\rBatchGetUsers\x12$.douyin.user.v1.BatchGetUsersRequest\x1a%.douyin.user.v1.BatchGetUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12V\n" +
-	"\bFindUser\x12\x1f.douyin.user.v1.FindUserRequest\x1a .douyin.user.v1.FindUserResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
+	"\bFindUser\x12\x1f.douyin.user.v1.FindUserRequest\x1a .douyin.user.v1.FindUserResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12h\n" +
+	"\x0eEnumerateUsers\x12%.douyin.user.v1.EnumerateUsersRequest\x1a&.douyin.user.v1.EnumerateUsersResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12b\n" +
 	"\rVerifySession\x12$.douyin.user.v1.VerifySessionRequest\x1a%.douyin.user.v1.VerifySessionResponse\"\x04\x88\xb5\x18\x01B\x9f\x01\n" +
 	"\x12com.douyin.user.v1B\tUserProtoP\x01Z$douyin.dev/gen/douyin/user/v1;userv1\xa2\x02\x03DUX\xaa\x02\x0eDouyin.User.V1\xca\x02\x0eDouyin\\User\\V1\xe2\x02\x1aDouyin\\User\\V1\\GPBMetadata\xea\x02\x10Douyin::User::V1b\x06proto3"
 
@@ -1381,7 +1488,7 @@ func file_douyin_user_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_douyin_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_douyin_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_douyin_user_v1_user_proto_goTypes = []any{
 	(ErrorReason)(0),                 // 0: douyin.user.v1.ErrorReason
 	(*User)(nil),                     // 1: douyin.user.v1.User
@@ -1400,11 +1507,13 @@ var file_douyin_user_v1_user_proto_goTypes = []any{
 	(*UpdateProfileRequest)(nil),     // 14: douyin.user.v1.UpdateProfileRequest
 	(*UpdateProfileResponse)(nil),    // 15: douyin.user.v1.UpdateProfileResponse
 	(*BatchGetUsersRequest)(nil),     // 16: douyin.user.v1.BatchGetUsersRequest
-	(*BatchGetUsersResponse)(nil),    // 17: douyin.user.v1.BatchGetUsersResponse
-	(*FindUserRequest)(nil),          // 18: douyin.user.v1.FindUserRequest
-	(*FindUserResponse)(nil),         // 19: douyin.user.v1.FindUserResponse
-	(*VerifySessionRequest)(nil),     // 20: douyin.user.v1.VerifySessionRequest
-	(*VerifySessionResponse)(nil),    // 21: douyin.user.v1.VerifySessionResponse
+	(*EnumerateUsersRequest)(nil),    // 17: douyin.user.v1.EnumerateUsersRequest
+	(*EnumerateUsersResponse)(nil),   // 18: douyin.user.v1.EnumerateUsersResponse
+	(*BatchGetUsersResponse)(nil),    // 19: douyin.user.v1.BatchGetUsersResponse
+	(*FindUserRequest)(nil),          // 20: douyin.user.v1.FindUserRequest
+	(*FindUserResponse)(nil),         // 21: douyin.user.v1.FindUserResponse
+	(*VerifySessionRequest)(nil),     // 22: douyin.user.v1.VerifySessionRequest
+	(*VerifySessionResponse)(nil),    // 23: douyin.user.v1.VerifySessionResponse
 }
 var file_douyin_user_v1_user_proto_depIdxs = []int32{
 	6,  // 0: douyin.user.v1.RepeatAnswerRequest.logout:type_name -> douyin.user.v1.LogoutRequest
@@ -1421,20 +1530,22 @@ var file_douyin_user_v1_user_proto_depIdxs = []int32{
 	12, // 11: douyin.user.v1.UserService.RepeatAnswer:input_type -> douyin.user.v1.RepeatAnswerRequest
 	14, // 12: douyin.user.v1.UserService.UpdateProfile:input_type -> douyin.user.v1.UpdateProfileRequest
 	16, // 13: douyin.user.v1.UserService.BatchGetUsers:input_type -> douyin.user.v1.BatchGetUsersRequest
-	18, // 14: douyin.user.v1.UserService.FindUser:input_type -> douyin.user.v1.FindUserRequest
-	20, // 15: douyin.user.v1.UserService.VerifySession:input_type -> douyin.user.v1.VerifySessionRequest
-	3,  // 16: douyin.user.v1.UserService.Register:output_type -> douyin.user.v1.RegisterResponse
-	5,  // 17: douyin.user.v1.UserService.Login:output_type -> douyin.user.v1.LoginResponse
-	7,  // 18: douyin.user.v1.UserService.Logout:output_type -> douyin.user.v1.LogoutResponse
-	9,  // 19: douyin.user.v1.UserService.LogoutEverywhere:output_type -> douyin.user.v1.LogoutEverywhereResponse
-	11, // 20: douyin.user.v1.UserService.ChangePassword:output_type -> douyin.user.v1.ChangePasswordResponse
-	13, // 21: douyin.user.v1.UserService.RepeatAnswer:output_type -> douyin.user.v1.RepeatAnswerResponse
-	15, // 22: douyin.user.v1.UserService.UpdateProfile:output_type -> douyin.user.v1.UpdateProfileResponse
-	17, // 23: douyin.user.v1.UserService.BatchGetUsers:output_type -> douyin.user.v1.BatchGetUsersResponse
-	19, // 24: douyin.user.v1.UserService.FindUser:output_type -> douyin.user.v1.FindUserResponse
-	21, // 25: douyin.user.v1.UserService.VerifySession:output_type -> douyin.user.v1.VerifySessionResponse
-	16, // [16:26] is the sub-list for method output_type
-	6,  // [6:16] is the sub-list for method input_type
+	20, // 14: douyin.user.v1.UserService.FindUser:input_type -> douyin.user.v1.FindUserRequest
+	17, // 15: douyin.user.v1.UserService.EnumerateUsers:input_type -> douyin.user.v1.EnumerateUsersRequest
+	22, // 16: douyin.user.v1.UserService.VerifySession:input_type -> douyin.user.v1.VerifySessionRequest
+	3,  // 17: douyin.user.v1.UserService.Register:output_type -> douyin.user.v1.RegisterResponse
+	5,  // 18: douyin.user.v1.UserService.Login:output_type -> douyin.user.v1.LoginResponse
+	7,  // 19: douyin.user.v1.UserService.Logout:output_type -> douyin.user.v1.LogoutResponse
+	9,  // 20: douyin.user.v1.UserService.LogoutEverywhere:output_type -> douyin.user.v1.LogoutEverywhereResponse
+	11, // 21: douyin.user.v1.UserService.ChangePassword:output_type -> douyin.user.v1.ChangePasswordResponse
+	13, // 22: douyin.user.v1.UserService.RepeatAnswer:output_type -> douyin.user.v1.RepeatAnswerResponse
+	15, // 23: douyin.user.v1.UserService.UpdateProfile:output_type -> douyin.user.v1.UpdateProfileResponse
+	19, // 24: douyin.user.v1.UserService.BatchGetUsers:output_type -> douyin.user.v1.BatchGetUsersResponse
+	21, // 25: douyin.user.v1.UserService.FindUser:output_type -> douyin.user.v1.FindUserResponse
+	18, // 26: douyin.user.v1.UserService.EnumerateUsers:output_type -> douyin.user.v1.EnumerateUsersResponse
+	23, // 27: douyin.user.v1.UserService.VerifySession:output_type -> douyin.user.v1.VerifySessionResponse
+	17, // [17:28] is the sub-list for method output_type
+	6,  // [6:17] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name
@@ -1457,7 +1568,7 @@ func file_douyin_user_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_user_v1_user_proto_rawDesc), len(file_douyin_user_v1_user_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

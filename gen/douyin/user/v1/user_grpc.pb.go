@@ -28,6 +28,7 @@ const (
 	UserService_UpdateProfile_FullMethodName    = "/douyin.user.v1.UserService/UpdateProfile"
 	UserService_BatchGetUsers_FullMethodName    = "/douyin.user.v1.UserService/BatchGetUsers"
 	UserService_FindUser_FullMethodName         = "/douyin.user.v1.UserService/FindUser"
+	UserService_EnumerateUsers_FullMethodName   = "/douyin.user.v1.UserService/EnumerateUsers"
 	UserService_VerifySession_FullMethodName    = "/douyin.user.v1.UserService/VerifySession"
 )
 
@@ -61,6 +62,8 @@ type UserServiceClient interface {
 	// FindUser answers the user with a name, compared as Login compares it.
 	// Errors: NOT_FOUND (USER_NOT_FOUND).
 	FindUser(ctx context.Context, in *FindUserRequest, opts ...grpc.CallOption) (*FindUserResponse, error)
+	// EnumerateUsers answers the ids of all users in order, for who makes an index of them again.
+	EnumerateUsers(ctx context.Context, in *EnumerateUsersRequest, opts ...grpc.CallOption) (*EnumerateUsersResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -165,6 +168,16 @@ func (c *userServiceClient) FindUser(ctx context.Context, in *FindUserRequest, o
 	return out, nil
 }
 
+func (c *userServiceClient) EnumerateUsers(ctx context.Context, in *EnumerateUsersRequest, opts ...grpc.CallOption) (*EnumerateUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnumerateUsersResponse)
+	err := c.cc.Invoke(ctx, UserService_EnumerateUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *userServiceClient) VerifySession(ctx context.Context, in *VerifySessionRequest, opts ...grpc.CallOption) (*VerifySessionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VerifySessionResponse)
@@ -205,6 +218,8 @@ type UserServiceServer interface {
 	// FindUser answers the user with a name, compared as Login compares it.
 	// Errors: NOT_FOUND (USER_NOT_FOUND).
 	FindUser(context.Context, *FindUserRequest) (*FindUserResponse, error)
+	// EnumerateUsers answers the ids of all users in order, for who makes an index of them again.
+	EnumerateUsers(context.Context, *EnumerateUsersRequest) (*EnumerateUsersResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -244,6 +259,9 @@ func (UnimplementedUserServiceServer) BatchGetUsers(context.Context, *BatchGetUs
 }
 func (UnimplementedUserServiceServer) FindUser(context.Context, *FindUserRequest) (*FindUserResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindUser not implemented")
+}
+func (UnimplementedUserServiceServer) EnumerateUsers(context.Context, *EnumerateUsersRequest) (*EnumerateUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnumerateUsers not implemented")
 }
 func (UnimplementedUserServiceServer) VerifySession(context.Context, *VerifySessionRequest) (*VerifySessionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifySession not implemented")
@@ -430,6 +448,24 @@ func _UserService_FindUser_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserService_EnumerateUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnumerateUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).EnumerateUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_EnumerateUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).EnumerateUsers(ctx, req.(*EnumerateUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UserService_VerifySession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(VerifySessionRequest)
 	if err := dec(in); err != nil {
@@ -490,6 +526,10 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FindUser",
 			Handler:    _UserService_FindUser_Handler,
+		},
+		{
+			MethodName: "EnumerateUsers",
+			Handler:    _UserService_EnumerateUsers_Handler,
 		},
 		{
 			MethodName: "VerifySession",

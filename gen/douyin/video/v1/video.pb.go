@@ -1984,6 +1984,107 @@ func (x *ListVideosByAuthorsResponse) GetVideos() []*VideoRef {
 }
 
 // Where to go on.
+type EnumerateVideosRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only videos with a larger id.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// 1 to 1000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnumerateVideosRequest) Reset() {
+	*x = EnumerateVideosRequest{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnumerateVideosRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnumerateVideosRequest) ProtoMessage() {}
+
+func (x *EnumerateVideosRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnumerateVideosRequest.ProtoReflect.Descriptor instead.
+func (*EnumerateVideosRequest) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *EnumerateVideosRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *EnumerateVideosRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// A part of all videos.
+type EnumerateVideosResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id, without gaps. Fewer than the limit are the last.
+	VideoIds      []int64 `protobuf:"varint,1,rep,packed,name=video_ids,json=videoIds,proto3" json:"video_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnumerateVideosResponse) Reset() {
+	*x = EnumerateVideosResponse{}
+	mi := &file_douyin_video_v1_video_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnumerateVideosResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnumerateVideosResponse) ProtoMessage() {}
+
+func (x *EnumerateVideosResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_douyin_video_v1_video_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnumerateVideosResponse.ProtoReflect.Descriptor instead.
+func (*EnumerateVideosResponse) Descriptor() ([]byte, []int) {
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *EnumerateVideosResponse) GetVideoIds() []int64 {
+	if x != nil {
+		return x.VideoIds
+	}
+	return nil
+}
+
+// Where to go on.
 type TallyAuthorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only authors with a larger id.
@@ -1996,7 +2097,7 @@ type TallyAuthorsRequest struct {
 
 func (x *TallyAuthorsRequest) Reset() {
 	*x = TallyAuthorsRequest{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2008,7 +2109,7 @@ func (x *TallyAuthorsRequest) String() string {
 func (*TallyAuthorsRequest) ProtoMessage() {}
 
 func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[27]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2021,7 +2122,7 @@ func (x *TallyAuthorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsRequest.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsRequest) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{27}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TallyAuthorsRequest) GetAfterId() int64 {
@@ -2051,7 +2152,7 @@ type AuthorTally struct {
 
 func (x *AuthorTally) Reset() {
 	*x = AuthorTally{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[28]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2164,7 @@ func (x *AuthorTally) String() string {
 func (*AuthorTally) ProtoMessage() {}
 
 func (x *AuthorTally) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[28]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2177,7 @@ func (x *AuthorTally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorTally.ProtoReflect.Descriptor instead.
 func (*AuthorTally) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{28}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AuthorTally) GetAuthorId() int64 {
@@ -2106,7 +2207,7 @@ type TallyAuthorsResponse struct {
 
 func (x *TallyAuthorsResponse) Reset() {
 	*x = TallyAuthorsResponse{}
-	mi := &file_douyin_video_v1_video_proto_msgTypes[29]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2219,7 @@ func (x *TallyAuthorsResponse) String() string {
 func (*TallyAuthorsResponse) ProtoMessage() {}
 
 func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_douyin_video_v1_video_proto_msgTypes[29]
+	mi := &file_douyin_video_v1_video_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2232,7 @@ func (x *TallyAuthorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyAuthorsResponse.ProtoReflect.Descriptor instead.
 func (*TallyAuthorsResponse) Descriptor() ([]byte, []int) {
-	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{29}
+	return file_douyin_video_v1_video_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TallyAuthorsResponse) GetTallies() []*AuthorTally {
@@ -2262,7 +2363,12 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\tbefore_ms\x18\x02 \x01(\x03R\bbeforeMs\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\x05R\x05limit\"P\n" +
 	"\x1bListVideosByAuthorsResponse\x121\n" +
-	"\x06videos\x18\x01 \x03(\v2\x19.douyin.video.v1.VideoRefR\x06videos\"F\n" +
+	"\x06videos\x18\x01 \x03(\v2\x19.douyin.video.v1.VideoRefR\x06videos\"I\n" +
+	"\x16EnumerateVideosRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"6\n" +
+	"\x17EnumerateVideosResponse\x12\x1b\n" +
+	"\tvideo_ids\x18\x01 \x03(\x03R\bvideoIds\"F\n" +
 	"\x13TallyAuthorsRequest\x12\x19\n" +
 	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\"I\n" +
@@ -2309,8 +2415,7 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x16TRANSCODE_REASON_QUOTA\x10\b\x12\x1c\n" +
 	"\x18TRANSCODE_REASON_TIMEOUT\x10\t\x12\x1d\n" +
 	"\x19TRANSCODE_REASON_INTERNAL\x10\n" +
-	"2\xa2\n" +
-	"\n" +
+	"2\x91\v\n" +
 	"\fVideoService\x12c\n" +
 	"\fPublishVideo\x12$.douyin.video.v1.PublishVideoRequest\x1a%.douyin.video.v1.PublishVideoResponse\"\x04\x88\xb5\x18\x02(\x01\x12^\n" +
 	"\vDeleteVideo\x12#.douyin.video.v1.DeleteVideoRequest\x1a$.douyin.video.v1.DeleteVideoResponse\"\x04\x88\xb5\x18\x02\x12^\n" +
@@ -2322,7 +2427,8 @@ const file_douyin_video_v1_video_proto_rawDesc = "" +
 	"\x0eBatchGetVideos\x12&.douyin.video.v1.BatchGetVideosRequest\x1a'.douyin.video.v1.BatchGetVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListRecentVideos\x12(.douyin.video.v1.ListRecentVideosRequest\x1a).douyin.video.v1.ListRecentVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12p\n" +
 	"\x10ListAuthorVideos\x12(.douyin.video.v1.ListAuthorVideosRequest\x1a).douyin.video.v1.ListAuthorVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12y\n" +
-	"\x13ListVideosByAuthors\x12+.douyin.video.v1.ListVideosByAuthorsRequest\x1a,.douyin.video.v1.ListVideosByAuthorsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12d\n" +
+	"\x13ListVideosByAuthors\x12+.douyin.video.v1.ListVideosByAuthorsRequest\x1a,.douyin.video.v1.ListVideosByAuthorsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12m\n" +
+	"\x0fEnumerateVideos\x12'.douyin.video.v1.EnumerateVideosRequest\x1a(.douyin.video.v1.EnumerateVideosResponse\"\a\x88\xb5\x18\x01\x90\x02\x01\x12d\n" +
 	"\fTallyAuthors\x12$.douyin.video.v1.TallyAuthorsRequest\x1a%.douyin.video.v1.TallyAuthorsResponse\"\a\x88\xb5\x18\x01\x90\x02\x01B\xa7\x01\n" +
 	"\x13com.douyin.video.v1B\n" +
 	"VideoProtoP\x01Z&douyin.dev/gen/douyin/video/v1;videov1\xa2\x02\x03DVX\xaa\x02\x0fDouyin.Video.V1\xca\x02\x0fDouyin\\Video\\V1\xe2\x02\x1bDouyin\\Video\\V1\\GPBMetadata\xea\x02\x11Douyin::Video::V1b\x06proto3"
@@ -2340,7 +2446,7 @@ func file_douyin_video_v1_video_proto_rawDescGZIP() []byte {
 }
 
 var file_douyin_video_v1_video_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_douyin_video_v1_video_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_douyin_video_v1_video_proto_goTypes = []any{
 	(ErrorReason)(0),                    // 0: douyin.video.v1.ErrorReason
 	(Visibility)(0),                     // 1: douyin.video.v1.Visibility
@@ -2374,9 +2480,11 @@ var file_douyin_video_v1_video_proto_goTypes = []any{
 	(*ListAuthorVideosResponse)(nil),    // 29: douyin.video.v1.ListAuthorVideosResponse
 	(*ListVideosByAuthorsRequest)(nil),  // 30: douyin.video.v1.ListVideosByAuthorsRequest
 	(*ListVideosByAuthorsResponse)(nil), // 31: douyin.video.v1.ListVideosByAuthorsResponse
-	(*TallyAuthorsRequest)(nil),         // 32: douyin.video.v1.TallyAuthorsRequest
-	(*AuthorTally)(nil),                 // 33: douyin.video.v1.AuthorTally
-	(*TallyAuthorsResponse)(nil),        // 34: douyin.video.v1.TallyAuthorsResponse
+	(*EnumerateVideosRequest)(nil),      // 32: douyin.video.v1.EnumerateVideosRequest
+	(*EnumerateVideosResponse)(nil),     // 33: douyin.video.v1.EnumerateVideosResponse
+	(*TallyAuthorsRequest)(nil),         // 34: douyin.video.v1.TallyAuthorsRequest
+	(*AuthorTally)(nil),                 // 35: douyin.video.v1.AuthorTally
+	(*TallyAuthorsResponse)(nil),        // 36: douyin.video.v1.TallyAuthorsResponse
 }
 var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	1,  // 0: douyin.video.v1.Video.visibility:type_name -> douyin.video.v1.Visibility
@@ -2394,7 +2502,7 @@ var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	8,  // 12: douyin.video.v1.ListRecentVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
 	8,  // 13: douyin.video.v1.ListAuthorVideosResponse.videos:type_name -> douyin.video.v1.VideoRef
 	8,  // 14: douyin.video.v1.ListVideosByAuthorsResponse.videos:type_name -> douyin.video.v1.VideoRef
-	33, // 15: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
+	35, // 15: douyin.video.v1.TallyAuthorsResponse.tallies:type_name -> douyin.video.v1.AuthorTally
 	9,  // 16: douyin.video.v1.VideoService.PublishVideo:input_type -> douyin.video.v1.PublishVideoRequest
 	12, // 17: douyin.video.v1.VideoService.DeleteVideo:input_type -> douyin.video.v1.DeleteVideoRequest
 	14, // 18: douyin.video.v1.VideoService.UpdateVideo:input_type -> douyin.video.v1.UpdateVideoRequest
@@ -2406,21 +2514,23 @@ var file_douyin_video_v1_video_proto_depIdxs = []int32{
 	26, // 24: douyin.video.v1.VideoService.ListRecentVideos:input_type -> douyin.video.v1.ListRecentVideosRequest
 	28, // 25: douyin.video.v1.VideoService.ListAuthorVideos:input_type -> douyin.video.v1.ListAuthorVideosRequest
 	30, // 26: douyin.video.v1.VideoService.ListVideosByAuthors:input_type -> douyin.video.v1.ListVideosByAuthorsRequest
-	32, // 27: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
-	11, // 28: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
-	13, // 29: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
-	15, // 30: douyin.video.v1.VideoService.UpdateVideo:output_type -> douyin.video.v1.UpdateVideoResponse
-	17, // 31: douyin.video.v1.VideoService.BatchCheckVisible:output_type -> douyin.video.v1.BatchCheckVisibleResponse
-	19, // 32: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
-	21, // 33: douyin.video.v1.VideoService.WatchVideoStatus:output_type -> douyin.video.v1.WatchVideoStatusResponse
-	23, // 34: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
-	25, // 35: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
-	27, // 36: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
-	29, // 37: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
-	31, // 38: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
-	34, // 39: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
-	28, // [28:40] is the sub-list for method output_type
-	16, // [16:28] is the sub-list for method input_type
+	32, // 27: douyin.video.v1.VideoService.EnumerateVideos:input_type -> douyin.video.v1.EnumerateVideosRequest
+	34, // 28: douyin.video.v1.VideoService.TallyAuthors:input_type -> douyin.video.v1.TallyAuthorsRequest
+	11, // 29: douyin.video.v1.VideoService.PublishVideo:output_type -> douyin.video.v1.PublishVideoResponse
+	13, // 30: douyin.video.v1.VideoService.DeleteVideo:output_type -> douyin.video.v1.DeleteVideoResponse
+	15, // 31: douyin.video.v1.VideoService.UpdateVideo:output_type -> douyin.video.v1.UpdateVideoResponse
+	17, // 32: douyin.video.v1.VideoService.BatchCheckVisible:output_type -> douyin.video.v1.BatchCheckVisibleResponse
+	19, // 33: douyin.video.v1.VideoService.GetVideoStatus:output_type -> douyin.video.v1.GetVideoStatusResponse
+	21, // 34: douyin.video.v1.VideoService.WatchVideoStatus:output_type -> douyin.video.v1.WatchVideoStatusResponse
+	23, // 35: douyin.video.v1.VideoService.RetryTranscode:output_type -> douyin.video.v1.RetryTranscodeResponse
+	25, // 36: douyin.video.v1.VideoService.BatchGetVideos:output_type -> douyin.video.v1.BatchGetVideosResponse
+	27, // 37: douyin.video.v1.VideoService.ListRecentVideos:output_type -> douyin.video.v1.ListRecentVideosResponse
+	29, // 38: douyin.video.v1.VideoService.ListAuthorVideos:output_type -> douyin.video.v1.ListAuthorVideosResponse
+	31, // 39: douyin.video.v1.VideoService.ListVideosByAuthors:output_type -> douyin.video.v1.ListVideosByAuthorsResponse
+	33, // 40: douyin.video.v1.VideoService.EnumerateVideos:output_type -> douyin.video.v1.EnumerateVideosResponse
+	36, // 41: douyin.video.v1.VideoService.TallyAuthors:output_type -> douyin.video.v1.TallyAuthorsResponse
+	29, // [29:42] is the sub-list for method output_type
+	16, // [16:29] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
 	16, // [16:16] is the sub-list for extension extendee
 	0,  // [0:16] is the sub-list for field type_name
@@ -2442,7 +2552,7 @@ func file_douyin_video_v1_video_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_douyin_video_v1_video_proto_rawDesc), len(file_douyin_video_v1_video_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

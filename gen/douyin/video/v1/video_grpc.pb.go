@@ -30,6 +30,7 @@ const (
 	VideoService_ListRecentVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListRecentVideos"
 	VideoService_ListAuthorVideos_FullMethodName    = "/douyin.video.v1.VideoService/ListAuthorVideos"
 	VideoService_ListVideosByAuthors_FullMethodName = "/douyin.video.v1.VideoService/ListVideosByAuthors"
+	VideoService_EnumerateVideos_FullMethodName     = "/douyin.video.v1.VideoService/EnumerateVideos"
 	VideoService_TallyAuthors_FullMethodName        = "/douyin.video.v1.VideoService/TallyAuthors"
 )
 
@@ -77,6 +78,9 @@ type VideoServiceClient interface {
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
 	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(ctx context.Context, in *ListVideosByAuthorsRequest, opts ...grpc.CallOption) (*ListVideosByAuthorsResponse, error)
+	// EnumerateVideos answers the ids of all videos in order, whoever may see them, without the deleted ones, for who
+	// makes an index of them again.
+	EnumerateVideos(ctx context.Context, in *EnumerateVideosRequest, opts ...grpc.CallOption) (*EnumerateVideosResponse, error)
 	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -213,6 +217,16 @@ func (c *videoServiceClient) ListVideosByAuthors(ctx context.Context, in *ListVi
 	return out, nil
 }
 
+func (c *videoServiceClient) EnumerateVideos(ctx context.Context, in *EnumerateVideosRequest, opts ...grpc.CallOption) (*EnumerateVideosResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnumerateVideosResponse)
+	err := c.cc.Invoke(ctx, VideoService_EnumerateVideos_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *videoServiceClient) TallyAuthors(ctx context.Context, in *TallyAuthorsRequest, opts ...grpc.CallOption) (*TallyAuthorsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TallyAuthorsResponse)
@@ -267,6 +281,9 @@ type VideoServiceServer interface {
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
 	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(context.Context, *ListVideosByAuthorsRequest) (*ListVideosByAuthorsResponse, error)
+	// EnumerateVideos answers the ids of all videos in order, whoever may see them, without the deleted ones, for who
+	// makes an index of them again.
+	EnumerateVideos(context.Context, *EnumerateVideosRequest) (*EnumerateVideosResponse, error)
 	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -312,6 +329,9 @@ func (UnimplementedVideoServiceServer) ListAuthorVideos(context.Context, *ListAu
 }
 func (UnimplementedVideoServiceServer) ListVideosByAuthors(context.Context, *ListVideosByAuthorsRequest) (*ListVideosByAuthorsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVideosByAuthors not implemented")
+}
+func (UnimplementedVideoServiceServer) EnumerateVideos(context.Context, *EnumerateVideosRequest) (*EnumerateVideosResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnumerateVideos not implemented")
 }
 func (UnimplementedVideoServiceServer) TallyAuthors(context.Context, *TallyAuthorsRequest) (*TallyAuthorsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TallyAuthors not implemented")
@@ -516,6 +536,24 @@ func _VideoService_ListVideosByAuthors_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VideoService_EnumerateVideos_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnumerateVideosRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VideoServiceServer).EnumerateVideos(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VideoService_EnumerateVideos_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VideoServiceServer).EnumerateVideos(ctx, req.(*EnumerateVideosRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _VideoService_TallyAuthors_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TallyAuthorsRequest)
 	if err := dec(in); err != nil {
@@ -576,6 +614,10 @@ var VideoService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListVideosByAuthors",
 			Handler:    _VideoService_ListVideosByAuthors_Handler,
+		},
+		{
+			MethodName: "EnumerateVideos",
+			Handler:    _VideoService_EnumerateVideos_Handler,
 		},
 		{
 			MethodName: "TallyAuthors",

@@ -56,6 +56,9 @@ const (
 	UserServiceBatchGetUsersProcedure = "/douyin.user.v1.UserService/BatchGetUsers"
 	// UserServiceFindUserProcedure is the fully-qualified name of the UserService's FindUser RPC.
 	UserServiceFindUserProcedure = "/douyin.user.v1.UserService/FindUser"
+	// UserServiceEnumerateUsersProcedure is the fully-qualified name of the UserService's
+	// EnumerateUsers RPC.
+	UserServiceEnumerateUsersProcedure = "/douyin.user.v1.UserService/EnumerateUsers"
 	// UserServiceVerifySessionProcedure is the fully-qualified name of the UserService's VerifySession
 	// RPC.
 	UserServiceVerifySessionProcedure = "/douyin.user.v1.UserService/VerifySession"
@@ -86,6 +89,8 @@ type UserServiceClient interface {
 	// FindUser answers the user with a name, compared as Login compares it.
 	// Errors: NOT_FOUND (USER_NOT_FOUND).
 	FindUser(context.Context, *v1.FindUserRequest) (*v1.FindUserResponse, error)
+	// EnumerateUsers answers the ids of all users in order, for who makes an index of them again.
+	EnumerateUsers(context.Context, *v1.EnumerateUsersRequest) (*v1.EnumerateUsersResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -160,6 +165,13 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		enumerateUsers: connect.NewClient[v1.EnumerateUsersRequest, v1.EnumerateUsersResponse](
+			httpClient,
+			baseURL+UserServiceEnumerateUsersProcedure,
+			connect.WithSchema(userServiceMethods.ByName("EnumerateUsers")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		verifySession: connect.NewClient[v1.VerifySessionRequest, v1.VerifySessionResponse](
 			httpClient,
 			baseURL+UserServiceVerifySessionProcedure,
@@ -180,6 +192,7 @@ type userServiceClient struct {
 	updateProfile    *connect.Client[v1.UpdateProfileRequest, v1.UpdateProfileResponse]
 	batchGetUsers    *connect.Client[v1.BatchGetUsersRequest, v1.BatchGetUsersResponse]
 	findUser         *connect.Client[v1.FindUserRequest, v1.FindUserResponse]
+	enumerateUsers   *connect.Client[v1.EnumerateUsersRequest, v1.EnumerateUsersResponse]
 	verifySession    *connect.Client[v1.VerifySessionRequest, v1.VerifySessionResponse]
 }
 
@@ -264,6 +277,15 @@ func (c *userServiceClient) FindUser(ctx context.Context, req *v1.FindUserReques
 	return nil, err
 }
 
+// EnumerateUsers calls douyin.user.v1.UserService.EnumerateUsers.
+func (c *userServiceClient) EnumerateUsers(ctx context.Context, req *v1.EnumerateUsersRequest) (*v1.EnumerateUsersResponse, error) {
+	response, err := c.enumerateUsers.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // VerifySession calls douyin.user.v1.UserService.VerifySession.
 func (c *userServiceClient) VerifySession(ctx context.Context, req *v1.VerifySessionRequest) (*v1.VerifySessionResponse, error) {
 	response, err := c.verifySession.CallUnary(ctx, connect.NewRequest(req))
@@ -298,6 +320,8 @@ type UserServiceHandler interface {
 	// FindUser answers the user with a name, compared as Login compares it.
 	// Errors: NOT_FOUND (USER_NOT_FOUND).
 	FindUser(context.Context, *v1.FindUserRequest) (*v1.FindUserResponse, error)
+	// EnumerateUsers answers the ids of all users in order, for who makes an index of them again.
+	EnumerateUsers(context.Context, *v1.EnumerateUsersRequest) (*v1.EnumerateUsersResponse, error)
 	// VerifySession checks a client's token and its session, and answers a
 	// short-lived viewer token for calls inside the mesh.
 	// Errors: UNAUTHENTICATED for every token that is not good, whatever is wrong with it.
@@ -368,6 +392,13 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	userServiceEnumerateUsersHandler := connect.NewUnaryHandlerSimple(
+		UserServiceEnumerateUsersProcedure,
+		svc.EnumerateUsers,
+		connect.WithSchema(userServiceMethods.ByName("EnumerateUsers")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	userServiceVerifySessionHandler := connect.NewUnaryHandlerSimple(
 		UserServiceVerifySessionProcedure,
 		svc.VerifySession,
@@ -394,6 +425,8 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 			userServiceBatchGetUsersHandler.ServeHTTP(w, r)
 		case UserServiceFindUserProcedure:
 			userServiceFindUserHandler.ServeHTTP(w, r)
+		case UserServiceEnumerateUsersProcedure:
+			userServiceEnumerateUsersHandler.ServeHTTP(w, r)
 		case UserServiceVerifySessionProcedure:
 			userServiceVerifySessionHandler.ServeHTTP(w, r)
 		default:
@@ -439,6 +472,10 @@ func (UnimplementedUserServiceHandler) BatchGetUsers(context.Context, *v1.BatchG
 
 func (UnimplementedUserServiceHandler) FindUser(context.Context, *v1.FindUserRequest) (*v1.FindUserResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.user.v1.UserService.FindUser is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) EnumerateUsers(context.Context, *v1.EnumerateUsersRequest) (*v1.EnumerateUsersResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.user.v1.UserService.EnumerateUsers is not implemented"))
 }
 
 func (UnimplementedUserServiceHandler) VerifySession(context.Context, *v1.VerifySessionRequest) (*v1.VerifySessionResponse, error) {

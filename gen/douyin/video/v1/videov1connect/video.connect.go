@@ -66,6 +66,9 @@ const (
 	// VideoServiceListVideosByAuthorsProcedure is the fully-qualified name of the VideoService's
 	// ListVideosByAuthors RPC.
 	VideoServiceListVideosByAuthorsProcedure = "/douyin.video.v1.VideoService/ListVideosByAuthors"
+	// VideoServiceEnumerateVideosProcedure is the fully-qualified name of the VideoService's
+	// EnumerateVideos RPC.
+	VideoServiceEnumerateVideosProcedure = "/douyin.video.v1.VideoService/EnumerateVideos"
 	// VideoServiceTallyAuthorsProcedure is the fully-qualified name of the VideoService's TallyAuthors
 	// RPC.
 	VideoServiceTallyAuthorsProcedure = "/douyin.video.v1.VideoService/TallyAuthors"
@@ -111,6 +114,9 @@ type VideoServiceClient interface {
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
 	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error)
+	// EnumerateVideos answers the ids of all videos in order, whoever may see them, without the deleted ones, for who
+	// makes an index of them again.
+	EnumerateVideos(context.Context, *v1.EnumerateVideosRequest) (*v1.EnumerateVideosResponse, error)
 	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -201,6 +207,13 @@ func NewVideoServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		enumerateVideos: connect.NewClient[v1.EnumerateVideosRequest, v1.EnumerateVideosResponse](
+			httpClient,
+			baseURL+VideoServiceEnumerateVideosProcedure,
+			connect.WithSchema(videoServiceMethods.ByName("EnumerateVideos")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		tallyAuthors: connect.NewClient[v1.TallyAuthorsRequest, v1.TallyAuthorsResponse](
 			httpClient,
 			baseURL+VideoServiceTallyAuthorsProcedure,
@@ -224,6 +237,7 @@ type videoServiceClient struct {
 	listRecentVideos    *connect.Client[v1.ListRecentVideosRequest, v1.ListRecentVideosResponse]
 	listAuthorVideos    *connect.Client[v1.ListAuthorVideosRequest, v1.ListAuthorVideosResponse]
 	listVideosByAuthors *connect.Client[v1.ListVideosByAuthorsRequest, v1.ListVideosByAuthorsResponse]
+	enumerateVideos     *connect.Client[v1.EnumerateVideosRequest, v1.EnumerateVideosResponse]
 	tallyAuthors        *connect.Client[v1.TallyAuthorsRequest, v1.TallyAuthorsResponse]
 }
 
@@ -318,6 +332,15 @@ func (c *videoServiceClient) ListVideosByAuthors(ctx context.Context, req *v1.Li
 	return nil, err
 }
 
+// EnumerateVideos calls douyin.video.v1.VideoService.EnumerateVideos.
+func (c *videoServiceClient) EnumerateVideos(ctx context.Context, req *v1.EnumerateVideosRequest) (*v1.EnumerateVideosResponse, error) {
+	response, err := c.enumerateVideos.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // TallyAuthors calls douyin.video.v1.VideoService.TallyAuthors.
 func (c *videoServiceClient) TallyAuthors(ctx context.Context, req *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error) {
 	response, err := c.tallyAuthors.CallUnary(ctx, connect.NewRequest(req))
@@ -367,6 +390,9 @@ type VideoServiceHandler interface {
 	// ListVideosByAuthors answers the newest videos of a set of authors together, newest first: those that
 	// following feeds hold, which are public or for followers or friends. It does not ask who the viewer is.
 	ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error)
+	// EnumerateVideos answers the ids of all videos in order, whoever may see them, without the deleted ones, for who
+	// makes an index of them again.
+	EnumerateVideos(context.Context, *v1.EnumerateVideosRequest) (*v1.EnumerateVideosResponse, error)
 	// TallyAuthors counts the public videos of authors, in the order of ids,
 	// for who keeps counts of them and wants to know whether they are right.
 	// Errors: UNAVAILABLE while very many changes wait to be announced.
@@ -453,6 +479,13 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	videoServiceEnumerateVideosHandler := connect.NewUnaryHandlerSimple(
+		VideoServiceEnumerateVideosProcedure,
+		svc.EnumerateVideos,
+		connect.WithSchema(videoServiceMethods.ByName("EnumerateVideos")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	videoServiceTallyAuthorsHandler := connect.NewUnaryHandlerSimple(
 		VideoServiceTallyAuthorsProcedure,
 		svc.TallyAuthors,
@@ -484,6 +517,8 @@ func NewVideoServiceHandler(svc VideoServiceHandler, opts ...connect.HandlerOpti
 			videoServiceListAuthorVideosHandler.ServeHTTP(w, r)
 		case VideoServiceListVideosByAuthorsProcedure:
 			videoServiceListVideosByAuthorsHandler.ServeHTTP(w, r)
+		case VideoServiceEnumerateVideosProcedure:
+			videoServiceEnumerateVideosHandler.ServeHTTP(w, r)
 		case VideoServiceTallyAuthorsProcedure:
 			videoServiceTallyAuthorsHandler.ServeHTTP(w, r)
 		default:
@@ -537,6 +572,10 @@ func (UnimplementedVideoServiceHandler) ListAuthorVideos(context.Context, *v1.Li
 
 func (UnimplementedVideoServiceHandler) ListVideosByAuthors(context.Context, *v1.ListVideosByAuthorsRequest) (*v1.ListVideosByAuthorsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.ListVideosByAuthors is not implemented"))
+}
+
+func (UnimplementedVideoServiceHandler) EnumerateVideos(context.Context, *v1.EnumerateVideosRequest) (*v1.EnumerateVideosResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("douyin.video.v1.VideoService.EnumerateVideos is not implemented"))
 }
 
 func (UnimplementedVideoServiceHandler) TallyAuthors(context.Context, *v1.TallyAuthorsRequest) (*v1.TallyAuthorsResponse, error) {
