@@ -18,8 +18,6 @@ CREATE TABLE document (
 COMMENT ON TABLE document IS 'distributed by id';
 CREATE INDEX document_video_words ON document USING gin (words) WHERE kind = 1;
 CREATE INDEX document_user_words ON document USING gin (words) WHERE kind = 2;
--- Names that begin with a text.
-CREATE INDEX document_user_name ON document (title text_pattern_ops) WHERE kind = 2;
 
 -- Which videos carry a tag.
 CREATE TABLE tagged (

@@ -3,7 +3,7 @@
 -- How far documents of a kind have been made again from what their owners have: up to
 -- after_id, all of them at the greatest bigint. run rises with each time that it begins
 -- anew. A migration that changes what documents say sets after_id to 0 and run to
--- run + 1, as the command search-rebuild does; the rows of a new schema fill the index.
+-- run + 1, as the command rebuild does; the rows of a new schema fill the index.
 CREATE TABLE rebuild (
     kind     smallint PRIMARY KEY,
     run      bigint NOT NULL DEFAULT 1,
