@@ -42,7 +42,7 @@ func Canonical(tag string) string {
 			break
 		}
 	}
-	folded := fold(tag)
+	folded := Fold(tag)
 	n := wordLength(folded, Tag)
 	if n != len(folded) || !hasLetter(folded) {
 		return ""
@@ -138,9 +138,9 @@ func hasLetter(text string) bool {
 	return false
 }
 
-// fold is stable under a second application: folding can decompose, and composing can
-// bring a letter that folds again.
-func fold(text string) string {
+// Fold returns a text in NFKC and case folded. It is stable under a second
+// application: folding can decompose, and composing can bring a letter that folds again.
+func Fold(text string) string {
 	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text)))
 }
 

@@ -6,8 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"douyin.dev/services/platform/hashtag"
 )
 
 const (
@@ -33,13 +32,12 @@ func readPairs(pairs string) map[rune]rune {
 
 // Fold returns the one spelling under which a text is found.
 func Fold(text string) string {
-	folded := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text)))
 	return strings.Map(func(r rune) rune {
 		if s, ok := simplified[r]; ok {
 			return s
 		}
 		return r
-	}, folded)
+	}, hashtag.Fold(text))
 }
 
 // Document returns a text as the input of a tsvector, for example
